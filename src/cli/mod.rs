@@ -1,0 +1,1 @@
+//! Arguments, commands, the terminal and exit codes.

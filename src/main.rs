@@ -1,0 +1,3 @@
+//! The `mustdo` program.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The wasm host: the only place that knows wasmtime.

@@ -1,0 +1,1 @@
+//! The reference service that `mustdo demo` starts, with one flag per known mistake.

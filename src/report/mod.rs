@@ -1,0 +1,1 @@
+//! One report, many forms: each writer is a pure function of it.

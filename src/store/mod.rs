@@ -1,0 +1,1 @@
+//! Files and git: the only place that reads and writes the workspace.

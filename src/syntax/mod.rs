@@ -1,0 +1,1 @@
+//! Text to model and back, collecting every problem with its place. Pure.

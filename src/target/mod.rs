@@ -1,0 +1,1 @@
+//! The learner's targets: starting, waiting until ready, stopping.
