@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Hasher;
+
 /// A parameter value, as a checklist or workspace writes it and a plugin reads it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -36,6 +38,31 @@ impl Value {
             }
             (_, over) => over.clone(),
         }
+    }
+
+    /// Adds the value to a digest, its type included: `5` and `5.0` are two values.
+    pub(super) fn digest(&self, hasher: &mut Hasher) {
+        match self {
+            Self::Boolean(value) => hasher.field("boolean").field([u8::from(*value)]),
+            Self::Integer(value) => hasher.field("integer").field(value.to_le_bytes()),
+            Self::Float(value) => hasher.field("float").field(value.to_bits().to_le_bytes()),
+            Self::Text(value) => hasher.field("text").field(value),
+            Self::List(values) => {
+                hasher.field("list").field((values.len() as u64).to_le_bytes());
+                for value in values {
+                    value.digest(hasher);
+                }
+                hasher
+            }
+            Self::Table(entries) => {
+                hasher.field("table").field((entries.len() as u64).to_le_bytes());
+                for (key, value) in entries {
+                    hasher.field(key);
+                    value.digest(hasher);
+                }
+                hasher
+            }
+        };
     }
 }
 

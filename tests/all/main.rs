@@ -1,1 +1,1 @@
-
+//! Everything that needs more than one module: one binary, a file a subject.
