@@ -111,6 +111,8 @@ pub struct Record {
     pub seed: u64,
     /// The learner's commit, with `+` where the tree had changes; none outside a commit.
     pub commit: Option<String>,
+    /// The watched files as they were; none where the definition watches nothing.
+    pub watched: Option<Digest>,
     /// By the workspace's target name: what it was, and whether mustdo started it.
     pub targets: BTreeMap<TargetName, String>,
     /// How long it took.
@@ -140,6 +142,7 @@ mod tests {
             definition: Digest::of(b"definition"),
             seed: 1,
             commit: None,
+            watched: None,
             targets: BTreeMap::new(),
             elapsed: Duration::ZERO,
         }

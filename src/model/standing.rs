@@ -67,10 +67,7 @@ pub enum Staleness {
         then: Digest,
     },
     /// Files that the proof depends on have changed.
-    Watched {
-        /// Some of them, relative to the workspace.
-        paths: Vec<String>,
-    },
+    Watched,
 }
 
 /// What is asked of one check today, and whether it can be.
@@ -82,8 +79,8 @@ pub struct Asked {
     pub plugin: Option<Digest>,
     /// Workspace targets that it names and nothing is bound to.
     pub unbound: BTreeSet<TargetName>,
-    /// Watched files that changed since the recorded proof.
-    pub changed: Vec<String>,
+    /// The watched files as they are now; none where nothing is watched.
+    pub watched: Option<Digest>,
 }
 
 /// An item's status with everything a report says beside it.
@@ -164,7 +161,7 @@ fn staleness(asked: &Asked, record: &Record, now: Timestamp) -> impl Iterator<It
         .then_some(Staleness::Future { proven: record.at });
     let definition = (asked.definition.digest() != record.definition).then_some(Staleness::Definition);
     let plugin = (asked.plugin != Some(record.plugin)).then_some(Staleness::Plugin { then: record.plugin });
-    let watched = (!asked.changed.is_empty()).then(|| Staleness::Watched { paths: asked.changed.clone() });
+    let watched = (asked.watched.is_some() && asked.watched != record.watched).then_some(Staleness::Watched);
     [old, future, definition, plugin, watched].into_iter().flatten()
 }
 
@@ -215,7 +212,7 @@ mod tests {
                 definition,
                 plugin: Some(Digest::of(b"plugin")),
                 unbound: BTreeSet::new(),
-                changed: vec![],
+                watched: None,
             });
             Self {
                 asked: asked.collect(),
@@ -244,6 +241,7 @@ mod tests {
                 definition: asked.definition.digest(),
                 seed: 1,
                 commit: None,
+                watched: None,
                 targets: BTreeMap::new(),
                 elapsed: std::time::Duration::ZERO,
             };
@@ -332,8 +330,8 @@ mod tests {
         assert_eq!(plugin.status(), Status::Stale);
 
         let mut tree = Case::new(&["a/b"]).remember(0, Outcome::Pass, 1);
-        tree.asked[0].changed.push("app/shop.py".into());
-        assert!(matches!(tree.standing().staleness[..], [(_, Staleness::Watched { .. })]));
+        tree.asked[0].watched = Some(Digest::of(b"another tree"));
+        assert!(matches!(tree.standing().staleness[..], [(_, Staleness::Watched)]));
     }
 
     #[test]

@@ -1,0 +1,256 @@
+//! The JSON Schemas that editors use, against files that are right and files that are not.
+
+use std::fs;
+use std::path::Path;
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+const CHECKLIST: &str = include_str!("../../src/syntax/schema/checklist.json");
+const WORKSPACE: &str = include_str!("../../src/syntax/schema/workspace.json");
+const PROGRESS: &str = include_str!("../../src/syntax/schema/progress.json");
+
+const GOOD_CHECKLIST: &str = r#"
+format = 1
+id = "http"
+version = "1.0.0"
+title = { zh = "网络", en = "Network" }
+
+[[group]]
+id = "http"
+title = { zh = "网络", en = "Network" }
+
+[[item]]
+id = "http.cache"
+group = "http"
+title = { zh = "缓存", en = "Cache" }
+level = "must"
+weight = 3
+kind = "verify"
+
+[[item.check]]
+uses = "acme:http-extra/cache"
+target = { api = "web" }
+with = { path = "/" }
+watch = ["app/**/*.py"]
+"#;
+
+const GOOD_WORKSPACE: &str = r#"
+[workspace]
+lang = "zh"
+checklists = ["checklists/*.toml"]
+fresh-for = "120d"
+
+[targets.web]
+kind = "http"
+url = "http://127.0.0.1:{port}"
+run = ["flask", "run", "--port", "{port}"]
+cwd = "app"
+env = { MODE = "test" }
+ready = "/healthz"
+ready-timeout = "30s"
+
+[targets.socket]
+kind = "tcp"
+address = "127.0.0.1:{port}"
+run = ["./echo", "{port}"]
+
+[targets.src]
+kind = "dir"
+path = "."
+
+[targets.worker]
+kind = "command"
+program = "celery"
+args = ["-A", "app", "worker"]
+
+[item."challenge.idempotent-api"]
+target = { api = "web" }
+with = { observe = "GET /orders" }
+watch = ["app/**/*.py"]
+fresh-for = "30d"
+
+[grants.http-idempotency]
+digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+allow = ["http:web", "env:TOKEN", "listen"]
+
+[policy]
+must = "proven"
+readiness = 80
+stale = 0
+claimed = 3
+inconclusive = "allow"
+
+[git]
+commit = true
+
+[verify]
+jobs = 2
+timeout = "30s"
+seed = "00c0ffee"
+"#;
+
+const GOOD_PROGRESS: &str = r#"
+format = 1
+checklist = "challenge"
+written-by = "a newer version"
+
+[item."challenge.encryption"]
+claim = { at = "2026-03-01T09:30:00Z", note = "AES-GCM", links = ["https://example.org/pr/1"] }
+waiver = { why = "later", until = "2026-05-01", at = "2026-03-01T09:30:00+01:00" }
+
+[item."challenge.idempotent-api".check."http-idempotency/key-protocol"]
+status = "fail"
+at = "2026-03-01T09:30:00Z"
+summary = { en = "a repeat was done twice", zh = "重复的请求执行了两次" }
+plugin = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+version = "0.1.0"
+definition = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+seed = "00c0ffee12345678"
+commit = "2222222222222222222222222222222222222222"
+target = "web: http://127.0.0.1:40123"
+millis = 812
+score = { earned = 3.0, possible = 4.0 }
+figures = [{ name = "replay", value = 4.2, unit = "ms" }]
+steps = [{ id = "replay", need = "must", status = "fail", summary = { en = "201, then 201 with another id" } }]
+
+[[item."challenge.idempotent-api".check."http-idempotency/key-protocol".findings]]
+severity = "problem"
+code = "replay.other-body"
+message = { en = "the second answer differs" }
+at = "POST /orders"
+hint = { en = "keep the first answer with the key" }
+"#;
+
+fn validator(schema: &str) -> Validator {
+    let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
+    jsonschema::draft202012::meta::validate(&schema).expect("the schema follows JSON Schema 2020-12");
+    jsonschema::draft202012::new(&schema).expect("the schema compiles")
+}
+
+/// What the schema says against a file, a line for each fault; empty when it is right.
+fn faults(validator: &Validator, text: &str) -> Vec<String> {
+    let file: Value = toml::from_str(text).expect("the file is TOML");
+    validator.iter_errors(&file).map(|error| format!("{}: {error}", error.instance_path())).collect()
+}
+
+/// Refuses `good` after each replacement, and takes it without.
+fn refuses(schema: &str, good: &str, replacements: &[(&str, &str)]) {
+    let validator = validator(schema);
+    assert_eq!(faults(&validator, good), Vec::<String>::new());
+    for (right, wrong) in replacements {
+        assert!(good.contains(right), "{right}");
+        let broken = good.replacen(right, wrong, 1);
+        assert!(!faults(&validator, &broken).is_empty(), "taken: {wrong}");
+    }
+}
+
+/// The TOML blocks of a page that contain `mark`.
+fn blocks(page: &str, mark: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let text = fs::read_to_string(path).expect("the page is there");
+    let blocks = text.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+    blocks.filter(|block| block.contains(mark)).map(str::to_owned).collect()
+}
+
+#[test]
+fn the_shipped_checklists_are_valid() {
+    let validator = validator(CHECKLIST);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("checklists");
+    let mut seen = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let found = faults(&validator, &fs::read_to_string(&path).unwrap());
+        assert_eq!(found, Vec::<String>::new(), "{}", path.display());
+        seen += 1;
+    }
+    assert_eq!(seen, 10);
+}
+
+#[test]
+fn the_documented_checklist_is_valid() {
+    let validator = validator(CHECKLIST);
+    let examples = blocks("docs/checklists.md", "format = 1");
+    assert_eq!(examples.len(), 1);
+    assert_eq!(faults(&validator, &examples[0]), Vec::<String>::new());
+}
+
+#[test]
+fn the_documented_bindings_are_valid() {
+    let validator = validator(WORKSPACE);
+    let examples = blocks("docs/checklists.md", "[targets.");
+    assert_eq!(examples.len(), 1);
+    assert_eq!(faults(&validator, &examples[0]), Vec::<String>::new());
+}
+
+#[test]
+fn a_broken_checklist_is_refused() {
+    let replacements = [
+        ("format = 1", "format = 2"),
+        ("format = 1\n", ""),
+        ("version = \"1.0.0\"", "version = \"1.0\""),
+        ("zh = \"缓存\", ", ""),
+        ("en = \"Cache\"", "en = \" \""),
+        ("id = \"http.cache\"", "id = \"HTTP.cache\""),
+        ("level = \"must\"", "level = \"nice\""),
+        ("weight = 3", "weight = 6"),
+        ("weight = 3", "weight = 0"),
+        ("weight = 3", "wieght = 3"),
+        ("group = \"http\"\n", ""),
+        ("kind = \"verify\"", "kind = \"quiz\""),
+        ("kind = \"verify\"", "kind = \"verify\"\nfresh-for = \"soon\""),
+        ("kind = \"verify\"", "kind = \"verify\"\nneeds = [\"http\", \"http\"]"),
+        ("acme:http-extra/cache", "http-extra"),
+        ("api = \"web\"", "api = \"http://127.0.0.1\""),
+    ];
+    refuses(CHECKLIST, GOOD_CHECKLIST, &replacements);
+}
+
+#[test]
+fn a_broken_workspace_is_refused() {
+    let replacements = [
+        ("lang = \"zh\"", "lang = \"fr\""),
+        ("kind = \"http\"", "kind = \"https\""),
+        ("kind = \"http\"", "kind = \"dir\""),
+        ("url = \"http://127.0.0.1:{port}\"\n", ""),
+        ("ready = \"/healthz\"", "ready = \"healthz\""),
+        ("ready-timeout = \"30s\"", "ready-timeout = 30"),
+        ("run = [\"flask\", \"run\", \"--port\", \"{port}\"]", "run = \"flask run\""),
+        ("address = \"127.0.0.1:{port}\"", "address = \"127.0.0.1\""),
+        ("path = \".\"", "path = \".\"\nurl = \"http://127.0.0.1\""),
+        ("sha256:0", "sha256:"),
+        ("\"http:web\"", "\"http://web\""),
+        ("readiness = 80", "readiness = 101"),
+        ("must = \"proven\"", "must = \"waived\""),
+        ("stale = 0", "stale = -1"),
+        ("commit = true", "commit = \"yes\""),
+        ("jobs = 2", "jobs = 0"),
+        ("seed = \"00c0ffee\"", "seed = \"coffee\""),
+        ("[policy]", "[polcy]"),
+    ];
+    refuses(WORKSPACE, GOOD_WORKSPACE, &replacements);
+}
+
+#[test]
+fn an_empty_workspace_is_enough() {
+    assert_eq!(faults(&validator(WORKSPACE), ""), Vec::<String>::new());
+}
+
+#[test]
+fn broken_progress_is_refused() {
+    let replacements = [
+        ("format = 1", "format = \"1\""),
+        ("checklist = \"challenge\"\n", ""),
+        ("at = \"2026-03-01T09:30:00Z\", note", "at = \"yesterday\", note"),
+        ("until = \"2026-05-01\"", "until = \"May\""),
+        ("why = \"later\", ", ""),
+        ("status = \"fail\"", "status = \"failed\""),
+        ("plugin = \"sha256:0", "plugin = \"sha1:0"),
+        ("definition = \"sha256:1111", "definition = \"sha256:11"),
+        ("millis = 812", "millis = -1"),
+        ("possible = 4.0", "possible = 0.0"),
+        ("need = \"must\"", "need = \"may\""),
+        ("severity = \"problem\"", "severity = \"bad\""),
+    ];
+    refuses(PROGRESS, GOOD_PROGRESS, &replacements);
+}
