@@ -1,3 +1,7 @@
 //! The `mustdo` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mustdo::cli::main()
+}

@@ -1,1 +1,83 @@
 //! Arguments, commands, the terminal and exit codes.
+//!
+//! The only layer that knows the command line, the environment, the clock, stdout and stderr. One command is one file
+//! under `command`; [`Failure`](failure::Failure) is the one way out for all of them.
+
+mod argument;
+mod binding;
+mod command;
+mod content;
+mod context;
+mod display;
+mod edit;
+mod environment;
+mod exit;
+mod failure;
+mod output;
+mod plugins;
+mod printer;
+mod prompt;
+mod shelf;
+mod verification;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use argument::{Arguments, Command};
+use context::Context;
+use environment::Environment;
+use exit::Exit;
+use failure::Failure;
+use printer::Printer;
+
+/// Runs the program: parses what was typed, does it, and gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Usage } else { Exit::Holds };
+            // Help that can not be printed has no reader to tell.
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    let environment = match Environment::read() {
+        Ok(environment) => environment,
+        Err(error) => {
+            let failure = Failure::usage(error).hint("start mustdo in a folder that exists");
+            Printer::unconfigured().warn(failure.render().trim_end());
+            return failure.exit().into();
+        }
+    };
+    let context = Context::new(environment, &arguments.global);
+    match run(&context, &arguments.command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            context.printer.warn(failure.render().trim_end());
+            failure.exit().into()
+        }
+    }
+}
+
+fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Init(args) => command::init::run(context, args),
+        Command::List(args) => command::list::run(context, args),
+        Command::Show(args) => command::show::run(context, args),
+        Command::Tick(args) => command::tick::run(context, args),
+        Command::Untick(args) => command::tick::run_untick(context, args),
+        Command::Waive(args) => command::waive::run(context, args),
+        Command::Verify(args) => command::verify::run(context, args),
+        Command::Report(args) => command::report::run(context, args),
+        Command::Grant(args) => command::grant::run(context, args),
+        Command::Plugin(command) => command::plugin::run(context, command),
+        Command::Lint(args) => command::lint::run(context, args),
+        Command::Explain(args) => command::explain::run(context, args),
+        Command::Schema(args) => command::schema::run(context, args),
+        Command::Demo(args) => command::demo::run(context, args),
+        Command::Completions(args) => command::completions::run(context, args),
+        Command::Man => command::man::run(context),
+    }
+}

@@ -36,7 +36,7 @@ pub use progress::{CheckRecord, Claim, Entry, Progress, Record, Waiver};
 pub use selection::{SelectError, Selection};
 pub use settings::{Address, Definition, Grant, ItemBinding, Launch, Place, Settings, Target};
 pub use span::{ParseSpanError, Span};
-pub use standing::{Asked, Staleness, Standing, Status};
+pub use standing::{Asked, ParseStatusError, Staleness, Standing, Status};
 pub use tally::Tally;
 pub use target::{Authority, Endpoint, TargetKind};
 pub use text::{Language, ParseLanguageError, Text};

@@ -1,9 +1,11 @@
 //! The one rule that turns what is known of an item into its status.
 
 use std::collections::BTreeSet;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
+use thiserror::Error;
 
 use super::{CheckId, Definition, Digest, Entry, Item, Outcome, Record, Span, TargetName};
 
@@ -41,6 +43,19 @@ impl Status {
             Self::Stale => "stale",
             Self::Waived => "waived",
         }
+    }
+}
+
+/// A text that is not a status.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("a status is \"open\", \"claimed\", \"failing\", \"proven\", \"stale\" or \"waived\"")]
+pub struct ParseStatusError;
+
+impl FromStr for Status {
+    type Err = ParseStatusError;
+
+    fn from_str(text: &str) -> Result<Self, ParseStatusError> {
+        Self::ALL.into_iter().find(|status| status.word() == text).ok_or(ParseStatusError)
     }
 }
 

@@ -82,11 +82,7 @@ impl Repository {
     /// and uncommitted. Hooks do not run. None where the files are already committed as they are.
     pub fn commit(&self, paths: &[PathBuf], message: &str) -> Result<Option<String>, StoreError> {
         self.ready()?;
-        let parent = match self.inner.head() {
-            Ok(head) => Some(head.peel_to_commit().map_err(failed("read HEAD"))?),
-            Err(error) if error.code() == ErrorCode::UnbornBranch => None,
-            Err(error) => return Err(failed("read HEAD")(error)),
-        };
+        let parent = self.head_commit()?;
         let before = parent.as_ref().map(git2::Commit::tree).transpose().map_err(failed("read HEAD"))?;
         // A scratch index holds HEAD and the files to commit; the real one, with whatever is staged in it, is left alone.
         let mut scratch = git2::Index::new().map_err(failed("prepare a commit"))?;

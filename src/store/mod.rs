@@ -8,6 +8,7 @@ mod embedded;
 mod error;
 mod git;
 mod lock;
+mod scratch;
 mod workspace;
 
 pub use atomic::{Sink, replace};
@@ -15,4 +16,5 @@ pub use embedded::{CHECKLISTS, EmbeddedPlugin, PLUGINS};
 pub use error::StoreError;
 pub use git::{Commit, Repository};
 pub use lock::WriteLock;
-pub use workspace::{TextFile, Workspace};
+pub use scratch::Scratch;
+pub use workspace::{TextFile, Workspace, read_text};

@@ -1,0 +1,114 @@
+//! What can be typed. What it means is each command's affair.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use super::command;
+use super::exit::Exit;
+use super::printer::ColorChoice;
+use crate::model::{Language, Level, Selection, Status, Tag};
+
+/// Tells you whether you are ready for a back-end interview, and proves it.
+///
+/// Topics are checklists in a git repository. A tick is a claim; a proof is a plugin that went to your real work and saw
+/// the requirement hold. The report shows both, and the gap between them.
+#[derive(Debug, Parser)]
+#[command(name = "mustdo", version, max_term_width = 100, after_help = Exit::table(), disable_help_subcommand = true)]
+pub struct Arguments {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub struct GlobalArgs {
+    /// Work as if started in this folder
+    #[arg(short = 'C', value_name = "DIR", global = true)]
+    pub directory: Option<PathBuf>,
+    /// Language of content and reports: en or zh [default: the workspace's, else the locale's]
+    #[arg(long, value_name = "LANG", global = true, env = "MUSTDO_LANG", hide_env_values = true)]
+    pub lang: Option<Language>,
+    /// When to use colour
+    #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_possible_values = false)]
+    pub color: ColorChoice,
+    /// Print only the answer and errors
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Never ask a question: refuse instead, with the command that answers it
+    #[arg(long, global = true, env = "MUSTDO_NO_INPUT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub no_input: bool,
+}
+
+/// Every command, in the order of a learner's day.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make this folder a workspace: settings, git, and optionally your own copy of the checklists
+    Init(command::init::InitArgs),
+    /// List items and where each stands
+    List(command::list::ListArgs),
+    /// Show one item: what it asks, where it stands and why
+    Show(command::show::ShowArgs),
+    /// Tick items by hand: a claim, not a proof
+    Tick(command::tick::TickArgs),
+    /// Take ticks back
+    Untick(command::tick::UntickArgs),
+    /// Leave an item out of readiness until a day, with a reason
+    Waive(command::waive::WaiveArgs),
+    /// Run checks against your real work and record the verdicts
+    Verify(command::verify::VerifyArgs),
+    /// Report what is proven, what is only claimed and what went stale
+    Report(command::report::ReportArgs),
+    /// Allow a plugin to reach a target
+    Grant(command::grant::GrantArgs),
+    /// List plugins, or tell what one does and asks for
+    #[command(subcommand)]
+    Plugin(command::plugin::PluginCommand),
+    /// Check checklists, settings and progress files
+    Lint(command::lint::LintArgs),
+    /// Explain the code of a diagnostic
+    Explain(command::explain::ExplainArgs),
+    /// Print the JSON Schema of a file, for editors
+    Schema(command::schema::SchemaArgs),
+    /// See it work: a good service and a broken one, verified side by side
+    Demo(command::demo::DemoArgs),
+    /// Print a completion script for a shell
+    Completions(command::completions::CompletionsArgs),
+    /// Print the manual page
+    Man,
+}
+
+/// Which items: the same everywhere.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Selection")]
+pub struct SelectionArgs {
+    /// Item ids or their unique endings (xss), globs (tcp.*), checklists or groups [default: all]
+    #[arg(value_name = "SELECTION")]
+    pub names: Vec<String>,
+    /// Only items of this level: must, should or challenge
+    #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
+    pub level: Vec<Level>,
+    /// Only items with this tag
+    #[arg(long, value_name = "TAG", value_delimiter = ',')]
+    pub tag: Vec<Tag>,
+    /// Only items of this status: open, claimed, failing, proven, stale or waived
+    #[arg(long, value_name = "STATUS", value_delimiter = ',')]
+    pub status: Vec<Status>,
+}
+
+impl SelectionArgs {
+    /// What was typed, as the model understands it.
+    pub fn selection(&self) -> Selection {
+        Selection {
+            names: self.names.clone(),
+            levels: self.level.clone(),
+            tags: self.tag.clone(),
+            statuses: self.status.clone(),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `mustdo init`: makes a folder a workspace.
+
+use clap::Args;
+
+use crate::cli::context::Context;
+use crate::cli::edit::commit_files;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::model::Language;
+use crate::store::{CHECKLISTS, Repository, Workspace};
+
+/// What can follow `mustdo init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Copy the shipped checklists into the workspace, to change them; else the shipped ones are used as they are
+    #[arg(long)]
+    pub copy_checklists: bool,
+    /// Commit what was written
+    #[arg(long)]
+    pub commit: bool,
+}
+
+/// The settings file to begin with: every key, commented.
+const TEMPLATE: &str = include_str!("init/mustdo.toml");
+
+/// Writes what is missing and touches nothing that is there.
+pub fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
+    let root = context.environment.directory.clone();
+    if !root.is_dir() {
+        return Err(Failure::usage(format!("there is no folder {}", root.display())).hint("mkdir it first"));
+    }
+    let workspace = Workspace::at(root.clone());
+    let mut done = vec![];
+    if workspace.repository()?.is_none() {
+        Repository::init(&root)?;
+        done.push("made a git repository".to_owned());
+    }
+    let lock = workspace.lock()?;
+    let language = context.language.unwrap_or(context.environment.language);
+    let mut files = vec![(Workspace::SETTINGS.to_owned(), template(language))];
+    if args.copy_checklists {
+        files.extend(CHECKLISTS.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())));
+    }
+    let mut written = vec![];
+    for (name, text) in files {
+        if root.join(&name).exists() {
+            context.printer.note(&format!("kept {name}: it is already there"));
+        } else {
+            workspace.write(&lock, &name, &text)?;
+            written.push(root.join(&name));
+            done.push(format!("wrote {name}"));
+        }
+    }
+    if let Some(text) = ignore(&workspace)? {
+        workspace.write(&lock, ".gitignore", &text)?;
+        written.push(root.join(".gitignore"));
+        done.push("added .mustdo/ to .gitignore".to_owned());
+    }
+    drop(lock);
+    if done.is_empty() {
+        done.push("nothing to do: this is a workspace already".to_owned());
+    }
+    for line in done {
+        context.answer(&format!("{line}\n"))?;
+    }
+    if args.commit && !written.is_empty() {
+        commit_files(context, &workspace, &written, "mustdo: start a workspace\n")?;
+    }
+    context.printer.note("");
+    context.printer.note("Next:");
+    context.printer.note("  mustdo list                     what there is to be ready in");
+    context.printer.note("  mustdo tick ground.tcp          say that you have done it");
+    context.printer.note("  edit mustdo.toml: [targets.web] tell mustdo where your service is, then");
+    context.printer.note("  mustdo verify                   prove it");
+    Ok(Exit::Holds)
+}
+
+fn template(language: Language) -> String {
+    TEMPLATE.replace("{lang}", language.code())
+}
+
+/// `.gitignore` with the private folder in it; none where it is already.
+fn ignore(workspace: &Workspace) -> Result<Option<String>, Failure> {
+    let mut text = crate::store::read_text(&workspace.root().join(".gitignore"))?.unwrap_or_default();
+    let line = format!("/{}/", Workspace::PRIVATE);
+    if text.lines().any(|known| [&*line, ".mustdo", ".mustdo/", "/.mustdo"].contains(&known.trim())) {
+        return Ok(None);
+    }
+    if !text.is_empty() && !text.ends_with('\n') {
+        text.push('\n');
+    }
+    text.push_str(&line);
+    text.push('\n');
+    Ok(Some(text))
+}

@@ -1,0 +1,79 @@
+//! `mustdo lint`: every problem of every file.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+
+use crate::cli::content::Content;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::plugins::Plugins;
+use crate::cli::shelf::Shelf;
+use crate::model::{Kind, Level};
+use crate::syntax::{self, Severity};
+
+/// What can follow `mustdo lint`.
+#[derive(Debug, Args)]
+pub struct LintArgs {
+    /// Also count how many items have a check, by checklist, and how they are meant to be shown
+    #[arg(long)]
+    pub coverage: bool,
+}
+
+/// Reads everything and tells every problem; fails where one is an error.
+pub fn run(context: &Context, args: &LintArgs) -> Result<Exit, Failure> {
+    let (content, mut diagnostics) = Content::lint(context)?;
+    let shelf = Shelf::open(content.workspace.as_ref())?;
+    let plugins = Plugins::describe_all(context, &shelf)?;
+    diagnostics.extend(syntax::check_bindings(&content.catalog, &content.places, &content.settings, &|id| plugins.info(id)));
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    let warnings = diagnostics.len() - errors;
+    if !diagnostics.is_empty() {
+        context.printer.warn(syntax::render(&diagnostics, context.printer.stderr_color).trim_end());
+    }
+    if args.coverage {
+        context.answer(&coverage(&content))?;
+    }
+    let items = content.catalog.items().count();
+    let lists = content.catalog.checklists().len();
+    let from = if content.shipped { "shipped with mustdo" } else { "of this workspace" };
+    context.printer.note(&format!("{lists} checklists {from}, {items} items: {errors} errors, {warnings} warnings"));
+    if errors > 0 {
+        context.printer.note("mustdo explain CODE tells more about a code");
+    }
+    Ok(if errors > 0 { Exit::Usage } else { Exit::Holds })
+}
+
+/// How much of each checklist a check can prove.
+fn coverage(content: &Content) -> String {
+    let mut text = format!("{:<12} {:>6} {:>11} {:>6} {:>5} {:>9}\n", "checklist", "items", "with check", "cards", "quiz", "evidence");
+    let mut by_level: BTreeMap<Level, (usize, usize)> = BTreeMap::new();
+    let mut total = [0; 5];
+    for checklist in content.catalog.checklists() {
+        let items = &checklist.items;
+        let of = |kind: Kind| items.iter().filter(|item| item.kind == kind).count();
+        let cards = items.iter().map(|item| item.cards.len()).sum::<usize>()
+            + checklist.groups.iter().map(|group| group.cards.len()).sum::<usize>();
+        let checked = items.iter().filter(|item| !item.checks.is_empty()).count();
+        let row = [items.len(), checked, cards, of(Kind::Quiz), of(Kind::Evidence)];
+        for (sum, value) in total.iter_mut().zip(row) {
+            *sum += value;
+        }
+        for item in items {
+            let (all, checked) = by_level.entry(item.level).or_default();
+            *all += 1;
+            *checked += usize::from(!item.checks.is_empty());
+        }
+        text.push_str(&line(checklist.id.as_str(), row));
+    }
+    text.push_str(&line("all", total));
+    for (level, (all, checked)) in by_level {
+        text.push_str(&format!("{level}: {checked} of {all} items have a check\n"));
+    }
+    text
+}
+
+fn line(name: &str, [items, checked, cards, quiz, evidence]: [usize; 5]) -> String {
+    format!("{name:<12} {items:>6} {checked:>11} {cards:>6} {quiz:>5} {evidence:>9}\n")
+}

@@ -1,0 +1,40 @@
+//! `mustdo schema`: JSON Schemas for editors.
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+
+/// What can follow `mustdo schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Of which file
+    #[arg(value_name = "FILE")]
+    pub file: SchemaFile,
+}
+
+/// What mustdo has a schema of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaFile {
+    /// `checklists/*.toml`
+    Checklist,
+    /// `mustdo.toml`
+    Workspace,
+    /// `progress/*.toml`
+    Progress,
+    /// `mustdo report --format json`
+    Report,
+}
+
+/// Prints the schema (JSON Schema, draft 2020-12).
+pub fn run(context: &Context, args: &SchemaArgs) -> Result<Exit, Failure> {
+    let schema = match args.file {
+        SchemaFile::Checklist => crate::syntax::schema::CHECKLIST,
+        SchemaFile::Workspace => crate::syntax::schema::WORKSPACE,
+        SchemaFile::Progress => crate::syntax::schema::PROGRESS,
+        SchemaFile::Report => crate::report::SCHEMA,
+    };
+    context.answer(schema)?;
+    Ok(Exit::Holds)
+}

@@ -1,0 +1,192 @@
+//! `mustdo show`: everything about one item.
+
+use clap::Args;
+
+use crate::cli::content::Content;
+use crate::cli::context::Context;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::cli::shelf::Shelf;
+use crate::model::{Asked, Definition, Entry, Item, Language, Outcome, Record, Selection, Standing, plain};
+use crate::report;
+use crate::syntax;
+
+/// What can follow `mustdo show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {
+    /// An item id or its unique ending
+    #[arg(value_name = "ITEM")]
+    pub item: String,
+    /// Show this many hints
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub hints: usize,
+}
+
+/// Prints it.
+pub fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
+    let content = Content::read(context)?;
+    let item = Selection::one(&content.catalog, &args.item)?;
+    let shelf = Shelf::open(content.workspace.as_ref())?;
+    let settings = content.effective_settings();
+    let asked = content.asked(item, &settings, &shelf)?;
+    let entry = content.entry(item);
+    let standing = Standing::of(item, &asked, entry, context.environment.now);
+    let page = Page { context, content: &content, item, standing: &standing, language: content.language(context) };
+    let mut text = page.head();
+    text.push_str(&page.checks(&asked, entry));
+    text.push_str(&page.claim(entry));
+    text.push_str(&page.cards());
+    text.push_str(&page.hints(args.hints));
+    context.answer(&text)?;
+    Ok(Exit::Holds)
+}
+
+struct Page<'a> {
+    context: &'a Context,
+    content: &'a Content,
+    item: &'a Item,
+    standing: &'a Standing,
+    language: Language,
+}
+
+impl Page<'_> {
+    fn head(&self) -> String {
+        let (item, language) = (self.item, self.language);
+        let color = self.context.printer.stdout_color;
+        let title = report::heading(item.title.get(language), color);
+        let status = report::status(self.standing.status, language, color);
+        let mut text = format!("{title}\n{}  {status}\n\n", item.id);
+        let group = self.content.catalog.lineage(&item.group).map(|group| group.title.get(language)).collect::<Vec<_>>();
+        let group = group.into_iter().rev().collect::<Vec<_>>().join(" › ");
+        text.push_str(&row("in", &group));
+        text.push_str(&row("level", &format!("{}, weight {}", item.level, item.weight.get())));
+        if let Some(source) = &item.source {
+            text.push_str(&row("source", source));
+        }
+        if !item.tags.is_empty() {
+            text.push_str(&row("tags", &item.tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
+        }
+        for needed in item.needs.iter().filter_map(|id| self.content.catalog.item(id)) {
+            text.push_str(&row("needs", &format!("{}  {}", needed.id, needed.title.get(language))));
+        }
+        for (check, why) in &self.standing.staleness {
+            text.push_str(&row("stale", &format!("{check}: {}", report::staleness(why, language))));
+        }
+        text
+    }
+
+    fn checks(&self, asked: &[Asked], entry: Option<&Entry>) -> String {
+        if asked.is_empty() {
+            return "\nNo check in this version of mustdo: a tick is all this item can get.\n".to_owned();
+        }
+        let mut text = String::new();
+        for asked in asked {
+            text.push_str(&self.definition(&asked.definition, asked));
+            let known = entry.and_then(|entry| entry.checks.get(&asked.definition.uses));
+            match known {
+                None => text.push_str("  never run\n"),
+                Some(known) => {
+                    for record in known.decided.iter().chain(&known.undecided) {
+                        text.push_str(&self.record(record));
+                    }
+                }
+            }
+            if asked.unbound.is_empty() {
+                text.push_str(&format!("  run it: mustdo verify {}\n", self.item.id));
+            }
+        }
+        text
+    }
+
+    fn definition(&self, definition: &Definition, asked: &Asked) -> String {
+        let mut text = format!("\ncheck {}\n", definition.uses);
+        for (plugin, workspace) in &definition.target {
+            let state = if asked.unbound.contains(workspace) { "  not bound" } else { "" };
+            text.push_str(&format!("  {plugin} = [targets.{workspace}]{state}\n"));
+        }
+        if !definition.with.is_empty() {
+            text.push_str(&format!("  with {}\n", syntax::params_json(&definition.with)));
+        }
+        if !asked.unbound.is_empty() {
+            text.push_str("  not bound: add to mustdo.toml, with your own address:\n");
+            for name in &asked.unbound {
+                text.push_str(&format!("    [targets.{name}]\n    kind = \"http\"\n    url = \"http://127.0.0.1:8000\"\n"));
+            }
+        }
+        text
+    }
+
+    fn record(&self, record: &Record) -> String {
+        let language = self.language;
+        let verdict = &record.verdict;
+        let word = report::outcome(verdict.outcome, language, self.context.printer.stdout_color);
+        let mut text = format!("  {word}  {}  {}\n", record.at, plain(verdict.summary.get(language)));
+        for step in &verdict.steps {
+            let mark = match step.outcome {
+                Outcome::Pass => "✓",
+                Outcome::Fail => "✗",
+                Outcome::Inconclusive => "?",
+                Outcome::Skip => "–",
+            };
+            text.push_str(&format!("    {mark} {} ({}): {}\n", plain(&step.id), step.need.word(), plain(step.summary.get(language))));
+        }
+        for finding in &verdict.findings {
+            text.push_str(&format!("    {}: {}\n", plain(&finding.code), plain(finding.message.get(language))));
+            if let Some(hint) = &finding.hint {
+                text.push_str(&format!("      next: {}\n", plain(hint.get(language))));
+            }
+        }
+        let commit = record.commit.as_deref().map_or(String::new(), |commit| format!(", commit {}", plain(commit)));
+        text.push_str(&format!(
+            "    plugin {} ({}), seed {:016x}{commit}\n",
+            record.version,
+            record.plugin.short(),
+            record.seed
+        ));
+        text
+    }
+
+    fn claim(&self, entry: Option<&Entry>) -> String {
+        let Some(entry) = entry else { return String::new() };
+        let mut text = String::new();
+        if let Some(claim) = &entry.claim {
+            text.push_str(&format!("\nticked {}\n", claim.at));
+            for line in claim.note.iter().chain(&claim.links) {
+                text.push_str(&format!("  {}\n", plain(line)));
+            }
+        }
+        if let Some(waiver) = &entry.waiver {
+            text.push_str(&format!("\nwaived until {}: {}\n", waiver.until, plain(&waiver.why)));
+        }
+        text
+    }
+
+    fn cards(&self) -> String {
+        let mut text = String::new();
+        for card in &self.item.cards {
+            text.push_str(&format!("\ncard {}: {}\n", card.id, card.ask.get(self.language)));
+        }
+        text
+    }
+
+    fn hints(&self, wanted: usize) -> String {
+        let hints = &self.item.hints;
+        let mut text = String::new();
+        for (index, hint) in hints.iter().take(wanted).enumerate() {
+            text.push_str(&format!("\nhint {}: {}\n", index + 1, hint.get(self.language)));
+        }
+        let left = hints.len().saturating_sub(wanted);
+        if left > 0 {
+            text.push_str(&format!(
+                "\n{left} more hints, one at a time: mustdo show {} --hints {}\n",
+                self.item.id,
+                wanted + 1
+            ));
+        }
+        text
+    }
+}
+
+fn row(name: &str, value: &str) -> String {
+    format!("  {name:<8} {value}\n")
+}

@@ -1,0 +1,47 @@
+//! `mustdo waive`: items that do not count for a while.
+
+use clap::Args;
+use jiff::civil::Date;
+
+use super::tick::{message, named};
+use crate::cli::content::Content;
+use crate::cli::context::Context;
+use crate::cli::edit::edit;
+use crate::cli::exit::Exit;
+use crate::cli::failure::Failure;
+use crate::model::Waiver;
+
+/// What can follow `mustdo waive`.
+#[derive(Debug, Args)]
+pub struct WaiveArgs {
+    /// Item ids or their unique endings
+    #[arg(value_name = "ITEM", required = true)]
+    pub items: Vec<String>,
+    /// The reason, for whoever reads the report
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub why: String,
+    /// The last day it holds: YYYY-MM-DD
+    #[arg(long, value_name = "DATE")]
+    pub until: Date,
+    /// Commit the progress file
+    #[arg(long)]
+    pub commit: bool,
+}
+
+/// Waives.
+pub fn run(context: &Context, args: &WaiveArgs) -> Result<Exit, Failure> {
+    let today = context.environment.now.to_zoned(jiff::tz::TimeZone::UTC).date();
+    if args.until < today {
+        return Err(Failure::usage(format!("{} is in the past: today is {today} (UTC)", args.until)));
+    }
+    let content = Content::of_workspace(context)?;
+    let items = named(&content, &args.items)?;
+    let waiver = Waiver { at: context.environment.now, why: args.why.clone(), until: args.until };
+    let message = message("waive", &items);
+    let commit = args.commit || content.effective_settings().commit == Some(true);
+    edit(context, &content, &items, |_, entry| entry.waiver = Some(waiver.clone()), commit.then_some(&message))?;
+    for item in &items {
+        context.answer(&format!("waived {} until {}\n", item.id, args.until))?;
+    }
+    Ok(Exit::Holds)
+}

@@ -1,0 +1,209 @@
+//! A workspace's content, settings and progress, read and linked; every problem told at once.
+
+use std::collections::BTreeMap;
+
+use super::context::Context;
+use super::failure::Failure;
+use super::shelf::Shelf;
+use super::verification::Recorded;
+use crate::model::{
+    Asked, Catalog, ChecklistId, Entry, Item, ItemId, Language, Progress, Settings, Standing,
+};
+use crate::store::{CHECKLISTS, StoreError, TextFile, Workspace};
+use crate::syntax::{self, Diagnostic, Linked, Places, SettingsFile, Severity, Source};
+
+/// Everything a command may want to know, as it stands on disk.
+#[derive(Debug)]
+pub struct Content {
+    /// Where it comes from; none outside any workspace, where only shipped content is shown.
+    pub workspace: Option<Workspace>,
+    /// Whether the checklists are the shipped ones.
+    pub shipped: bool,
+    /// All checklists.
+    pub catalog: Catalog,
+    /// Where things are written.
+    pub places: Places,
+    /// What `mustdo.toml` says, with its places.
+    pub settings: SettingsFile,
+    /// What the user's own settings file says.
+    user: Settings,
+    progress: BTreeMap<ChecklistId, Progress>,
+    /// Progress under former ids, by the id of today.
+    renamed: BTreeMap<ItemId, Entry>,
+}
+
+/// What was read, whether it can be used or not.
+struct Reading {
+    content: Content,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Content {
+    /// Reads the workspace around the current folder; outside any, the shipped checklists alone. Fails with every error
+    /// in every file; warnings are printed.
+    pub fn read(context: &Context) -> Result<Self, Failure> {
+        let workspace = context.find_workspace()?;
+        Self::of(context, workspace)
+    }
+
+    /// Reads the workspace around the current folder, which must be there.
+    pub fn of_workspace(context: &Context) -> Result<Self, Failure> {
+        let workspace = context.workspace()?;
+        Self::of(context, Some(workspace))
+    }
+
+    fn of(context: &Context, workspace: Option<Workspace>) -> Result<Self, Failure> {
+        let Reading { content, diagnostics } = Reading::new(context, workspace)?;
+        let broken = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let rendered = syntax::render(&diagnostics, context.printer.stderr_color);
+        if broken {
+            return Err(Failure::content(rendered).hint("mustdo explain CODE    tells more about a code"));
+        }
+        if !diagnostics.is_empty() {
+            context.printer.note(rendered.trim_end());
+        }
+        Ok(content)
+    }
+
+    /// Reads everything and gives every diagnostic back, whether the content can be used or not.
+    pub fn lint(context: &Context) -> Result<(Self, Vec<Diagnostic>), Failure> {
+        let Reading { content, diagnostics } = Reading::new(context, context.find_workspace()?)?;
+        Ok((content, diagnostics))
+    }
+
+    /// What is known of an item, under the id it has today or had before.
+    pub fn entry(&self, item: &Item) -> Option<&Entry> {
+        let checklist = self.catalog.checklist_of(&item.id)?;
+        let own = self.progress.get(&checklist.id).and_then(|progress| progress.entries.get(&item.id));
+        own.or_else(|| self.renamed.get(&item.id))
+    }
+
+    /// The same content, with verdicts laid over what is recorded.
+    #[must_use]
+    pub fn with(mut self, recorded: &[Recorded]) -> Self {
+        for Recorded { item, check, record } in recorded {
+            let Some(checklist) = self.catalog.checklist_of(item).map(|checklist| checklist.id.clone()) else { continue };
+            let progress = self.progress.entry(checklist.clone()).or_insert_with(|| Progress::new(checklist));
+            let entry = match self.renamed.remove(item) {
+                Some(former) => progress.entries.entry(item.clone()).or_insert(former),
+                None => progress.entries.entry(item.clone()).or_default(),
+            };
+            entry.checks.entry(check.clone()).or_default().remember(record.clone());
+        }
+        self
+    }
+
+    /// What `mustdo.toml` says, and below it the user's own file.
+    pub fn effective_settings(&self) -> Settings {
+        let mut settings = self.settings.settings().clone();
+        let user = &self.user;
+        settings.language = settings.language.or(user.language);
+        settings.fresh_for = settings.fresh_for.or(user.fresh_for);
+        settings.commit = settings.commit.or(user.commit);
+        settings.jobs = settings.jobs.or(user.jobs);
+        settings.timeout = settings.timeout.or(user.timeout);
+        settings
+    }
+
+    /// The language to speak: command line or `MUSTDO_LANG`, then workspace, then user, then locale.
+    pub fn language(&self, context: &Context) -> Language {
+        context.language.or(self.effective_settings().language).unwrap_or(context.environment.language)
+    }
+
+    /// What is asked of an item today: its definitions, the plugins that answer, what is bound, what is watched.
+    pub fn asked(&self, item: &Item, settings: &Settings, shelf: &Shelf) -> Result<Vec<Asked>, StoreError> {
+        let definitions = settings.definitions(item);
+        let mut asked = Vec::with_capacity(definitions.len());
+        for definition in definitions {
+            let unbound = definition.target.values().filter(|name| !settings.targets.contains_key(*name));
+            // Only a proof can go stale: without one, the watched files need not be read.
+            let proven = self
+                .entry(item)
+                .and_then(|entry| entry.checks.get(&definition.uses))
+                .is_some_and(|known| known.decided.is_some());
+            let watched = match &self.workspace {
+                Some(workspace) if proven && !definition.watch.is_empty() => {
+                    Some(workspace.watched(&definition.watch)?)
+                }
+                _ => None,
+            };
+            asked.push(Asked {
+                plugin: shelf.find(&definition.uses.plugin).map(|plugin| plugin.digest),
+                unbound: unbound.cloned().collect(),
+                watched,
+                definition,
+            });
+        }
+        Ok(asked)
+    }
+
+    /// Where an item stands.
+    pub fn standing(&self, context: &Context, item: &Item, settings: &Settings, shelf: &Shelf) -> Result<Standing, StoreError> {
+        let asked = self.asked(item, settings, shelf)?;
+        Ok(Standing::of(item, &asked, self.entry(item), context.environment.now))
+    }
+}
+
+impl Reading {
+    fn new(context: &Context, workspace: Option<Workspace>) -> Result<Self, Failure> {
+        let mut diagnostics = vec![];
+        let own = workspace.as_ref().map(Workspace::checklists).transpose()?.unwrap_or_default();
+        let shipped = own.is_empty();
+        let sources: Vec<Source> = if shipped {
+            CHECKLISTS.iter().map(|&(name, text)| Source::new(name, text)).collect()
+        } else {
+            own.into_iter().map(source).collect()
+        };
+        let mut files = Vec::with_capacity(sources.len());
+        for source in &sources {
+            files.extend(taken(syntax::read_checklist(source), &mut diagnostics));
+        }
+        let Linked { catalog, places, diagnostics: found } = syntax::link(files);
+        diagnostics.extend(found);
+
+        let settings = workspace.as_ref().map(Workspace::settings).transpose()?.flatten();
+        let settings = settings.and_then(|file| taken(syntax::read_settings(&source(file)), &mut diagnostics));
+        let user = match &context.environment.config {
+            Some(path) => crate::store::read_text(path)?.and_then(|text| {
+                let source = Source::new(path.display().to_string(), text);
+                taken(syntax::read_settings(&source), &mut diagnostics)
+            }),
+            None => None,
+        };
+
+        let mut progress = BTreeMap::new();
+        for file in workspace.as_ref().map(Workspace::progress).transpose()?.unwrap_or_default() {
+            if let Some(read) = taken(syntax::read_progress(&source(file)), &mut diagnostics) {
+                progress.insert(read.checklist.clone(), read);
+            }
+        }
+        let renamed = renamed(&catalog, &progress);
+        let content = Content {
+            workspace,
+            shipped,
+            catalog,
+            places,
+            settings: settings.unwrap_or_default(),
+            user: user.map(|file| file.settings().clone()).unwrap_or_default(),
+            progress,
+            renamed,
+        };
+        Ok(Self { content, diagnostics })
+    }
+}
+
+/// Entries that stand under an id an item no longer has, by the id it has now.
+fn renamed(catalog: &Catalog, progress: &BTreeMap<ChecklistId, Progress>) -> BTreeMap<ItemId, Entry> {
+    let entries = progress.values().flat_map(|progress| &progress.entries);
+    let old = entries.filter(|(id, _)| catalog.item(id).is_none());
+    old.filter_map(|(id, entry)| Some((catalog.renamed(id)?.clone(), entry.clone()))).collect()
+}
+
+fn source(file: TextFile) -> Source {
+    Source::new(file.name, file.text)
+}
+
+fn taken<T>(read: syntax::Read<T>, diagnostics: &mut Vec<Diagnostic>) -> Option<T> {
+    diagnostics.extend(read.diagnostics);
+    read.value
+}

@@ -1,0 +1,145 @@
+//! Checks while they run: moving lines on a terminal, a plain line for each that ended elsewhere.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::context::Context;
+use crate::model::Language;
+use crate::report;
+use crate::verify::{Event, Plan, Planned, TaskId};
+
+/// Where running checks are shown; several verifications may share one.
+#[derive(Debug, Clone)]
+pub struct Display {
+    bars: MultiProgress,
+    moving: bool,
+    quiet: bool,
+    color: bool,
+    label: &'static str,
+}
+
+impl Display {
+    /// On standard error: moving lines where a person sees it, plain lines elsewhere, nothing where quiet is asked for.
+    pub fn new(context: &Context) -> Self {
+        let moving = context.environment.stderr_terminal && !context.printer.quiet();
+        let target = if moving { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        Self {
+            bars: MultiProgress::with_draw_target(target),
+            moving,
+            quiet: context.printer.quiet(),
+            color: context.printer.stderr_color,
+            label: "",
+        }
+    }
+
+    /// The same place, with `label` before each line.
+    pub fn labelled(&self, label: &'static str) -> Self {
+        Self { label, ..self.clone() }
+    }
+
+    /// Begins to show a plan.
+    pub fn begin<'a>(&'a self, plan: &'a Plan, language: Language) -> Progress<'a> {
+        Progress { display: self, plan, language, running: HashMap::new() }
+    }
+
+    fn line(&self, text: &str) {
+        if self.quiet {
+            return;
+        }
+        if self.moving {
+            // The display is gone when standard error is: nobody is left to tell.
+            let _ = self.bars.println(text);
+        } else {
+            // Hidden bars print nothing.
+            use std::io::Write as _;
+            let _ = writeln!(std::io::stderr().lock(), "{text}");
+        }
+    }
+}
+
+/// A plan being shown.
+#[derive(Debug)]
+pub struct Progress<'a> {
+    display: &'a Display,
+    plan: &'a Plan,
+    language: Language,
+    running: HashMap<TaskId, ProgressBar>,
+}
+
+impl Progress<'_> {
+    /// Shows what happened.
+    pub fn show(&mut self, event: &Event) {
+        match event {
+            Event::Started(id) => self.started(*id),
+            Event::Progress { task, fraction, message } => self.progressed(*task, *fraction, message),
+            Event::Finished { task, result } => {
+                let words = match result {
+                    Ok(run) => {
+                        let verdict = &run.verdict;
+                        let word = report::outcome(verdict.outcome, self.language, self.display.color);
+                        let seconds = format!("{:.1} s", run.elapsed.as_secs_f64());
+                        format!("{word}  {}  {seconds}  {}", self.name(*task), verdict.summary.get(self.language))
+                    }
+                    Err(error) => format!("error  {}  {error}", self.name(*task)),
+                };
+                self.ended(*task, &words);
+            }
+            Event::Cancelled(id) => {
+                let words = format!("stopped  {}", self.name(*id));
+                self.ended(*id, &words);
+            }
+        }
+    }
+
+    fn started(&mut self, id: TaskId) {
+        if !self.display.moving {
+            return;
+        }
+        let bar = self.display.bars.add(ProgressBar::new(1_000));
+        bar.set_style(style("{spinner} {prefix}  {elapsed:>4}  {wide_msg}"));
+        bar.set_prefix(self.name(id));
+        if let Some(task) = self.task(id) {
+            bar.set_message(task.title.get(self.language).to_owned());
+        }
+        bar.enable_steady_tick(Duration::from_millis(100));
+        self.running.insert(id, bar);
+    }
+
+    fn progressed(&mut self, id: TaskId, fraction: Option<f32>, message: &str) {
+        let Some(bar) = self.running.get(&id) else { return };
+        if let Some(fraction) = fraction {
+            bar.set_style(style("{spinner} {prefix}  {bar:12.green/dim}  {elapsed:>4}  {wide_msg}"));
+            // From 0 to 1 by contract: a thousandth is as fine as a bar can show.
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
+            bar.set_position((fraction.clamp(0.0, 1.0) * 1_000.0) as u64);
+        }
+        bar.set_message(message.to_owned());
+    }
+
+    fn ended(&mut self, id: TaskId, words: &str) {
+        if let Some(bar) = self.running.remove(&id) {
+            bar.finish_and_clear();
+            self.display.bars.remove(&bar);
+        }
+        self.display.line(words);
+    }
+
+    fn name(&self, id: TaskId) -> String {
+        let label = self.display.label;
+        self.task(id).map_or(String::new(), |task| format!("{label}{}", task.item))
+    }
+
+    fn task(&self, id: TaskId) -> Option<&Planned> {
+        self.plan.tasks.get(id.0)
+    }
+}
+
+/// The templates above are constants: one that does not parse shows as the library's default.
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .progress_chars("━╸─")
+        .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+}

@@ -1,0 +1,105 @@
+//! Everything mustdo takes from outside its arguments: variables, clock, terminal. Read once, here and nowhere else.
+
+#![expect(clippy::disallowed_methods, reason = "this module owns the environment and the clock")]
+
+use std::env;
+use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
+
+use etcetera::BaseStrategy as _;
+use jiff::Timestamp;
+
+use crate::model::Language;
+
+/// The world a command runs in.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// Where the command was started.
+    pub directory: PathBuf,
+    /// When it was started, in whole milliseconds.
+    pub now: Timestamp,
+    /// The language of the locale.
+    pub language: Language,
+    /// Whether a person sees standard output.
+    pub stdout_terminal: bool,
+    /// Whether a person sees standard error.
+    pub stderr_terminal: bool,
+    /// Whether a person can answer questions.
+    pub interactive: bool,
+    /// Whether colour is wanted by convention: no-color.org, `CLICOLOR_FORCE`, `TERM=dumb`.
+    pub color: Option<bool>,
+    /// Columns of the terminal; none in a pipe.
+    pub width: Option<u16>,
+    /// Where this user's cached files go; none where there is no home.
+    pub cache: Option<PathBuf>,
+    /// The user's own settings file; none where there is no home.
+    pub config: Option<PathBuf>,
+    /// This program.
+    pub program: Option<PathBuf>,
+    /// Whether compiled plugins may be kept: `MUSTDO_CWASM_CACHE=off` says no.
+    pub keep_compiled: bool,
+}
+
+impl Environment {
+    /// Reads it.
+    pub fn read() -> io::Result<Self> {
+        let strategy = etcetera::choose_base_strategy().ok();
+        let stderr_terminal = io::stderr().is_terminal();
+        let stdout_terminal = io::stdout().is_terminal();
+        let width = fixed_width().or_else(|| stdout_terminal.then(console_width).flatten());
+        Ok(Self {
+            directory: env::current_dir()?,
+            now: now(),
+            language: Language::of_locale(&locale()),
+            stdout_terminal,
+            stderr_terminal,
+            interactive: stderr_terminal && io::stdin().is_terminal() && !set("CI"),
+            color: color(),
+            width,
+            cache: strategy.as_ref().map(|strategy| strategy.cache_dir().join("mustdo")),
+            config: strategy.as_ref().map(|strategy| strategy.config_dir().join("mustdo").join("config.toml")),
+            program: env::current_exe().ok(),
+            keep_compiled: env::var("MUSTDO_CWASM_CACHE").as_deref() != Ok("off"),
+        })
+    }
+
+    /// The time now, for what happens after the start.
+    pub fn clock(&self) -> Timestamp {
+        now()
+    }
+}
+
+/// `MUSTDO_NOW` fixes the clock, so that a report of the past can be made again and tests can be exact.
+fn now() -> Timestamp {
+    let fixed = env::var("MUSTDO_NOW").ok().and_then(|text| text.parse().ok());
+    let now: Timestamp = fixed.unwrap_or_else(Timestamp::now);
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// The first of these that is set decides (POSIX.1-2017, XBD 8.2 "Internationalization Variables").
+fn locale() -> String {
+    ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .into_iter()
+        .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_default()
+}
+
+fn set(name: &str) -> bool {
+    env::var_os(name).is_some_and(|value| !value.is_empty())
+}
+
+fn color() -> Option<bool> {
+    if set("NO_COLOR") || env::var("TERM").as_deref() == Ok("dumb") {
+        return Some(false);
+    }
+    env::var("CLICOLOR_FORCE").is_ok_and(|value| value != "0").then_some(true)
+}
+
+fn fixed_width() -> Option<u16> {
+    env::var("COLUMNS").ok()?.parse().ok().filter(|&columns| columns >= 20)
+}
+
+fn console_width() -> Option<u16> {
+    let columns = rustix::termios::tcgetwinsize(io::stdout()).ok()?.ws_col;
+    (columns > 0).then_some(columns)
+}

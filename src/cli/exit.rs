@@ -1,0 +1,77 @@
+//! Exit codes: one table, used by the code and printed by `--help`.
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Exit {
+    /// Done, and what was asked holds.
+    Holds,
+    /// What was asked could not be decided.
+    Undecided,
+    /// What was asked does not hold.
+    Fails,
+    /// Wrong usage or content.
+    Usage,
+    /// Stopped by Ctrl-C.
+    Interrupted,
+    /// A bug in mustdo.
+    Bug,
+}
+
+impl Exit {
+    /// Every exit, by code.
+    pub const ALL: [Self; 6] =
+        [Self::Holds, Self::Fails, Self::Usage, Self::Undecided, Self::Bug, Self::Interrupted];
+
+    /// The number.
+    #[must_use]
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Holds => 0,
+            Self::Fails => 1,
+            Self::Usage => 2,
+            Self::Undecided => 3,
+            Self::Bug => 70,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// When it is used.
+    #[must_use]
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Holds => "done; the policy holds and every check that was asked for passed",
+            Self::Fails => "the policy does not hold, or a check failed",
+            Self::Usage => "wrong usage or content; nothing was changed",
+            Self::Undecided => {
+                "could not be decided: a target is down, a grant is missing, a check is inconclusive, or there was nothing to check"
+            }
+            Self::Bug => "a bug in mustdo",
+            Self::Interrupted => "stopped by Ctrl-C; finished verdicts are kept",
+        }
+    }
+
+    /// The table for `--help`.
+    #[must_use]
+    pub fn table() -> String {
+        let rows: Vec<_> = Self::ALL.iter().map(|exit| format!("  {:<4} {}", exit.code(), exit.meaning())).collect();
+        format!("Exit codes:\n{}", rows.join("\n"))
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn worse_news_wins_over_better() {
+        assert!(Exit::Fails > Exit::Undecided && Exit::Undecided > Exit::Holds);
+    }
+}

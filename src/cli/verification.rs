@@ -1,0 +1,393 @@
+//! One verification from selection to recorded verdicts: plan, grants, targets, run, record.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
+
+use tokio::sync::mpsc;
+
+use super::command::grant::give;
+use super::content::Content;
+use super::context::Context;
+use super::display::Display;
+use super::edit::edit;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::select;
+use super::plugins::Plugins;
+use super::prompt::confirm;
+use super::shelf::Shelf;
+use crate::model::{
+    CheckId, Digest, Item, ItemId, Outcome, Record, Selection, Settings, Span, Target, TargetName, Text, Undecided,
+    Verdict,
+};
+use crate::report::Report;
+use crate::syntax;
+use crate::target::{self, Started};
+use crate::verify::{Event, Installed, Job, LeftOut, MissingGrant, Plan, PlanInput, Planned, Run, RunError, TaskId, Why, run};
+
+/// What the command line says on a verification.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Repeats a run; none for a new one.
+    pub seed: Option<u64>,
+    /// Checks at once; none for the settings', else the number of processors.
+    pub jobs: Option<usize>,
+    /// The time for each check; none for the settings', else the plugin's guess.
+    pub timeout: Option<Span>,
+    /// Write the verdicts down.
+    pub record: bool,
+    /// Commit them.
+    pub commit: bool,
+}
+
+/// Everything a verification works with.
+#[derive(Debug, Clone, Copy)]
+pub struct Verification<'a> {
+    /// The world.
+    pub context: &'a Context,
+    /// What is to be proven, and what is known.
+    pub content: &'a Content,
+    /// The plugins.
+    pub shelf: &'a Shelf,
+    /// The command line.
+    pub options: Options,
+    /// Where it is shown.
+    pub display: &'a Display,
+}
+
+/// What came of a verification.
+#[derive(Debug)]
+pub struct Outcomes {
+    /// Verdicts, in the order they were reached.
+    pub records: Vec<Recorded>,
+    /// Whether checks that were asked for by name, or all of them, could not be run.
+    pub missed: bool,
+    /// Whether Ctrl-C ended it.
+    pub interrupted: bool,
+}
+
+/// A verdict and whose it is.
+#[derive(Debug, Clone)]
+pub struct Recorded {
+    /// The item.
+    pub item: ItemId,
+    /// The check.
+    pub check: CheckId,
+    /// The verdict.
+    pub record: Record,
+}
+
+impl Outcomes {
+    /// The exit code, with the policy judged on the report made afterwards.
+    pub fn exit(&self, report: &Report, settings: &Settings) -> Exit {
+        let undecided = self.records.iter().any(|recorded| {
+            matches!(recorded.record.verdict.outcome, Outcome::Inconclusive | Outcome::Skip)
+        });
+        let asks = settings.policy.inconclusive == Undecided::Ask;
+        let judgement = report.judgement();
+        if self.interrupted {
+            Exit::Interrupted
+        } else if !judgement.violations.is_empty() {
+            Exit::Fails
+        } else if self.missed || self.records.is_empty() || (asks && (undecided || !judgement.undecided.is_empty())) {
+            Exit::Undecided
+        } else {
+            Exit::Holds
+        }
+    }
+}
+
+impl Verification<'_> {
+    /// Runs the checks of a selection.
+    pub async fn run(&self, selection: &Selection) -> Result<Outcomes, Failure> {
+        let items = select(self.context, self.content, self.shelf, selection)?;
+        let files = items.iter().flat_map(|item| &item.checks).map(|check| &check.uses.plugin).collect::<BTreeSet<_>>();
+        let plugins = Plugins::open(self.context, files.into_iter().filter_map(|id| self.shelf.find(id))).await?;
+        let seed = match self.options.seed {
+            Some(seed) => seed,
+            None => getrandom::u64().map_err(Failure::bug)?,
+        };
+        let mut settings = self.content.effective_settings();
+        let mut plan = self.plan(&items, selection, &settings, &plugins, seed);
+        let missing: Vec<_> = plan.missing_grants.iter().filter(|grant| grant.required).cloned().collect();
+        if !missing.is_empty() && self.permit(&missing, &mut settings)? {
+            plan = self.plan(&items, selection, &settings, &plugins, seed);
+        }
+        let missed = self.tell_left_out(&plan, !selection.is_all());
+        if plan.tasks.is_empty() {
+            return Ok(Outcomes { records: vec![], missed: true, interrupted: false });
+        }
+        let origin = self.origin(&plan)?;
+        let mut cancel = std::pin::pin!(interrupt());
+        let Some((jobs, mut started, down)) = tokio::select! {
+            biased;
+            () = &mut cancel => None,
+            started = self.start(&plan, &settings) => Some(started?),
+        } else {
+            return Ok(Outcomes { records: vec![], missed, interrupted: true });
+        };
+        let limit = self.options.jobs.or(settings.jobs).unwrap_or_else(processors).max(1);
+        let limit = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
+        let (ended, interrupted) = self.execute(&plan, plugins, jobs, limit, cancel).await;
+        for (name, words) in started.died().await {
+            self.context.printer.warn(&format!("warning: the target {name} ended while it was being checked: {words}"));
+        }
+        let records = self.records(&plan, ended, &origin, &started, seed);
+        started.stop().await;
+        if self.options.record && !records.is_empty() {
+            self.record(&records, &settings)?;
+        }
+        Ok(Outcomes { records, missed: missed || down, interrupted })
+    }
+
+    fn plan(&self, items: &[&Item], selection: &Selection, settings: &Settings, plugins: &Plugins, seed: u64) -> Plan {
+        let named: BTreeSet<ItemId> = if selection.names.is_empty() {
+            BTreeSet::new()
+        } else {
+            selection.names.iter().filter_map(|name| Selection::one(&self.content.catalog, name).ok()).map(|item| item.id.clone()).collect()
+        };
+        let installed = |id: &_| {
+            let (file, info) = (self.shelf.find(id)?, plugins.info(id)?);
+            Some(Installed { digest: file.digest, info, embedded: file.embedded })
+        };
+        Plan::new(&PlanInput {
+            items,
+            named: &named,
+            catalog: &self.content.catalog,
+            settings,
+            plugins: &installed,
+            params: &syntax::params,
+            seed,
+            timeout: self.options.timeout,
+        })
+    }
+
+    /// Asks once for everything that is missing; says how to allow it where no question may be asked.
+    fn permit(&self, missing: &[MissingGrant], settings: &mut Settings) -> Result<bool, Failure> {
+        let mut by_plugin: BTreeMap<_, Vec<&MissingGrant>> = BTreeMap::new();
+        for grant in missing {
+            by_plugin.entry(&grant.plugin).or_default().push(grant);
+        }
+        if !self.context.interactive {
+            let failure = Failure::undecided("plugins need your permission before they may touch your work");
+            return Err(by_plugin.iter().fold(failure, |failure, (plugin, grants)| {
+                let wanted: Vec<_> = grants.iter().map(|grant| grant.capability.to_string()).collect();
+                failure.hint(format!("mustdo grant {plugin} {}", wanted.join(" ")))
+            }));
+        }
+        let mut words = String::from("Plugins ask for your permission:\n");
+        for grant in missing {
+            let target = grant.capability.target().and_then(|name| settings.targets.get(name));
+            let place = target.map_or(String::new(), |target| format!(" ({})", target::place(target)));
+            let language = self.content.language(self.context);
+            words.push_str(&format!("  {} wants {}{place}: {}\n", grant.plugin, grant.capability, grant.reason.get(language)));
+        }
+        if !confirm(&words, "Allow this?")? {
+            return Ok(false);
+        }
+        for (plugin, grants) in by_plugin {
+            let Some(file) = self.shelf.find(plugin) else { continue };
+            let capabilities: Vec<_> = grants.iter().map(|grant| grant.capability.clone()).collect();
+            let grant = give(self.content, file, &capabilities)?;
+            settings.grants.insert(plugin.clone(), grant);
+        }
+        Ok(true)
+    }
+
+    /// Says which checks do not run and why; true where one of them was asked for.
+    fn tell_left_out(&self, plan: &Plan, asked: bool) -> bool {
+        let mut unbound: BTreeMap<String, Vec<&LeftOut>> = BTreeMap::new();
+        let mut missed = false;
+        for left in &plan.left_out {
+            let name = left.check.as_ref().map_or(left.item.to_string(), |check| format!("{} ({check})", left.item));
+            match &left.why {
+                Why::NotBound { targets, .. } if !asked => {
+                    let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
+                    unbound.entry(names.join(", ")).or_default().push(left);
+                }
+                why => {
+                    missed = true;
+                    self.context.printer.warn(&format!("not run: {name}: {why}"));
+                    for line in super::binding::lines(left) {
+                        self.context.printer.warn(&format!("    {line}"));
+                    }
+                }
+            }
+        }
+        for (names, left) in unbound {
+            let count = left.len();
+            self.context.printer.note(&format!(
+                "not run: {count} {} with {names} not bound in mustdo.toml; how: mustdo show {}",
+                if count == 1 { "check" } else { "checks" },
+                left[0].item
+            ));
+        }
+        missed
+    }
+
+    /// What verdicts are recorded under that must be read before anything runs.
+    fn origin(&self, plan: &Plan) -> Result<Origin, Failure> {
+        let Some(workspace) = &self.content.workspace else {
+            return Err(Failure::bug("a verification outside a workspace"));
+        };
+        let commit = match workspace.repository()? {
+            Some(repository) => repository.head()?.map(|head| head.to_string()),
+            None => None,
+        };
+        let mut watched = BTreeMap::new();
+        for task in plan.tasks.iter().filter(|task| !task.definition.watch.is_empty()) {
+            watched.insert(task.id, workspace.watched(&task.definition.watch)?);
+        }
+        Ok(Origin { commit, watched })
+    }
+
+    /// Starts the targets and pairs tasks with them; true where one is down.
+    async fn start(&self, plan: &Plan, settings: &Settings) -> Result<(Vec<Job>, Started, bool), Failure> {
+        let workspace = self.content.workspace.as_ref().ok_or_else(|| Failure::bug("targets outside a workspace"))?;
+        let wanted: BTreeMap<TargetName, Target> = plan
+            .targets()
+            .into_iter()
+            .filter_map(|name| Some((name.clone(), settings.targets.get(name)?.clone())))
+            .collect();
+        let logs: PathBuf = workspace.private("logs")?;
+        let started = target::start(&wanted, workspace.root(), &logs).await;
+        let mut down = false;
+        for (name, error) in started.errors() {
+            down = true;
+            self.context.printer.warn(&format!("error: the target {name} {error}"));
+        }
+        let mut jobs = vec![];
+        for task in &plan.tasks {
+            match task.job(started.endpoints()) {
+                Ok(job) => jobs.push(job),
+                Err(absent) => {
+                    let names: Vec<_> = absent.iter().map(ToString::to_string).collect();
+                    self.context.printer.warn(&format!("not run: {}: {} is down", task.item, names.join(", ")));
+                }
+            }
+        }
+        Ok((jobs, started, down))
+    }
+
+    async fn execute(
+        &self,
+        plan: &Plan,
+        plugins: Plugins,
+        jobs: Vec<Job>,
+        limit: NonZeroUsize,
+        cancel: impl Future<Output = ()>,
+    ) -> (Vec<(TaskId, Result<Box<Run>, RunError>)>, bool) {
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let language = self.content.language(self.context);
+        let shown = async {
+            let (mut ended, mut interrupted) = (vec![], false);
+            let mut progress = self.display.begin(plan, language);
+            while let Some(event) = events.recv().await {
+                progress.show(&event);
+                match event {
+                    Event::Finished { task, result } => ended.push((task, result)),
+                    Event::Cancelled(_) => interrupted = true,
+                    Event::Started(_) | Event::Progress { .. } => {}
+                }
+            }
+            (ended, interrupted)
+        };
+        let ((), shown) = tokio::join!(run(Arc::new(plugins.host), jobs, limit, sender, cancel), shown);
+        shown
+    }
+
+    fn records(
+        &self,
+        plan: &Plan,
+        ended: Vec<(TaskId, Result<Box<Run>, RunError>)>,
+        origin: &Origin,
+        started: &Started,
+        seed: u64,
+    ) -> Vec<Recorded> {
+        let record = |(id, result): (TaskId, Result<Box<Run>, RunError>)| {
+            let task = plan.tasks.get(id.0)?;
+            Some(self.recorded(task, result, origin, started, seed))
+        };
+        ended.into_iter().filter_map(record).collect()
+    }
+
+    fn recorded(
+        &self,
+        task: &Planned,
+        result: Result<Box<Run>, RunError>,
+        origin: &Origin,
+        started: &Started,
+        seed: u64,
+    ) -> Recorded {
+        let (verdict, fault, elapsed) = match result {
+            Ok(run) => (Verdict { evidence: vec![], ..run.verdict }, false, run.elapsed),
+            Err(error) => (Verdict::undecided(Text::same(error.to_string())), true, std::time::Duration::ZERO),
+        };
+        let identity = |name: &TargetName| Some((name.clone(), started.identity(name)?));
+        let record = Record {
+            verdict,
+            fault,
+            at: self.context.environment.clock(),
+            plugin: task.plugin,
+            version: task.version.clone(),
+            definition: task.definition.digest(),
+            seed,
+            commit: origin.commit.clone(),
+            watched: origin.watched.get(&task.id).copied(),
+            targets: task.targets.values().filter_map(identity).collect(),
+            elapsed,
+        };
+        Recorded { item: task.item.clone(), check: task.definition.uses.clone(), record }
+    }
+
+    fn record(&self, records: &[Recorded], settings: &Settings) -> Result<(), Failure> {
+        let ids: BTreeSet<_> = records.iter().map(|recorded| &recorded.item).collect();
+        let items: Vec<_> = ids.into_iter().filter_map(|id| self.content.catalog.item(id)).collect();
+        let passed = records.iter().filter(|recorded| recorded.record.verdict.outcome == Outcome::Pass).count();
+        let mut message = format!("mustdo: verify, {passed} of {} checks pass\n\n", records.len());
+        for recorded in records {
+            let word = recorded.record.verdict.outcome.word();
+            message.push_str(&format!("- {} {}: {word}\n", recorded.item, recorded.check));
+        }
+        let commit = self.options.commit || settings.commit == Some(true);
+        let remember = |item: &Item, entry: &mut crate::model::Entry| {
+            for recorded in records.iter().filter(|recorded| recorded.item == item.id) {
+                entry.checks.entry(recorded.check.clone()).or_default().remember(recorded.record.clone());
+            }
+        };
+        edit(self.context, self.content, &items, remember, commit.then_some(&*message))
+    }
+}
+
+/// What a verdict is recorded under.
+struct Origin {
+    commit: Option<String>,
+    watched: BTreeMap<TaskId, Digest>,
+}
+
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// Ends when the user or the system asks to stop.
+pub async fn interrupt() {
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
+    let terminated = async {
+        match &mut terminate {
+            Some(signal) => drop(signal.recv().await),
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => {
+            if pressed.is_err() {
+                // Without a handler the system's default ends the process.
+                std::future::pending::<()>().await;
+            }
+        }
+        () = terminated => {}
+    }
+}
