@@ -12,7 +12,7 @@ use super::{
     named::named,
     order::IDEMPOTENT_REPLAYED,
     random,
-    reply::{Content, Form, Reply, field},
+    reply::{Content, Layout, Reply, field},
     request::Request,
 };
 
@@ -110,8 +110,8 @@ impl Quirk {
                 }
                 reply
             }
-            Self::PrettyBodies => Reply { form: Form::Pretty, ..reply },
-            Self::ChunkedBodies => Reply { form: Form::Chunked, ..reply },
+            Self::PrettyBodies => Reply { layout: Layout::Pretty, ..reply },
+            Self::ChunkedBodies => Reply { layout: Layout::Chunked, ..reply },
             Self::CloseConnection => reply.with(CONNECTION, HeaderValue::from_static("close")),
         }
     }

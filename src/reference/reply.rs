@@ -15,7 +15,7 @@ pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) content: Content,
-    pub(super) form: Form,
+    pub(super) layout: Layout,
 }
 
 #[derive(Debug, Clone)]
@@ -26,9 +26,9 @@ pub(super) enum Content {
     Text(&'static str),
 }
 
-/// How the content is written; it says the same in every form.
+/// How the content is written; it says the same in every layout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Form {
+pub(super) enum Layout {
     Compact,
     /// JSON with line breaks and indentation.
     Pretty,
@@ -38,7 +38,7 @@ pub(super) enum Form {
 
 impl Reply {
     pub(super) fn new(status: StatusCode, content: Content) -> Self {
-        Self { status, headers: HeaderMap::new(), content, form: Form::Compact }
+        Self { status, headers: HeaderMap::new(), content, layout: Layout::Compact }
     }
 
     pub(super) fn json(status: StatusCode, value: Value) -> Self {
@@ -82,7 +82,7 @@ impl Reply {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
         }
         let bytes = self.bytes();
-        let body = if self.form == Form::Chunked { Body::chunked(bytes) } else { Body::whole(bytes) };
+        let body = if self.layout == Layout::Chunked { Body::chunked(bytes) } else { Body::whole(bytes) };
         let mut response = Response::new(body);
         *response.status_mut() = self.status;
         *response.headers_mut() = headers;
@@ -105,7 +105,7 @@ impl Reply {
     fn bytes(&self) -> Vec<u8> {
         match &self.content {
             Content::None => Vec::new(),
-            Content::Json(value) if self.form == Form::Pretty => format!("{value:#}\n").into_bytes(),
+            Content::Json(value) if self.layout == Layout::Pretty => format!("{value:#}\n").into_bytes(),
             Content::Json(value) => value.to_string().into_bytes(),
             Content::Html(text) => text.clone().into_bytes(),
             Content::Text(text) => text.as_bytes().to_vec(),
