@@ -24,7 +24,7 @@
 //! `Idempotent-Replayed: true`) to a retry, 409 while the first is running, 422 to another payload under the key, and
 //! 400 without a key; a ticket answers 201 at first and 303 to its `Location` afterwards.
 //!
-//! Everything is held in memory behind one lock ([`Store`](store::Store)); nothing is written to disk.
+//! Everything is held in memory behind one lock (`store.rs`); nothing is written to disk.
 
 mod body;
 mod caller;

@@ -168,8 +168,12 @@ fn every_mistake_shows() {
     let order = json!({ "sku": "cup", "quantity": 1 });
     for flaw in ["check-then-insert", "browser-only", "token-after-work", "lock-per-process"] {
         let flask = Flask::start(Store::Sqlite, 4, Some(&format!("double-submit/{flaw}")));
-        flask.shop().together(10, "/orders", "k", &order);
-        assert!(flask.shop().count("/orders") > 1, "{flaw}");
+        // Two workers must meet for some of them; that is up to the kernel.
+        let doubles = (1..=5).any(|round: u64| {
+            flask.shop().together(10, "/orders", &round.to_string(), &order);
+            flask.shop().count("/orders") > round
+        });
+        assert!(doubles, "{flaw}");
     }
     let lock = Flask::start(Store::Sqlite, 1, Some("double-submit/lock-per-process"));
     lock.shop().together(4, "/orders", "k", &order);
