@@ -38,14 +38,13 @@ pub(super) async fn put_appends(shop: &Arc<Shop>, request: &Request) -> Option<R
 
 /// Counts the PUTs of an item and shows the number beside it.
 pub(super) async fn put_counts(shop: &Arc<Shop>, request: &Request, versions: &Versions) -> Option<Reply> {
-    let reply = route::answer(shop, request).await;
+    let mut reply = route::answer(shop, request).await;
     let mut puts = versions.puts.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(id) = item(request, &Method::PUT)
         && reply.status.is_success()
     {
         *puts.entry(id.to_string()).or_default() += 1;
     }
-    let mut reply = reply;
     if let Content::Json(value) = &mut reply.content {
         show_versions(value, &puts);
     }
