@@ -1,8 +1,13 @@
 //! Everything that needs more than one module: one binary, a file a subject.
 #![expect(
     clippy::disallowed_methods,
-    reason = "the fences are for the tool: tests read and write what they like"
+    clippy::unwrap_used,
+    reason = "the fences are for the tool: a test reads what it likes, and says where it stood when it can not go on"
 )]
 
 mod content;
+#[cfg(feature = "live-servers")]
+mod flask;
+mod layers;
 mod schema;
+mod shop;

@@ -1,0 +1,222 @@
+//! The same shop in Flask under gunicorn: one process and several, dictionaries and a database.
+//!
+//! `MUSTDO_TEST_VENV` is a Python environment with `tests/servers/flask/requirements.txt` installed.
+
+use std::{
+    fs::{self, File},
+    net::SocketAddr,
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::shop::{Shop, assert_conforms};
+
+/// How long gunicorn may take to answer, and to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Where the shop keeps its rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Store {
+    /// Dictionaries, one set for each worker.
+    Memory,
+    /// One file with unique keys.
+    Sqlite,
+}
+
+/// gunicorn with the shop; stopped when dropped.
+#[derive(Debug)]
+pub(crate) struct Flask {
+    processes: Processes,
+    address: SocketAddr,
+    /// Holds the database and the log.
+    _directory: TempDir,
+}
+
+impl Flask {
+    /// Starts `workers` processes with 16 threads together, and waits until they answer. Panics with gunicorn's log.
+    pub(crate) fn start(store: Store, workers: usize, flaw: Option<&str>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let log = directory.path().join("log");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/flask");
+        let store = match store {
+            Store::Memory => "memory".to_owned(),
+            Store::Sqlite => format!("sqlite:{}", directory.path().join("shop.db").display()),
+        };
+        let mut command = Command::new(gunicorn());
+        command
+            .args(["shop:app", "--bind", "127.0.0.1:0", "--worker-class", "gthread", "--no-control-socket"])
+            .args(["--workers", &workers.to_string(), "--threads", &(16 / workers).to_string()])
+            .arg("--chdir")
+            .arg(&source)
+            .env_clear()
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .env("SHOP_STORE", store)
+            .current_dir(directory.path())
+            .stdout(File::create(&log).unwrap())
+            .stderr(File::options().append(true).open(&log).unwrap())
+            .process_group(0);
+        if let Some(flaw) = flaw {
+            command.env("SHOP_FLAW", flaw);
+        }
+        let mut processes = Processes { master: command.spawn().unwrap() };
+        let address = wait_until_ready(&mut processes.master, &log);
+        Self { processes, address, _directory: directory }
+    }
+
+    pub(crate) fn shop(&self) -> Shop {
+        Shop { address: self.address }
+    }
+}
+
+/// The master and its workers: a process group, led by the master.
+#[derive(Debug)]
+struct Processes {
+    master: Child,
+}
+
+impl Processes {
+    fn group(&self) -> Pid {
+        Pid::from_child(&self.master)
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        let group = self.group();
+        // An error means that the group is gone already.
+        let _ = kill_process_group(group, Signal::TERM);
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(self.master.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(20));
+        }
+        let _ = kill_process_group(group, Signal::KILL);
+        let _ = self.master.wait();
+    }
+}
+
+fn gunicorn() -> PathBuf {
+    let venv = std::env::var_os("MUSTDO_TEST_VENV").expect("MUSTDO_TEST_VENV names the Python environment");
+    let gunicorn = Path::new(&venv).join("bin/gunicorn");
+    assert!(
+        gunicorn.exists(),
+        "{} is missing: install tests/servers/flask/requirements.txt",
+        gunicorn.display()
+    );
+    gunicorn
+}
+
+/// The address that the log tells, once the service behind it answers.
+fn wait_until_ready(master: &mut Child, log: &Path) -> SocketAddr {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let text = fs::read_to_string(log).unwrap();
+        let address = text.split("Listening at: http://").nth(1).and_then(|rest| rest.split(' ').next());
+        if let Some(address) = address {
+            let address = address.parse().unwrap();
+            // The listener is there before the workers; the request waits for them.
+            assert_eq!(Shop { address }.get("/healthz").status, 200, "{text}");
+            return address;
+        }
+        assert!(
+            matches!(master.try_wait(), Ok(None)) && Instant::now() < deadline,
+            "gunicorn did not start: {text}"
+        );
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_database_serves_one_worker_and_four() {
+    for workers in [1, 4] {
+        assert_conforms(Flask::start(Store::Sqlite, workers, None).shop());
+    }
+}
+
+#[test]
+fn dictionaries_serve_one_worker() {
+    assert_conforms(Flask::start(Store::Memory, 1, None).shop());
+}
+
+#[test]
+fn dictionaries_of_four_workers_do_not_agree() {
+    let flask = Flask::start(Store::Memory, 4, None);
+    let shop = flask.shop();
+    // Which worker takes a connection is up to the kernel; it takes a few rounds until two of them have.
+    let disagrees = (1..=10).any(|round: u64| {
+        thread::scope(|scope| {
+            for number in 0..8 {
+                let key = format!("{round}-{number}");
+                scope.spawn(move || {
+                    shop.together(1, "/orders", &key, &json!({ "sku": "cup", "quantity": 1 }))
+                });
+            }
+        });
+        (0..8).any(|_| shop.count("/orders") != 8 * round)
+    });
+    assert!(disagrees);
+}
+
+#[test]
+fn every_mistake_shows() {
+    let order = json!({ "sku": "cup", "quantity": 1 });
+    for flaw in ["check-then-insert", "browser-only", "token-after-work", "lock-per-process"] {
+        let flask = Flask::start(Store::Sqlite, 4, Some(&format!("double-submit/{flaw}")));
+        // Two workers must meet for some of them; that is up to the kernel.
+        let doubles = (1..=5).any(|round: u64| {
+            flask.shop().together(10, "/orders", &round.to_string(), &order);
+            flask.shop().count("/orders") > round
+        });
+        assert!(doubles, "{flaw}");
+    }
+    let lock = Flask::start(Store::Sqlite, 1, Some("double-submit/lock-per-process"));
+    lock.shop().together(4, "/orders", "k", &order);
+    assert_eq!(lock.shop().count("/orders"), 1);
+
+    let replays = Flask::start(Store::Sqlite, 1, Some("key-protocol/reuse-replays"));
+    let send = |quantity: u64| {
+        let document = json!({ "sku": "cup", "quantity": quantity });
+        replays.shop().send("POST /orders", &[("Idempotency-Key", "k")], &document)
+    };
+    assert_eq!((send(1).body, send(2).status), (send(3).body, 201));
+
+    let shared = Flask::start(Store::Sqlite, 1, Some("key-protocol/shared-keys"));
+    for token in ["Bearer alice-token", "Bearer bob-token"] {
+        shared.shop().send("POST /orders", &[("Idempotency-Key", "k"), ("Authorization", token)], &order);
+    }
+    assert_eq!(shared.shop().count("/orders"), 1);
+
+    let items = |flask: &Flask| flask.shop().get("/items").json()["items"].as_array().unwrap().len();
+    let appends = Flask::start(Store::Sqlite, 1, Some("repeat-effect/put-appends"));
+    for _ in 0..3 {
+        appends.shop().send("PUT /items/own", &[], &json!({ "name": "cup", "price": 1 }));
+    }
+    assert_eq!(items(&appends), 3);
+
+    let deletes = Flask::start(Store::Sqlite, 1, Some("safe-get/get-deletes"));
+    deletes.shop().send("PUT /items/own", &[], &json!({ "name": "cup", "price": 1 }));
+    assert_eq!(
+        (items(&deletes), deletes.shop().get("/items/own/delete").status, items(&deletes)),
+        (1, 200, 0)
+    );
+}
+
+#[test]
+fn nothing_runs_after_the_end() {
+    let flask = Flask::start(Store::Memory, 4, None);
+    let (group, address) = (flask.processes.group(), flask.address);
+    assert!(test_kill_process_group(group).is_ok());
+    drop(flask);
+    let deadline = Instant::now() + PATIENCE;
+    while test_kill_process_group(group).is_ok() {
+        assert!(Instant::now() < deadline, "a worker is left");
+        thread::sleep(Duration::from_millis(20));
+    }
+    assert!(std::net::TcpStream::connect(address).is_err());
+}
