@@ -1,1 +1,46 @@
-//! What mustdo talks about: checklists, items, proofs, status and readiness. No input or output, no clock, no wasm.
+//! What mustdo talks about: checklists, items, proofs, status and readiness.
+//!
+//! Values and rules only: no input or output, no clock (`now` is an argument), no serde, no wasm. Start at
+//! [`Catalog`] for content, [`Verdict`] for proofs and [`Standing`] for the one rule that joins them.
+
+mod capability;
+mod catalog;
+mod checklist;
+mod digest;
+mod id;
+mod level;
+mod manifest;
+mod nearest;
+mod policy;
+mod progress;
+mod selection;
+mod settings;
+mod span;
+mod standing;
+mod tally;
+mod target;
+mod text;
+mod value;
+mod verdict;
+
+pub use capability::{Capability, CapabilityRequest, ParseCapabilityError};
+pub use catalog::Catalog;
+pub use checklist::{Card, CardForm, CheckUse, Checklist, Group, Item, Kind};
+pub use digest::{Digest, Hasher, ParseDigestError};
+pub use id::{CardId, CheckId, ChecklistId, GroupId, IdError, ItemId, PluginId, Tag, TargetName};
+pub use level::{Level, ParseLevelError, Weight};
+pub use manifest::{CheckInfo, PluginInfo};
+pub use nearest::nearest;
+pub use policy::{Ask, Judgement, Policy, Undecided, Violation};
+pub use progress::{CheckRecord, Claim, Entry, Progress, Record, Waiver};
+pub use selection::{SelectError, Selection};
+pub use settings::{Address, Definition, Grant, ItemBinding, Launch, Place, Settings, Target};
+pub use span::{ParseSpanError, Span};
+pub use standing::{Asked, Staleness, Standing, Status};
+pub use tally::Tally;
+pub use target::{Authority, Endpoint, TargetKind};
+pub use text::{Language, ParseLanguageError, Text};
+pub use value::Value;
+pub use verdict::{
+    Evidence, Finding, Location, Measurement, Need, Outcome, Score, Severity, Step, Verdict, VerdictError,
+};

@@ -1,1 +1,18 @@
 //! Files and git: the only place that reads and writes the workspace.
+//!
+//! Start at [`Workspace`]. Files are replaced atomically under a lock ([`WriteLock`]); reading writes nothing. What a
+//! file means is not this layer's business: texts go in and out whole.
+
+mod atomic;
+mod embedded;
+mod error;
+mod git;
+mod lock;
+mod workspace;
+
+pub use atomic::{Sink, replace};
+pub use embedded::{CHECKLISTS, EmbeddedPlugin, PLUGINS};
+pub use error::StoreError;
+pub use git::{Commit, Repository};
+pub use lock::WriteLock;
+pub use workspace::{TextFile, Workspace};

@@ -1,0 +1,252 @@
+//! The learner's own settings: `mustdo.toml`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Capability, CheckId, CheckUse, Digest, Item, ItemId, Language, PluginId, Policy, Span, TargetKind,
+    TargetName, Value,
+};
+
+/// What `mustdo.toml` says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Settings {
+    /// The language of content; none for the locale's.
+    pub language: Option<Language>,
+    /// How long a proof lasts where the item does not say; none for [`Settings::FRESH_FOR`].
+    pub fresh_for: Option<Span>,
+    /// By name.
+    pub targets: BTreeMap<TargetName, Target>,
+    /// The learner's bindings over the checklists', by item.
+    pub bindings: BTreeMap<ItemId, ItemBinding>,
+    /// What plugins may do, by plugin.
+    pub grants: BTreeMap<PluginId, Grant>,
+    /// What the gate asks.
+    pub policy: Policy,
+    /// Commit progress to git after each command that changes it; none for no.
+    pub commit: Option<bool>,
+    /// How many checks run at once; none for the number of processors.
+    pub jobs: Option<usize>,
+    /// Longest time for one check; none for the plugin's own guess times five.
+    pub timeout: Option<Span>,
+}
+
+impl Settings {
+    /// How long a proof lasts where neither item nor workspace says.
+    pub const FRESH_FOR: Span = Span::days(120);
+
+    /// An item's checks with the learner's bindings laid over them, in the item's order.
+    #[must_use]
+    pub fn definitions(&self, item: &Item) -> Vec<Definition> {
+        let binding = self.bindings.get(&item.id);
+        item.checks.iter().map(|check| Definition::new(check, binding, self.fresh_for(item))).collect()
+    }
+
+    fn fresh_for(&self, item: &Item) -> Span {
+        let own = self.bindings.get(&item.id).and_then(|binding| binding.fresh_for);
+        own.or(item.fresh_for).or(self.fresh_for).unwrap_or(Self::FRESH_FOR)
+    }
+}
+
+/// What the learner binds a target name to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Where it is.
+    pub place: Place,
+    /// How mustdo starts it; none when it is already running or needs no start.
+    pub launch: Option<Launch>,
+}
+
+/// Where a target is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// An HTTP/1.1 service in clear text.
+    Http {
+        /// Where it listens.
+        address: Address,
+        /// Empty, or begins with "/" and does not end with it.
+        prefix: String,
+    },
+    /// A server of byte streams.
+    Tcp(Address),
+    /// A server of datagrams.
+    Udp(Address),
+    /// A directory, relative to the workspace.
+    Dir(String),
+    /// A program.
+    Command {
+        /// A path, or a name to look up in `PATH` when it is granted.
+        program: String,
+        /// Its first arguments.
+        args: Vec<String>,
+    },
+}
+
+impl Place {
+    /// What kind of target it is.
+    #[must_use]
+    pub fn kind(&self) -> TargetKind {
+        match self {
+            Self::Http { .. } => TargetKind::Http,
+            Self::Tcp(_) => TargetKind::Tcp,
+            Self::Udp(_) => TargetKind::Udp,
+            Self::Dir(_) => TargetKind::Dir,
+            Self::Command { .. } => TargetKind::Command,
+        }
+    }
+
+    /// The address, where it has one.
+    #[must_use]
+    pub fn address(&self) -> Option<&Address> {
+        match self {
+            Self::Http { address, .. } | Self::Tcp(address) | Self::Udp(address) => Some(address),
+            Self::Dir(_) | Self::Command { .. } => None,
+        }
+    }
+}
+
+/// A host and a port that may still have to be chosen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// A name, an IPv4 address, or an IPv6 address without brackets.
+    pub host: String,
+    /// The port; none for `{port}`: a free one is chosen when the target is started.
+    pub port: Option<u16>,
+}
+
+/// How mustdo starts a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Launch {
+    /// Program and arguments; not empty; `{port}` stands for the chosen port.
+    pub run: Vec<String>,
+    /// Where it runs, relative to the workspace.
+    pub cwd: Option<String>,
+    /// Added to its environment; `{port}` stands for the chosen port.
+    pub env: BTreeMap<String, String>,
+    /// For http: the path that answers 2xx or 3xx once it is ready; none where accepting a connection is enough.
+    pub ready: Option<String>,
+    /// How long it may take to be ready.
+    pub ready_timeout: Span,
+}
+
+impl Launch {
+    /// Long enough for a cold interpreter on a busy machine.
+    pub const READY_TIMEOUT: Span = Span::seconds(30);
+}
+
+/// The learner's own bindings for one item.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ItemBinding {
+    /// Over the checklist's: the plugin's target name to the workspace's.
+    pub target: BTreeMap<TargetName, TargetName>,
+    /// Over the checklist's parameters.
+    pub with: BTreeMap<String, Value>,
+    /// Instead of the checklist's, where given.
+    pub watch: Option<Vec<String>>,
+    /// Instead of the item's, where given.
+    pub fresh_for: Option<Span>,
+}
+
+/// The user's permission for one plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The plugin it was given to.
+    pub digest: Digest,
+    /// What it may do, by the workspace's target names.
+    pub allow: BTreeSet<Capability>,
+}
+
+/// What is asked of one check of one item, all layers applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Definition {
+    /// The question.
+    pub uses: CheckId,
+    /// The plugin's target name to the workspace's.
+    pub target: BTreeMap<TargetName, TargetName>,
+    /// Parameters, by name.
+    pub with: BTreeMap<String, Value>,
+    /// Globs of the learner's files that the proof depends on.
+    pub watch: Vec<String>,
+    /// How long a proof lasts.
+    pub fresh_for: Span,
+}
+
+impl Definition {
+    fn new(check: &CheckUse, binding: Option<&ItemBinding>, fresh_for: Span) -> Self {
+        let mut definition = Self {
+            uses: check.uses.clone(),
+            target: check.target.clone(),
+            with: check.with.clone(),
+            watch: check.watch.clone(),
+            fresh_for,
+        };
+        if let Some(binding) = binding {
+            definition.target.extend(binding.target.clone());
+            for (name, value) in &binding.with {
+                let merged = match definition.with.remove(name) {
+                    Some(below) => below.overlaid(value),
+                    None => value.clone(),
+                };
+                definition.with.insert(name.clone(), merged);
+            }
+            if let Some(watch) = &binding.watch {
+                definition.watch.clone_from(watch);
+            }
+        }
+        definition
+    }
+
+    /// Identifies what was asked: a proof of another definition is stale. How long a proof lasts and which files it
+    /// watches are judged on their own and are no part of it.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut hasher = super::Hasher::default();
+        hasher.field("check").field(self.uses.to_string());
+        for (plugin, workspace) in &self.target {
+            hasher.field("target").field(plugin.as_str()).field(workspace.as_str());
+        }
+        for (name, value) in &self.with {
+            hasher.field("with").field(name);
+            value.digest(&mut hasher);
+        }
+        hasher.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn definition(binding: Option<&ItemBinding>) -> Definition {
+        let check = CheckUse {
+            uses: "http-idempotency/safe-get".parse().unwrap(),
+            target: [("api".parse().unwrap(), "web".parse().unwrap())].into(),
+            with: [("n".to_owned(), Value::Integer(5))].into(),
+            watch: vec!["app/**".to_owned()],
+        };
+        Definition::new(&check, binding, Settings::FRESH_FOR)
+    }
+
+    #[test]
+    fn learner_binding_wins_over_the_checklist() {
+        let binding = ItemBinding {
+            target: [("api".parse().unwrap(), "shop".parse().unwrap())].into(),
+            with: [("n".to_owned(), Value::Integer(9))].into(),
+            ..ItemBinding::default()
+        };
+        let bound = definition(Some(&binding));
+        assert_eq!(bound.target["api"].as_str(), "shop");
+        assert_eq!(bound.with["n"], Value::Integer(9));
+        assert_eq!(bound.watch, ["app/**"]);
+    }
+
+    #[test]
+    fn digest_changes_with_what_is_asked_and_with_nothing_else() {
+        let plain = definition(None).digest();
+        let asked =
+            ItemBinding { with: [("n".to_owned(), Value::Float(5.0))].into(), ..ItemBinding::default() };
+        let kept =
+            ItemBinding { watch: Some(vec![]), fresh_for: Some(Span::days(1)), ..ItemBinding::default() };
+        assert_ne!(definition(Some(&asked)).digest(), plain);
+        assert_eq!(definition(Some(&kept)).digest(), plain);
+    }
+}

@@ -1,0 +1,118 @@
+//! Files that are replaced whole: whoever looks sees the old text or the new one, never a part.
+
+#![expect(clippy::disallowed_methods, reason = "this module owns writing files")]
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use super::StoreError;
+
+/// Replaces the file at `path` with `bytes`, keeping its permissions. A kill or a full disk at any instant leaves the
+/// old file or the new one.
+pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    let sink = Sink::open(path)?;
+    sink.write(bytes)
+}
+
+/// A file that is going to be written: opened before the work starts, so that a bad path fails first.
+#[derive(Debug)]
+pub struct Sink {
+    path: PathBuf,
+    draft: NamedTempFile,
+}
+
+impl Sink {
+    /// Prepares a draft beside `path`; the folder is made if it is missing.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let error = |source| StoreError::Write { path: path.to_owned(), source };
+        if path.is_dir() {
+            return Err(error(io::Error::from(io::ErrorKind::IsADirectory)));
+        }
+        // A link stays a link: what it points at is replaced.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let folder = match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        };
+        fs::create_dir_all(folder).map_err(error)?;
+        let draft =
+            tempfile::Builder::new().prefix(".mustdo-").suffix(".tmp").tempfile_in(folder).map_err(error)?;
+        let permissions = match fs::metadata(&path) {
+            Ok(old) => old.permissions(),
+            Err(_) => new_file_permissions(),
+        };
+        fs::set_permissions(draft.path(), permissions).map_err(error)?;
+        Ok(Self { path, draft })
+    }
+
+    /// Writes everything, makes it durable, and puts it in place.
+    pub fn write(mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        let path = self.path;
+        let error = |source| StoreError::Write { path: path.clone(), source };
+        self.draft.write_all(bytes).map_err(error)?;
+        self.draft.as_file().sync_all().map_err(error)?;
+        self.draft.persist(&path).map_err(|failure| error(failure.error))?;
+        // The rename itself must survive a power cut; a file system that can not sync a folder has done what it can.
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+            && let Ok(folder) = File::open(folder)
+        {
+            drop(folder.sync_all());
+        }
+        Ok(())
+    }
+}
+
+#[cfg(unix)]
+fn new_file_permissions() -> fs::Permissions {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::Permissions::from_mode(0o644)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_a_file_and_leaves_no_draft() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("progress/a.toml");
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn dropped_draft_leaves_the_old_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.toml");
+        replace(&path, b"old").unwrap();
+        drop(Sink::open(&path).unwrap());
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn folder_in_the_way_fails_before_anything_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(matches!(Sink::open(folder.path()), Err(StoreError::Write { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn link_stays_a_link_and_permissions_stay() {
+        use std::os::unix::fs::{PermissionsExt as _, symlink};
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("real.toml"), folder.path().join("link.toml"));
+        replace(&path, b"old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        symlink(&path, &link).unwrap();
+        replace(&link, b"new").unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}

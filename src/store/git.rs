@@ -1,0 +1,237 @@
+//! The git repository around a workspace.
+
+use std::path::{Path, PathBuf};
+
+use git2::{ErrorCode, IndexEntry, IndexTime, RepositoryState, StatusOptions};
+
+use super::StoreError;
+
+/// A repository with a work tree.
+pub struct Repository {
+    inner: git2::Repository,
+    work_tree: PathBuf,
+}
+
+/// The commit that HEAD stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commit {
+    /// 40 hexadecimal digits.
+    pub id: String,
+    /// Whether tracked files differ from it; mustdo's own progress files do not count.
+    pub changed: bool,
+}
+
+impl std::fmt::Display for Commit {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}{}", self.id, if self.changed { "+" } else { "" })
+    }
+}
+
+fn failed(action: &'static str) -> impl Fn(git2::Error) -> StoreError {
+    move |source| StoreError::Git { action, source }
+}
+
+impl Repository {
+    /// The repository that `path` lies in; none where it lies in none.
+    pub fn discover(path: &Path) -> Result<Option<Self>, StoreError> {
+        match git2::Repository::discover(path) {
+            Ok(inner) => Self::new(inner).map(Some),
+            Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) => Err(failed("open the repository")(error)),
+        }
+    }
+
+    /// Makes a repository at `path`.
+    pub fn init(path: &Path) -> Result<Self, StoreError> {
+        Self::new(git2::Repository::init(path).map_err(failed("make a repository"))?)
+    }
+
+    fn new(inner: git2::Repository) -> Result<Self, StoreError> {
+        match inner.workdir() {
+            Some(work_tree) => Ok(Self { work_tree: work_tree.to_owned(), inner }),
+            None => Err(StoreError::Bare { path: inner.path().to_owned() }),
+        }
+    }
+
+    /// The folder that is checked out.
+    #[must_use]
+    pub fn work_tree(&self) -> &Path {
+        &self.work_tree
+    }
+
+    /// Where HEAD stands; none before the first commit.
+    pub fn head(&self) -> Result<Option<Commit>, StoreError> {
+        let action = failed("read HEAD");
+        let head = match self.inner.head() {
+            Ok(head) => head.peel_to_commit().map_err(action)?,
+            Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(action(error)),
+        };
+        let mut options = StatusOptions::new();
+        options.include_untracked(false).include_ignored(false);
+        let statuses =
+            self.inner.statuses(Some(&mut options)).map_err(failed("compare the work tree with HEAD"))?;
+        let own = |path: &str| path.split('/').rev().nth(1) == Some(super::Workspace::PROGRESS);
+        let changed = statuses.iter().any(|status| !status.path().is_ok_and(own));
+        Ok(Some(Commit { id: head.id().to_string(), changed }))
+    }
+
+    /// Commits the files at `paths` as they are on disk, and nothing else: what is staged for other files stays staged
+    /// and uncommitted. Hooks do not run. None where the files are already committed as they are.
+    pub fn commit(&self, paths: &[PathBuf], message: &str) -> Result<Option<String>, StoreError> {
+        self.ready()?;
+        let parent = match self.inner.head() {
+            Ok(head) => Some(head.peel_to_commit().map_err(failed("read HEAD"))?),
+            Err(error) if error.code() == ErrorCode::UnbornBranch => None,
+            Err(error) => return Err(failed("read HEAD")(error)),
+        };
+        let before = parent.as_ref().map(git2::Commit::tree).transpose().map_err(failed("read HEAD"))?;
+        // A scratch index holds HEAD and the files to commit; the real one, with whatever is staged in it, is left alone.
+        let mut scratch = git2::Index::new().map_err(failed("prepare a commit"))?;
+        if let Some(tree) = &before {
+            scratch.read_tree(tree).map_err(failed("read HEAD"))?;
+        }
+        let paths: Vec<_> = paths.iter().map(|path| self.relative(path)).collect();
+        for path in &paths {
+            self.stage(&mut scratch, path)?;
+        }
+        let tree = scratch.write_tree_to(&self.inner).map_err(failed("write a tree"))?;
+        if before.as_ref().is_some_and(|before| before.id() == tree) {
+            return Ok(None);
+        }
+        let tree = self.inner.find_tree(tree).map_err(failed("write a tree"))?;
+        let author =
+            self.inner.signature().map_err(failed("find your name: set git's user.name and user.email"))?;
+        let parents: Vec<_> = parent.iter().collect();
+        let id = self
+            .inner
+            .commit(Some("HEAD"), &author, &author, message, &tree, &parents)
+            .map_err(failed("commit"))?;
+        // Else git would show the committed files as staged for removal.
+        let mut index = self.inner.index().map_err(failed("update the index"))?;
+        for path in &paths {
+            index.add_path(path).map_err(failed("update the index"))?;
+        }
+        index.write().map_err(failed("update the index"))?;
+        Ok(Some(id.to_string()))
+    }
+
+    fn stage(&self, index: &mut git2::Index, path: &Path) -> Result<(), StoreError> {
+        let blob = self.inner.blob_path(&self.work_tree.join(path)).map_err(failed("store a file"))?;
+        let entry = IndexEntry {
+            ctime: IndexTime::new(0, 0),
+            mtime: IndexTime::new(0, 0),
+            dev: 0,
+            ino: 0,
+            mode: 0o100_644,
+            uid: 0,
+            gid: 0,
+            file_size: 0,
+            id: blob,
+            flags: 0,
+            flags_extended: 0,
+            path: path.as_os_str().as_encoded_bytes().to_vec(),
+        };
+        index.add(&entry).map_err(failed("prepare a commit"))
+    }
+
+    fn relative(&self, path: &Path) -> PathBuf {
+        let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let tree = self.work_tree.canonicalize().unwrap_or_else(|_| self.work_tree.clone());
+        real.strip_prefix(&tree).map_or(real.clone(), Path::to_owned)
+    }
+
+    fn ready(&self) -> Result<(), StoreError> {
+        let state = match self.inner.state() {
+            RepositoryState::Clean => return Ok(()),
+            RepositoryState::Merge => "merge",
+            RepositoryState::Revert | RepositoryState::RevertSequence => "revert",
+            RepositoryState::CherryPick | RepositoryState::CherryPickSequence => "cherry-pick",
+            RepositoryState::Bisect => "bisect",
+            RepositoryState::Rebase | RepositoryState::RebaseInteractive | RepositoryState::RebaseMerge => {
+                "rebase"
+            }
+            RepositoryState::ApplyMailbox | RepositoryState::ApplyMailboxOrRebase => "patch series",
+        };
+        Err(StoreError::Busy { state })
+    }
+}
+
+impl std::fmt::Debug for Repository {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Repository").field("work_tree", &self.work_tree).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::replace;
+
+    fn repository() -> (tempfile::TempDir, Repository) {
+        let folder = tempfile::tempdir().unwrap();
+        let repository = Repository::init(folder.path()).unwrap();
+        let mut config = repository.inner.config().unwrap();
+        config.set_str("user.name", "Learner").unwrap();
+        config.set_str("user.email", "learner@example.org").unwrap();
+        (folder, repository)
+    }
+
+    fn committed(repository: &Repository, path: &str) -> Option<Vec<u8>> {
+        let tree = repository.inner.head().unwrap().peel_to_tree().unwrap();
+        let entry = tree.get_path(Path::new(path)).ok()?;
+        Some(repository.inner.find_blob(entry.id()).unwrap().content().to_vec())
+    }
+
+    #[test]
+    fn commit_takes_its_files_and_leaves_what_else_is_staged() {
+        let (folder, repository) = repository();
+        let (own, other) = (folder.path().join("progress/a.toml"), folder.path().join("app.py"));
+        replace(&own, b"1").unwrap();
+        assert!(repository.commit(std::slice::from_ref(&own), "first").unwrap().is_some());
+
+        replace(&own, b"2").unwrap();
+        replace(&other, b"staged").unwrap();
+        let mut index = repository.inner.index().unwrap();
+        index.add_path(Path::new("app.py")).unwrap();
+        index.write().unwrap();
+        assert!(repository.commit(std::slice::from_ref(&own), "second").unwrap().is_some());
+
+        assert_eq!(committed(&repository, "progress/a.toml").unwrap(), b"2");
+        assert_eq!(committed(&repository, "app.py"), None);
+        let statuses = repository.inner.statuses(None).unwrap();
+        let left: Vec<_> = statuses.iter().map(|status| status.status()).collect();
+        assert_eq!(left, [git2::Status::INDEX_NEW]);
+    }
+
+    #[test]
+    fn nothing_new_is_no_commit() {
+        let (folder, repository) = repository();
+        let own = folder.path().join("a.toml");
+        replace(&own, b"1").unwrap();
+        assert!(repository.commit(std::slice::from_ref(&own), "first").unwrap().is_some());
+        assert_eq!(repository.commit(&[own], "second").unwrap(), None);
+    }
+
+    #[test]
+    fn head_is_marked_when_the_tree_differs_and_progress_does_not_count() {
+        let (folder, repository) = repository();
+        assert_eq!(repository.head().unwrap(), None);
+        let (own, other) = (folder.path().join("progress/a.toml"), folder.path().join("app.py"));
+        replace(&own, b"1").unwrap();
+        replace(&other, b"1").unwrap();
+        repository.commit(&[own.clone(), other.clone()], "first").unwrap();
+        replace(&own, b"2").unwrap();
+        assert!(!repository.head().unwrap().unwrap().changed);
+        replace(&other, b"2").unwrap();
+        assert!(repository.head().unwrap().unwrap().changed);
+    }
+
+    #[test]
+    fn folder_outside_any_repository_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(Repository::discover(folder.path()).unwrap().is_none());
+    }
+}

@@ -1,0 +1,257 @@
+//! A workspace on disk.
+
+#![expect(clippy::disallowed_methods, reason = "this module owns reading the workspace")]
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use globset::{Glob, GlobSetBuilder};
+
+use super::{Repository, StoreError, WriteLock, replace};
+use crate::model::{ChecklistId, Digest, Hasher};
+
+/// A folder with a `mustdo.toml`, and the git repository around it.
+#[derive(Debug)]
+pub struct Workspace {
+    root: PathBuf,
+}
+
+/// A text file of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextFile {
+    /// Relative to the workspace, "/" between parts.
+    pub name: String,
+    /// What stands in it.
+    pub text: String,
+}
+
+impl Workspace {
+    /// The settings file that makes a folder a workspace.
+    pub const SETTINGS: &str = "mustdo.toml";
+    /// Where checklists are looked for.
+    pub const CHECKLISTS: &str = "checklists";
+    /// Where progress is kept.
+    pub const PROGRESS: &str = "progress";
+    /// Where third-party plugins are looked for.
+    pub const PLUGINS: &str = "plugins";
+    /// What belongs to this machine: locks, logs, transcripts.
+    pub const PRIVATE: &str = ".mustdo";
+
+    /// The workspace that `start` lies in: the nearest folder upwards with a `mustdo.toml`. None where there is none.
+    #[must_use]
+    pub fn find(start: &Path) -> Option<Self> {
+        let root = start.ancestors().find(|folder| folder.join(Self::SETTINGS).is_file())?;
+        Some(Self { root: root.to_owned() })
+    }
+
+    /// The workspace at `root`, whether it has a settings file yet or not.
+    #[must_use]
+    pub fn at(root: PathBuf) -> Self {
+        Self { root }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder's own name, for people.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.root.file_name().map_or_else(|| "/".to_owned(), |name| name.to_string_lossy().into_owned())
+    }
+
+    /// The git repository it lies in; none where it lies in none.
+    pub fn repository(&self) -> Result<Option<Repository>, StoreError> {
+        Repository::discover(&self.root)
+    }
+
+    /// `mustdo.toml`; none where it is not there yet.
+    pub fn settings(&self) -> Result<Option<TextFile>, StoreError> {
+        self.read(Self::SETTINGS)
+    }
+
+    /// Its own checklists, by file name; none of them where it uses the shipped ones.
+    pub fn checklists(&self) -> Result<Vec<TextFile>, StoreError> {
+        self.folder(Self::CHECKLISTS)
+    }
+
+    /// Every progress file, by file name.
+    pub fn progress(&self) -> Result<Vec<TextFile>, StoreError> {
+        self.folder(Self::PROGRESS)
+    }
+
+    /// The progress file of one checklist; none where nothing is recorded yet.
+    pub fn progress_of(&self, checklist: &ChecklistId) -> Result<Option<TextFile>, StoreError> {
+        self.read(&Self::progress_name(checklist))
+    }
+
+    /// Where the progress of a checklist is kept, relative to the workspace.
+    #[must_use]
+    pub fn progress_name(checklist: &ChecklistId) -> String {
+        format!("{}/{checklist}.toml", Self::PROGRESS)
+    }
+
+    /// Third-party plugins: name relative to the workspace, and bytes; by file name.
+    pub fn plugins(&self) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        let mut plugins = vec![];
+        for name in self.names(Self::PLUGINS, "wasm")? {
+            let path = self.root.join(&name);
+            let bytes = fs::read(&path).map_err(|source| StoreError::Read { path, source })?;
+            plugins.push((name, bytes));
+        }
+        Ok(plugins)
+    }
+
+    /// Takes the right to write. Makes the private folder, which ignores itself in git.
+    pub fn lock(&self) -> Result<WriteLock, StoreError> {
+        WriteLock::acquire(&self.private("lock")?)
+    }
+
+    /// A path in the private folder, which is made if it is missing and ignores itself in git.
+    pub fn private(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let folder = self.root.join(Self::PRIVATE);
+        let ignore = folder.join(".gitignore");
+        if !ignore.exists() {
+            fs::create_dir_all(&folder)
+                .map_err(|source| StoreError::Write { path: folder.clone(), source })?;
+            replace(&ignore, b"*\n")?;
+        }
+        Ok(folder.join(name))
+    }
+
+    /// Replaces one of its files. The caller holds the lock.
+    pub fn write(&self, _lock: &WriteLock, name: &str, text: &str) -> Result<(), StoreError> {
+        replace(&self.root.join(name), text.as_bytes())
+    }
+
+    /// Digests every file that one of `globs` matches, by path and content: two trees with one digest are the same to
+    /// the proof that watches them. Files that git ignores are left out, and so is what mustdo writes itself.
+    pub fn watched(&self, globs: &[String]) -> Result<Digest, StoreError> {
+        let mut wanted = GlobSetBuilder::new();
+        for glob in globs {
+            let parsed = Glob::new(glob).map_err(|source| StoreError::Glob { glob: glob.clone(), source })?;
+            wanted.add(parsed);
+        }
+        let all = || globs.join(" ");
+        let wanted = wanted.build().map_err(|source| StoreError::Glob { glob: all(), source })?;
+        let walk = ignore::WalkBuilder::new(&self.root)
+            .hidden(false)
+            .parents(false)
+            .filter_entry(|entry| entry.depth() != 1 || !Self::is_own(&entry.file_name().to_string_lossy()))
+            .sort_by_file_name(Ord::cmp)
+            .build();
+        let mut hasher = Hasher::default();
+        for entry in walk {
+            let entry = entry.map_err(|source| StoreError::Walk { path: self.root.clone(), source })?;
+            let Ok(path) = entry.path().strip_prefix(&self.root) else { continue };
+            if entry.file_type().is_some_and(|kind| kind.is_file()) && wanted.is_match(path) {
+                let full = entry.path();
+                let bytes =
+                    fs::read(full).map_err(|source| StoreError::Read { path: full.to_owned(), source })?;
+                hasher.field(path.as_os_str().as_encoded_bytes()).field(bytes);
+            }
+        }
+        Ok(hasher.finish())
+    }
+
+    fn is_own(name: &str) -> bool {
+        [".git", Self::PRIVATE, Self::PROGRESS].contains(&name)
+    }
+
+    fn folder(&self, folder: &str) -> Result<Vec<TextFile>, StoreError> {
+        let names = self.names(folder, "toml")?;
+        names.iter().filter_map(|name| self.read(name).transpose()).collect()
+    }
+
+    fn names(&self, folder: &str, extension: &str) -> Result<Vec<String>, StoreError> {
+        let path = self.root.join(folder);
+        let error = |source| StoreError::Read { path: path.clone(), source };
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
+            Err(source) => return Err(error(source)),
+        };
+        let mut names = vec![];
+        for entry in entries {
+            let name = entry.map_err(error)?.file_name().to_string_lossy().into_owned();
+            let file = Path::new(&name);
+            if !name.starts_with('.') && file.extension().is_some_and(|found| found == extension) {
+                names.push(format!("{folder}/{name}"));
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    fn read(&self, name: &str) -> Result<Option<TextFile>, StoreError> {
+        let path = self.root.join(name);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::Read { path, source }),
+        };
+        let text = String::from_utf8(bytes)
+            .map_err(|error| StoreError::Encoding { path, offset: error.utf8_error().valid_up_to() })?;
+        Ok(Some(TextFile { name: name.to_owned(), text }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn workspace() -> (tempfile::TempDir, Workspace) {
+        let folder = tempfile::tempdir().unwrap();
+        replace(&folder.path().join("mustdo.toml"), b"").unwrap();
+        let workspace = Workspace::at(folder.path().to_owned());
+        (folder, workspace)
+    }
+
+    #[test]
+    fn workspace_is_the_nearest_folder_upwards() {
+        let (folder, _) = workspace();
+        let deep = folder.path().join("a/b");
+        fs::create_dir_all(&deep).unwrap();
+        assert_eq!(Workspace::find(&deep).unwrap().root(), folder.path());
+    }
+
+    #[test]
+    fn reading_writes_nothing() {
+        let (folder, workspace) = workspace();
+        workspace.settings().unwrap();
+        workspace.checklists().unwrap();
+        workspace.progress().unwrap();
+        workspace.watched(&["**".to_owned()]).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn watched_digest_changes_with_a_matching_file_only() {
+        let (folder, workspace) = workspace();
+        replace(&folder.path().join("app/shop.py"), b"1").unwrap();
+        let watched = || workspace.watched(&["app/**/*.py".to_owned()]).unwrap();
+        let first = watched();
+        replace(&folder.path().join("README"), b"2").unwrap();
+        replace(&folder.path().join("progress/a.toml"), b"2").unwrap();
+        assert_eq!(watched(), first);
+        replace(&folder.path().join("app/shop.py"), b"2").unwrap();
+        assert_ne!(watched(), first);
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_named_with_its_place() {
+        let (folder, workspace) = workspace();
+        replace(&folder.path().join("mustdo.toml"), b"a\xff").unwrap();
+        assert!(matches!(workspace.settings(), Err(StoreError::Encoding { offset: 1, .. })));
+    }
+
+    #[test]
+    fn private_folder_ignores_itself() {
+        let (folder, workspace) = workspace();
+        drop(workspace.lock().unwrap());
+        assert_eq!(fs::read(folder.path().join(".mustdo/.gitignore")).unwrap(), b"*\n");
+    }
+}
