@@ -183,11 +183,11 @@ fn order(entries: &[Entry]) -> BTreeMap<&str, Vec<&str>> {
         if let Some(members) = after.get_mut(entry.owner()) {
             members.push(entry.id());
         }
+        // Parents that go round are a circle of members too, so the walk may stop there.
+        let mut passed = BTreeSet::new();
         let mut owner = by_id.get(entry.owner());
-        while let Some(group) = owner {
-            if entry.kind == "item" {
-                after.entry(entry.id()).or_default().extend(group.list("needs"));
-            }
+        while let Some(group) = owner.filter(|group| entry.kind == "item" && passed.insert(group.id())) {
+            after.entry(entry.id()).or_default().extend(group.list("needs"));
             owner = by_id.get(group.owner());
         }
     }
