@@ -64,6 +64,14 @@ impl Entry {
         source_line(&self.table)
     }
 
+    /// What an item needs; the parent of a group.
+    fn before(&self) -> Vec<&str> {
+        match self.kind {
+            "item" => self.list("needs"),
+            _ => Some(self.owner()).filter(|parent| !parent.is_empty()).into_iter().collect(),
+        }
+    }
+
     /// The same columns, in the same order, as `enumeration.tsv`, without the last: the check.
     fn row(&self) -> Vec<String> {
         let line = self.line().map(|line| line.to_string()).unwrap_or_default();
@@ -163,6 +171,12 @@ fn cards(entries: &[Entry]) -> Vec<Card<'_>> {
     entries.iter().flat_map(of).collect()
 }
 
+/// The ids of the items right below a group, in the order of its file.
+fn members<'a>(entries: &'a [Entry], group: &str) -> Vec<&'a str> {
+    let members = entries.iter().filter(|entry| entry.kind == "item" && entry.owner() == group);
+    members.map(Entry::id).collect()
+}
+
 /// The rows of a fixture without its head.
 fn fixture(name: &str) -> Vec<Vec<String>> {
     let text = read(&format!("tests/fixtures/{name}"));
@@ -174,24 +188,9 @@ fn note() -> Vec<String> {
     read("tests/fixtures/note.txt").lines().map(str::to_owned).collect()
 }
 
-/// What comes before what: an item after its needs and those of its groups, a group after its members.
+/// What comes before what: an item after its needs, a group after its parent.
 fn order(entries: &[Entry]) -> BTreeMap<&str, Vec<&str>> {
-    let mut after: BTreeMap<&str, Vec<&str>> =
-        entries.iter().map(|entry| (entry.id(), entry.list("needs"))).collect();
-    let by_id: BTreeMap<&str, &Entry> = entries.iter().map(|entry| (entry.id(), entry)).collect();
-    for entry in entries {
-        if let Some(members) = after.get_mut(entry.owner()) {
-            members.push(entry.id());
-        }
-        // Parents that go round are a circle of members too, so the walk may stop there.
-        let mut passed = BTreeSet::new();
-        let mut owner = by_id.get(entry.owner());
-        while let Some(group) = owner.filter(|group| entry.kind == "item" && passed.insert(group.id())) {
-            after.entry(entry.id()).or_default().extend(group.list("needs"));
-            owner = by_id.get(group.owner());
-        }
-    }
-    after
+    entries.iter().map(|entry| (entry.id(), entry.before())).collect()
 }
 
 /// The first circle that a walk from `id` meets, as the path to it.
@@ -208,7 +207,8 @@ fn circle<'a>(
         return None;
     }
     path.push(id);
-    let met = after[id].iter().find_map(|next| circle(next, after, path, finished));
+    let next = after.get(id).map(Vec::as_slice).unwrap_or_default();
+    let met = next.iter().find_map(|next| circle(next, after, path, finished));
     path.pop();
     finished.insert(id);
     met
@@ -258,6 +258,17 @@ fn the_enumeration_is_shipped_row_by_row_and_nothing_else() {
     let entries = entries();
     let mut expected = fixture("enumeration.tsv");
     for row in &mut expected {
+        // A group needs nothing by itself, and a need that is a heading stands for its members.
+        row[8] = match row[2].as_str() {
+            "item" => {
+                let ids = row[8].split(',').flat_map(|need| match members(&entries, need) {
+                    members if members.is_empty() => vec![need],
+                    members => members,
+                });
+                ids.collect::<Vec<&str>>().join(",")
+            }
+            _ => String::new(),
+        };
         row.truncate(10);
     }
     let of_the_note = entries.iter().filter(|entry| !EXTRA_GROUPS.contains(&entry.id()));
@@ -266,6 +277,24 @@ fn the_enumeration_is_shipped_row_by_row_and_nothing_else() {
     shipped.sort();
     assert_eq!(expected.len(), 232);
     assert_eq!(shipped, expected);
+}
+
+#[test]
+fn what_a_heading_needs_its_members_lead_to() {
+    let entries = entries();
+    let after = order(&entries);
+    let mut seen = 0;
+    for row in fixture("enumeration.tsv").iter().filter(|row| row[2] == "group" && !row[8].is_empty()) {
+        let mut reached = BTreeSet::new();
+        for member in members(&entries, &row[1]) {
+            assert_eq!(circle(member, &after, &mut Vec::new(), &mut reached), None);
+        }
+        for need in row[8].split(',') {
+            assert!(reached.contains(need), "{} needs {need}", row[1]);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 3);
 }
 
 #[test]

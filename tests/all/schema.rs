@@ -38,7 +38,6 @@ watch = ["app/**/*.py"]
 const GOOD_WORKSPACE: &str = r#"
 [workspace]
 lang = "zh"
-checklists = ["checklists/*.toml"]
 fresh-for = "120d"
 
 [targets.web]
@@ -72,7 +71,7 @@ fresh-for = "30d"
 
 [grants.http-idempotency]
 digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
-allow = ["http:web", "env:TOKEN", "listen"]
+allow = ["http:web", "read:src", "env:TOKEN", "listen"]
 
 [policy]
 must = "proven"
@@ -87,7 +86,6 @@ commit = true
 [verify]
 jobs = 2
 timeout = "30s"
-seed = "00c0ffee"
 "#;
 
 const GOOD_PROGRESS: &str = r#"
@@ -100,26 +98,35 @@ claim = { at = "2026-03-01T09:30:00Z", note = "AES-GCM", links = ["https://examp
 waiver = { why = "later", until = "2026-05-01", at = "2026-03-01T09:30:00+01:00" }
 
 [item."challenge.idempotent-api".check."http-idempotency/key-protocol"]
-status = "fail"
+outcome = "fail"
 at = "2026-03-01T09:30:00Z"
 summary = { en = "a repeat was done twice", zh = "重复的请求执行了两次" }
 plugin = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 version = "0.1.0"
 definition = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
 seed = "00c0ffee12345678"
-commit = "2222222222222222222222222222222222222222"
-target = "web: http://127.0.0.1:40123"
+commit = "2222222222222222222222222222222222222222+"
+targets = { web = "http://127.0.0.1:40123" }
 millis = 812
 score = { earned = 3.0, possible = 4.0 }
-figures = [{ name = "replay", value = 4.2, unit = "ms" }]
-steps = [{ id = "replay", need = "must", status = "fail", summary = { en = "201, then 201 with another id" } }]
+figures = [{ name = "replay", value = 4.2, unit = "ms", samples = 10, statistic = "p50" }]
+steps = [{ id = "replay", need = "must", outcome = "fail", summary = "201, then 201 with another id" }]
 
 [[item."challenge.idempotent-api".check."http-idempotency/key-protocol".findings]]
 severity = "problem"
 code = "replay.other-body"
-message = { en = "the second answer differs" }
-at = "POST /orders"
-hint = { en = "keep the first answer with the key" }
+message = { en = "the second answer differs", zh = "第二次的结果不同" }
+hint = "keep the first answer with the key"
+
+[item."idempotence.definition".check."http-idempotency/repeat-effect".undecided]
+outcome = "inconclusive"
+at = "2026-03-01T09:30:00.125Z"
+summary = "web does not answer"
+plugin = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+version = "0.1.0"
+definition = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+seed = "00c0ffee12345678"
+fault = true
 "#;
 
 fn validator(schema: &str) -> Validator {
@@ -224,8 +231,10 @@ fn a_broken_workspace_is_refused() {
         ("must = \"proven\"", "must = \"waived\""),
         ("stale = 0", "stale = -1"),
         ("commit = true", "commit = \"yes\""),
-        ("jobs = 2", "jobs = 0"),
-        ("seed = \"00c0ffee\"", "seed = \"coffee\""),
+        ("jobs = 2", "jobs = 65"),
+        ("url = \"http:", "url = \"https:"),
+        ("inconclusive = \"allow\"", "inconclusive = \"pass\""),
+        ("read:src", "read:*"),
         ("[policy]", "[polcy]"),
     ];
     refuses(WORKSPACE, GOOD_WORKSPACE, &replacements);
@@ -244,7 +253,12 @@ fn broken_progress_is_refused() {
         ("at = \"2026-03-01T09:30:00Z\", note", "at = \"yesterday\", note"),
         ("until = \"2026-05-01\"", "until = \"May\""),
         ("why = \"later\", ", ""),
-        ("status = \"fail\"", "status = \"failed\""),
+        ("outcome = \"fail\"", "outcome = \"failed\""),
+        ("outcome = \"fail\"", "outcome = \"inconclusive\""),
+        ("outcome = \"inconclusive\"", "outcome = \"pass\""),
+        ("outcome = \"inconclusive\"\n", ""),
+        ("seed = \"00c0ffee12345678\"\n", ""),
+        (", zh = \"第二次的结果不同\"", ""),
         ("plugin = \"sha256:0", "plugin = \"sha1:0"),
         ("definition = \"sha256:1111", "definition = \"sha256:11"),
         ("millis = 812", "millis = -1"),
