@@ -5,9 +5,11 @@
     reason = "the fences are for the tool: a test reads what it likes, and says where it stood when it can not go on"
 )]
 
+mod command;
 mod content;
 #[cfg(feature = "live-servers")]
 mod flask;
 mod layers;
+mod sandbox;
 mod schema;
 mod shop;
