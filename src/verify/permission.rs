@@ -1,12 +1,9 @@
 //! What a check may do: plugin asks ∩ item names ∩ user allows.
 
-use std::net::IpAddr;
-use std::path::{Component, Path};
-
 use super::{Unbound, Why};
 use crate::model::{
-    Capability, CapabilityRequest, Definition, Digest, ItemId, Place, PluginId, PluginInfo, Settings, Target,
-    TargetKind, Text,
+    Address, Capability, CapabilityRequest, Definition, Digest, ItemId, PluginId, PluginInfo, Settings,
+    Target, TargetKind, Text,
 };
 
 /// A plugin that is there to be run.
@@ -109,35 +106,11 @@ fn harmless(capability: &Capability, target: Option<&Target>) -> bool {
     let Some(target) = target else { return false };
     match capability {
         Capability::Http(_) | Capability::Tcp(_) | Capability::Udp(_) => {
-            target.place.address().is_some_and(|address| is_loopback(&address.host))
+            target.place.address().is_some_and(Address::is_loopback)
         }
-        Capability::Read(_) => match &target.place {
-            Place::Dir(path) => stays_inside(Path::new(path)),
-            Place::Http { .. } | Place::Tcp(_) | Place::Udp(_) | Place::Command { .. } => false,
-        },
+        Capability::Read(_) => target.place.stays_inside(),
         Capability::Listen | Capability::Scratch(_) | Capability::Env(_) | Capability::Process(_) => false,
     }
-}
-
-/// Whether `host`, as written, is this machine: any other name could be made to resolve to anything later.
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Whether a path, taken from the workspace, stays in it by its words alone. Links are not followed here: whoever opens
-/// the directory refuses one that leads out.
-fn stays_inside(path: &Path) -> bool {
-    let mut depth = 0_usize;
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::Normal(_) => depth += 1,
-            Component::ParentDir if depth > 0 => depth -= 1,
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return false,
-        }
-    }
-    true
 }
 
 #[cfg(test)]
@@ -145,7 +118,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::{Address, Grant, Span};
+    use crate::model::{Grant, Place, Span};
 
     const OURS: &[u8] = b"plugin";
 
