@@ -28,6 +28,12 @@ impl Digest {
         })
     }
 
+    /// The first eight bytes as a big-endian number, for seeds that must be the same everywhere.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.0[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
+    }
+
     /// The first 12 hexadecimal digits, for people.
     #[must_use]
     pub fn short(&self) -> String {
@@ -99,6 +105,13 @@ mod tests {
             Digest::of(b"").to_string(),
             "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
         );
+    }
+
+    #[test]
+    fn number_is_the_first_sixteen_digits() {
+        let digest = Digest::of(b"");
+        assert_eq!(digest.number(), 0xe3b0_c442_98fc_1c14);
+        assert!(digest.hex().starts_with("e3b0c44298fc1c14"));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The learner's own settings: `mustdo.toml`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::{Component, Path};
 
 use super::{
     Capability, CheckId, CheckUse, Digest, Item, ItemId, Language, PluginId, Policy, Span, TargetKind,
@@ -102,6 +104,23 @@ impl Place {
             Self::Dir(_) | Self::Command { .. } => None,
         }
     }
+
+    /// Whether it is a directory whose path, by its words alone, never leaves the workspace. Links are not followed here:
+    /// whoever opens the directory refuses one that leads out.
+    #[must_use]
+    pub fn stays_inside(&self) -> bool {
+        let Self::Dir(path) = self else { return false };
+        let mut depth = 0_usize;
+        for part in Path::new(path).components() {
+            match part {
+                Component::CurDir => {}
+                Component::Normal(_) => depth += 1,
+                Component::ParentDir if depth > 0 => depth -= 1,
+                Component::ParentDir | Component::RootDir | Component::Prefix(_) => return false,
+            }
+        }
+        true
+    }
 }
 
 /// A host and a port that may still have to be chosen.
@@ -111,6 +130,16 @@ pub struct Address {
     pub host: String,
     /// The port; none for `{port}`: a free one is chosen when the target is started.
     pub port: Option<u16>,
+}
+
+impl Address {
+    /// Whether the host, as written, is this very machine. Of names only `localhost` is: any other could be made to
+    /// resolve to anything later.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        let literal = |address: IpAddr| address.is_loopback();
+        self.host.eq_ignore_ascii_case("localhost") || self.host.parse().is_ok_and(literal)
+    }
 }
 
 /// How mustdo starts a target.

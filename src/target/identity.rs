@@ -1,0 +1,68 @@
+//! What was judged, in words that stay the same from run to run.
+
+use crate::model::{Address, Place, Target};
+
+/// What a target is, for the record of a proof: the same whenever the same thing is judged, so without the ports and
+/// process ids that a run happens to get. `started: flask --app shop run --port {port}`, `attached: http://127.0.0.1:80`.
+#[must_use]
+pub fn identity(target: &Target) -> String {
+    match (&target.place, &target.launch) {
+        (Place::Dir(path), _) => format!("directory: {path}"),
+        (Place::Command { program, args }, _) => {
+            format!("program: {}", words(std::iter::once(program).chain(args)))
+        }
+        (Place::Http { .. } | Place::Tcp(_) | Place::Udp(_), Some(launch)) => {
+            format!("started: {}", words(&launch.run))
+        }
+        (Place::Http { address, prefix }, None) => format!("attached: http://{}{prefix}", written(address)),
+        (Place::Tcp(address), None) => format!("attached: tcp {}", written(address)),
+        (Place::Udp(address), None) => format!("attached: udp {}", written(address)),
+    }
+}
+
+/// A command line for people: words that would not stand alone are quoted.
+pub(super) fn words<'a>(words: impl IntoIterator<Item = &'a String>) -> String {
+    let quoted = |word: &String| {
+        let plain =
+            !word.is_empty() && !word.contains(|c: char| c.is_whitespace() || c.is_control() || c == '"');
+        if plain { word.clone() } else { format!("{word:?}") }
+    };
+    words.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+fn written(address: &Address) -> String {
+    let host = if address.host.contains(':') { format!("[{}]", address.host) } else { address.host.clone() };
+    let port = address.port.map_or_else(|| "{port}".to_owned(), |port| port.to_string());
+    format!("{host}:{port}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::model::Launch;
+
+    fn http(port: Option<u16>, run: &[&str]) -> Target {
+        let launch = (!run.is_empty()).then(|| Launch {
+            run: run.iter().map(|&word| word.to_owned()).collect(),
+            cwd: None,
+            env: BTreeMap::new(),
+            ready: None,
+            ready_timeout: Launch::READY_TIMEOUT,
+        });
+        let address = Address { host: "::1".to_owned(), port };
+        Target { place: Place::Http { address, prefix: "/v1".to_owned() }, launch }
+    }
+
+    #[test]
+    fn identity_holds_nothing_that_changes_from_run_to_run() {
+        assert_eq!(
+            identity(&http(None, &["sh", "-c", "serve --port {port}"])),
+            "started: sh -c \"serve --port {port}\""
+        );
+        assert_eq!(identity(&http(Some(80), &[])), "attached: http://[::1]:80/v1");
+        let dir = Target { place: Place::Dir("app".to_owned()), launch: None };
+        assert_eq!(identity(&dir), "directory: app");
+    }
+}

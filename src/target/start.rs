@@ -1,0 +1,570 @@
+//! Making targets reachable, all at once.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::panic::resume_unwind;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::log::Log;
+use super::port::{Reserved, tells, told};
+use super::program::Program;
+use super::{Exit, TargetError, identity, locate, probe};
+use crate::model::{Address, Authority, Endpoint, Launch, Place, Target, TargetKind, TargetName};
+
+/// What starting needs to know beside the targets.
+#[derive(Debug, Clone, Copy)]
+pub struct StartOptions<'a> {
+    /// The workspace: relative paths are taken from here.
+    pub root: &'a Path,
+    /// Where `NAME.log` keeps what a started program prints; none to keep it only as long as the program runs.
+    pub logs: Option<&'a Path>,
+    /// Where command targets are looked up: the user's `PATH`.
+    pub search: Option<&'a OsStr>,
+}
+
+/// Targets that are reachable now, and the programs behind them. Dropping it kills what was started; [`Started::stop`]
+/// gives the programs time to end.
+#[derive(Debug, Default)]
+pub struct Started {
+    endpoints: BTreeMap<TargetName, Endpoint>,
+    failures: BTreeMap<TargetName, TargetError>,
+    identities: BTreeMap<TargetName, String>,
+    commands: BTreeMap<TargetName, String>,
+    programs: BTreeMap<TargetName, Program>,
+}
+
+/// A started program that ended although nobody stopped it: what checks saw of it since is worth nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Died {
+    /// Which target.
+    pub target: TargetName,
+    /// How its program ended.
+    pub exit: Exit,
+    /// The last lines it printed, oldest first, free of control characters.
+    pub output: Vec<String>,
+}
+
+/// Makes `targets` reachable. One that fails is told in [`Started::failures`] and does not keep the others.
+///
+/// Targets with a `run` are started, all at the same time, on ports that nobody else answers on, and waited for. A
+/// service is ready when its `ready` path, taken from the root of the server, answers 2xx or 3xx, otherwise when it
+/// accepts a connection; a server of datagrams when its socket is bound or, where the system does not tell, when its
+/// program still runs after a moment. Targets without a `run` must be reachable when those are ready.
+pub async fn start(targets: BTreeMap<TargetName, &Target>, options: &StartOptions<'_>) -> Started {
+    let mut started = Started::default();
+    let mut servers = vec![];
+    for (name, target) in targets {
+        started.identities.insert(name.clone(), identity(target));
+        match &target.place {
+            Place::Dir(path) => {
+                let found = locate::directory(&target.place, path, options.root);
+                started.settle(name, found.map(|path| (Endpoint::Dir(path), None)));
+            }
+            Place::Command { program, args } => {
+                let found = locate::program(program, options.root, options.search);
+                let endpoint = |program| (Endpoint::Command { program, args: args.clone() }, None);
+                started.settle(name, found.map(endpoint));
+            }
+            Place::Http { address, prefix } => servers.push((name, Server::new(address, target, prefix))),
+            Place::Tcp(address) | Place::Udp(address) => {
+                servers.push((name, Server::new(address, target, "")))
+            }
+        }
+    }
+
+    // Every port is reserved by now, so no two are the same.
+    let mut launches = JoinSet::new();
+    let mut attachments = JoinSet::new();
+    for (name, server) in servers {
+        match server {
+            Err(error) => started.settle(name, Err(error)),
+            Ok(Server { endpoint, how: How::Attach(authority) }) => {
+                attachments.spawn(async move {
+                    let found = attach(endpoint.kind(), authority).await;
+                    (name, found.map(|()| (endpoint, None)))
+                });
+            }
+            Ok(Server { endpoint, how: How::Launch(authority, launch, port) }) => {
+                started.commands.insert(name.clone(), identity::words(&launch.run));
+                let (root, logs) = (options.root.to_owned(), options.logs.map(Path::to_owned));
+                launches.spawn(async move {
+                    let place = Site { name: &name, root: &root, logs: logs.as_deref() };
+                    let program = place.launch(endpoint.kind(), &authority, &launch, port).await;
+                    (name, program.map(|program| (endpoint, Some(program))))
+                });
+            }
+        }
+    }
+    started.settle_all(launches).await;
+    started.settle_all(attachments).await;
+    started
+}
+
+type Settled = Result<(Endpoint, Option<Program>), TargetError>;
+
+impl Started {
+    /// Where the targets that can be reached are.
+    #[must_use]
+    pub fn endpoints(&self) -> &BTreeMap<TargetName, Endpoint> {
+        &self.endpoints
+    }
+
+    /// Why the others can not.
+    #[must_use]
+    pub fn failures(&self) -> &BTreeMap<TargetName, TargetError> {
+        &self.failures
+    }
+
+    /// What a target is, for the record of a proof: see [`identity`]. None for one that was not asked for.
+    #[must_use]
+    pub fn identity(&self, target: &TargetName) -> Option<&str> {
+        self.identities.get(target).map(String::as_str)
+    }
+
+    /// The program that was started for a target, for people: `flask --app shop run (pid 123)`. None where none was.
+    #[must_use]
+    pub fn program(&self, target: &TargetName) -> Option<String> {
+        let program = self.programs.get(target)?;
+        Some(format!("{} (pid {})", self.commands.get(target)?, program.id()))
+    }
+
+    /// The file that keeps what a target's program prints. None where none was started or it has no name.
+    #[must_use]
+    pub fn log(&self, target: &TargetName) -> Option<&Path> {
+        self.programs.get(target)?.log().path()
+    }
+
+    /// The programs that have ended since they were ready. To be asked after the checks ran and before their verdicts are
+    /// believed: whatever answers on a dead program's port is something else.
+    #[must_use]
+    pub fn died(&self) -> Vec<Died> {
+        let died = |(name, program): (&TargetName, &Program)| {
+            let exit = program.exit()?;
+            Some(Died { target: name.clone(), exit, output: program.log().tail() })
+        };
+        self.programs.iter().filter_map(died).collect()
+    }
+
+    /// Asks every started program to end, waits a while, and kills what is left, with all that they started.
+    pub async fn stop(mut self) {
+        let programs = std::mem::take(&mut self.programs);
+        for program in programs.values() {
+            program.terminate();
+        }
+        let patience = Instant::now() + Program::GRACE;
+        for program in programs.into_values() {
+            program.ended(patience).await;
+        }
+    }
+
+    async fn settle_all(&mut self, mut set: JoinSet<(TargetName, Settled)>) {
+        while let Some(ended) = set.join_next().await {
+            match ended {
+                Ok((name, settled)) => self.settle(name, settled),
+                Err(error) => {
+                    if let Ok(panic) = error.try_into_panic() {
+                        resume_unwind(panic);
+                    }
+                }
+            }
+        }
+    }
+
+    fn settle(&mut self, name: TargetName, settled: Settled) {
+        match settled {
+            Ok((endpoint, program)) => {
+                if let Some(program) = program {
+                    self.programs.insert(name.clone(), program);
+                }
+                self.endpoints.insert(name, endpoint);
+            }
+            Err(error) => drop(self.failures.insert(name, error)),
+        }
+    }
+}
+
+/// A target that listens, before anything is done about it.
+struct Server {
+    endpoint: Endpoint,
+    how: How,
+}
+
+enum How {
+    /// It runs already.
+    Attach(Authority),
+    /// It is started; on a fixed port where none is reserved.
+    Launch(Authority, Launch, Option<Reserved>),
+}
+
+impl Server {
+    fn new(address: &Address, target: &Target, prefix: &str) -> Result<Self, TargetError> {
+        let kind = target.place.kind();
+        let at = |port| Authority { host: address.host.clone(), port };
+        let (authority, how) = match (address.port, &target.launch) {
+            (Some(port), None) => (at(port), How::Attach(at(port))),
+            (Some(port), Some(launch)) => (at(port), How::Launch(at(port), told(launch, port), None)),
+            (None, None) => return Err(TargetError::PortWithoutRun),
+            (None, Some(launch)) if !tells(launch) => return Err(TargetError::PortNotTold),
+            (None, Some(launch)) => {
+                let reserved = Reserved::new(address, kind)?;
+                let port = reserved.port();
+                (at(port), How::Launch(at(port), told(launch, port), Some(reserved)))
+            }
+        };
+        let endpoint = match kind {
+            TargetKind::Tcp => Endpoint::Tcp(authority),
+            TargetKind::Udp => Endpoint::Udp(authority),
+            TargetKind::Http | TargetKind::Dir | TargetKind::Command => {
+                Endpoint::Http { authority, prefix: prefix.to_owned() }
+            }
+        };
+        Ok(Self { endpoint, how })
+    }
+}
+
+/// How long a running target may take to accept a connection: it is there, so it is quick.
+const ATTACH: Duration = Duration::from_secs(2);
+
+/// How long one look at a starting target may take before it is looked at again.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// How long a server of datagrams is given where the system does not tell whether its socket is bound.
+const DATAGRAM_MOMENT: Duration = Duration::from_millis(200);
+
+async fn attach(kind: TargetKind, authority: Authority) -> Result<(), TargetError> {
+    if is_answered(kind, &authority).await == Some(false) {
+        return Err(TargetError::NotRunning { authority });
+    }
+    Ok(())
+}
+
+/// Whether somebody listens there now; none where it can not be told.
+async fn is_answered(kind: TargetKind, authority: &Authority) -> Option<bool> {
+    if kind == TargetKind::Udp {
+        let address = Address { host: authority.host.clone(), port: Some(authority.port) };
+        return address.is_loopback().then(|| probe::has_datagram_socket(authority.port)).flatten();
+    }
+    Some(matches!(timeout(ATTACH, probe::accepts(authority)).await, Ok(Ok(_))))
+}
+
+/// Where one target is started.
+struct Site<'a> {
+    name: &'a TargetName,
+    root: &'a Path,
+    logs: Option<&'a Path>,
+}
+
+impl Site<'_> {
+    async fn launch(
+        &self,
+        kind: TargetKind,
+        authority: &Authority,
+        launch: &Launch,
+        port: Option<Reserved>,
+    ) -> Result<Program, TargetError> {
+        if port.is_none() && is_answered(kind, authority).await == Some(true) {
+            return Err(TargetError::PortInUse { authority: authority.clone() });
+        }
+        let log = Log::new(self.logs, self.name)?;
+        drop(port);
+        let program = Program::spawn(launch, self.root, log)?;
+        ready(&program, kind, authority, launch).await?;
+        Ok(program)
+    }
+}
+
+async fn ready(
+    program: &Program,
+    kind: TargetKind,
+    authority: &Authority,
+    launch: &Launch,
+) -> Result<(), TargetError> {
+    let begun = Instant::now();
+    let limit = launch.ready_timeout.get();
+    let mut pause = Duration::from_millis(10);
+    let mut missing = format!("{authority} does not answer");
+    loop {
+        let look = LOOK.min(limit.saturating_sub(begun.elapsed()));
+        // A look that time cut short has not seen anything new.
+        let seen = timeout(look, look_once(kind, authority, launch, begun)).await;
+        // Whoever answered while the program is dead is somebody else.
+        if let Some(exit) = program.exit() {
+            return Err(TargetError::Exited { exit, output: program.log().tail() });
+        }
+        match seen {
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(seen)) => missing = seen,
+            Err(_) if look == LOOK => {
+                missing = format!("{authority} accepts connections and does not answer")
+            }
+            Err(_) => {}
+        }
+        if begun.elapsed() >= limit {
+            let output = program.log().tail();
+            return Err(TargetError::NotReady { waited: launch.ready_timeout, missing, output });
+        }
+        sleep(pause.min(limit.saturating_sub(begun.elapsed()))).await;
+        pause = (pause * 2).min(Duration::from_millis(200));
+    }
+}
+
+/// Looks once whether a started target is ready; or says what is missing.
+async fn look_once(
+    kind: TargetKind,
+    authority: &Authority,
+    launch: &Launch,
+    begun: Instant,
+) -> Result<(), String> {
+    match (kind, &launch.ready) {
+        (TargetKind::Udp, _) => match probe::has_datagram_socket(authority.port) {
+            Some(true) => Ok(()),
+            None if begun.elapsed() >= DATAGRAM_MOMENT => Ok(()),
+            Some(false) | None => Err(format!("no socket receives datagrams on port {}", authority.port)),
+        },
+        (TargetKind::Http, Some(path)) => probe::serves(authority, path).await,
+        _ => probe::accepts(authority).await.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, UdpSocket};
+
+    use super::*;
+    use crate::model::Span;
+
+    /// Answers 503 at first and 302 after `late` seconds; prints what it does; says what `env` told it.
+    const SERVICE: &str = "
+import http.server, os, sys, time
+begun = time.monotonic()
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        late = time.monotonic() - begun < float(os.environ.get('LATE', '0'))
+        self.send_response(503 if late or self.path != '/healthz' else 302)
+        self.end_headers()
+http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_forever()
+";
+
+    const DATAGRAMS: &str = "
+import os, socket, time
+server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+server.bind(('127.0.0.1', int(os.environ['PORT'])))
+time.sleep(60)
+";
+
+    struct Workspace {
+        folder: tempfile::TempDir,
+        targets: BTreeMap<TargetName, Target>,
+    }
+
+    impl Workspace {
+        fn new() -> Self {
+            Self { folder: tempfile::tempdir().unwrap(), targets: BTreeMap::new() }
+        }
+
+        fn with(mut self, name: &str, place: Place, launch: Option<Launch>) -> Self {
+            self.targets.insert(name.parse().unwrap(), Target { place, launch });
+            self
+        }
+
+        async fn start(&self) -> Started {
+            let logs = self.folder.path().join("logs");
+            let options = StartOptions { root: self.folder.path(), logs: Some(&logs), search: None };
+            start(self.targets.iter().map(|(name, target)| (name.clone(), target)).collect(), &options).await
+        }
+    }
+
+    fn http(port: Option<u16>) -> Place {
+        Place::Http { address: Address { host: "127.0.0.1".to_owned(), port }, prefix: "/v1".to_owned() }
+    }
+
+    fn tcp(port: Option<u16>) -> Place {
+        Place::Tcp(Address { host: "localhost".to_owned(), port })
+    }
+
+    fn udp(port: Option<u16>) -> Place {
+        Place::Udp(Address { host: "127.0.0.1".to_owned(), port })
+    }
+
+    fn launch(run: &[&str]) -> Launch {
+        Launch {
+            run: run.iter().map(|&word| word.to_owned()).collect(),
+            cwd: None,
+            env: BTreeMap::new(),
+            ready: None,
+            ready_timeout: Launch::READY_TIMEOUT,
+        }
+    }
+
+    fn name(name: &str) -> TargetName {
+        name.parse().unwrap()
+    }
+
+    fn authority(started: &Started, target: &str) -> Authority {
+        match &started.endpoints()[target] {
+            Endpoint::Http { authority, .. } | Endpoint::Tcp(authority) | Endpoint::Udp(authority) => {
+                authority.clone()
+            }
+            Endpoint::Dir(_) | Endpoint::Command { .. } => panic!("{target} does not listen"),
+        }
+    }
+
+    #[tokio::test]
+    async fn programs_are_started_on_free_ports_waited_for_and_stopped() {
+        let mut service = launch(&["python3", "-c", SERVICE, "{port}"]);
+        service.ready = Some("/healthz".to_owned());
+        service.env.insert("LATE".to_owned(), "0.5".to_owned());
+        let mut datagrams = launch(&["python3", "-c", DATAGRAMS]);
+        datagrams.env.insert("PORT".to_owned(), "{port}".to_owned());
+        let workspace = Workspace::new()
+            .with("web", http(None), Some(service))
+            .with("socket", tcp(None), Some(launch(&["python3", "-m", "http.server", "{port}"])))
+            .with("datagram", udp(None), Some(datagrams))
+            .with("src", Place::Dir(".".to_owned()), None);
+        let started = workspace.start().await;
+        assert!(started.failures().is_empty(), "{:?}", started.failures());
+        assert_eq!(started.endpoints().len(), 4);
+
+        let web = authority(&started, "web");
+        assert_eq!(probe::serves(&web, "/healthz").await, Ok(()));
+        assert_eq!(
+            started.endpoints()["web"],
+            Endpoint::Http { authority: web.clone(), prefix: "/v1".to_owned() }
+        );
+        assert!(probe::accepts(&authority(&started, "socket")).await.is_ok());
+        assert_eq!(probe::has_datagram_socket(authority(&started, "datagram").port), Some(true));
+
+        assert_eq!(started.identity(&name("socket")), Some("started: python3 -m http.server {port}"));
+        let program = started.program(&name("socket")).unwrap();
+        let port = authority(&started, "socket").port;
+        assert!(program.starts_with(&format!("python3 -m http.server {port} (pid ")), "{program}");
+        assert!(started.log(&name("web")).unwrap().ends_with("logs/web.log"));
+        assert_eq!(started.died(), []);
+
+        started.stop().await;
+        assert!(probe::accepts(&web).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_program_that_fails_is_told_with_its_last_words_and_keeps_nobody() {
+        let script = "echo starting {port}; echo 'no module named shop' >&2; exit 3";
+        let workspace = Workspace::new()
+            .with("bad", tcp(None), Some(launch(&["sh", "-c", script])))
+            .with("missing", http(None), Some(launch(&["mustdo-no-such-program", "{port}"])))
+            .with("untold", http(None), Some(launch(&["python3", "-m", "http.server"])))
+            .with("unstarted", http(None), None)
+            .with("good", tcp(None), Some(launch(&["python3", "-m", "http.server", "{port}"])));
+        let begun = Instant::now();
+        let started = workspace.start().await;
+        assert!(begun.elapsed() < Launch::READY_TIMEOUT.get());
+        assert_eq!(started.endpoints().keys().collect::<Vec<_>>(), [&name("good")]);
+        let failures = started.failures();
+        let TargetError::Exited { exit: Exit::Status(3), output } = &failures["bad"] else {
+            panic!("{:?}", failures["bad"])
+        };
+        assert!(output[0].starts_with("starting ") && output[1] == "no module named shop", "{output:?}");
+        assert!(matches!(failures["missing"], TargetError::NoProgram { .. }));
+        assert!(matches!(failures["untold"], TargetError::PortNotTold));
+        assert!(matches!(failures["unstarted"], TargetError::PortWithoutRun));
+        started.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_program_that_never_gets_ready_is_told_and_stopped() {
+        let mut service = launch(&["python3", "-u", "-c", SERVICE, "{port}"]);
+        service.ready = Some("/elsewhere".to_owned());
+        service.ready_timeout = Span::seconds(2);
+        let mut deaf = launch(&["sh", "-c", "echo listening on {port}; sleep 60"]);
+        deaf.ready_timeout = "300ms".parse().unwrap();
+        let workspace =
+            Workspace::new().with("web", http(None), Some(service)).with("deaf", udp(None), Some(deaf));
+        let started = workspace.start().await;
+        let TargetError::NotReady { missing, .. } = &started.failures()["web"] else {
+            panic!("{:?}", started.failures()["web"])
+        };
+        assert_eq!(missing, "GET /elsewhere answered 503");
+        let TargetError::NotReady { missing, output, .. } = &started.failures()["deaf"] else {
+            panic!("{:?}", started.failures()["deaf"])
+        };
+        assert!(missing.starts_with("no socket receives datagrams on port"), "{missing}");
+        assert!(output[0].starts_with("listening on"), "{output:?}");
+    }
+
+    #[tokio::test]
+    async fn a_fixed_port_that_somebody_else_answers_on_is_refused() {
+        let stranger = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let datagrams = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        let port = stranger.local_addr().unwrap().port();
+        let datagram_port = datagrams.local_addr().unwrap().port();
+        let run = || Some(launch(&["sleep", "60"]));
+        let workspace = Workspace::new()
+            .with("web", http(Some(port)), run())
+            .with("socket", tcp(Some(port)), run())
+            .with("datagram", udp(Some(datagram_port)), run());
+        let started = workspace.start().await;
+        assert_eq!(started.failures().len(), 3);
+        for failure in started.failures().values() {
+            assert!(matches!(failure, TargetError::PortInUse { .. }), "{failure:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn running_targets_are_attached_to_and_absent_ones_refused() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let datagrams = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let free = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let free_datagram = UdpSocket::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let workspace = Workspace::new()
+            .with("web", http(Some(port)), None)
+            .with("datagram", udp(Some(datagrams.local_addr().unwrap().port())), None)
+            .with("absent", tcp(Some(free)), None)
+            .with("silent", udp(Some(free_datagram)), None);
+        let started = workspace.start().await;
+        assert_eq!(started.endpoints().keys().collect::<Vec<_>>(), [&name("datagram"), &name("web")]);
+        for target in ["absent", "silent"] {
+            let failure = &started.failures()[target];
+            assert!(matches!(failure, TargetError::NotRunning { .. }), "{failure:?}");
+        }
+        let identity = format!("attached: http://127.0.0.1:{port}/v1");
+        assert_eq!(started.identity(&name("web")), Some(identity.as_str()));
+        assert_eq!(started.program(&name("web")), None);
+    }
+
+    #[tokio::test]
+    async fn a_target_may_listen_through_the_program_of_another() {
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let run = launch(&["python3", "-m", "http.server", "--bind", "127.0.0.1", "{port}"]);
+        let workspace =
+            Workspace::new().with("web", http(Some(port)), Some(run)).with("raw", tcp(Some(port)), None);
+        let started = workspace.start().await;
+        assert!(started.failures().is_empty(), "{:?}", started.failures());
+        started.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_program_that_dies_while_checks_run_is_noticed() {
+        let script = "import socket, sys, time
+server = socket.create_server(('127.0.0.1', int(sys.argv[1])))
+server.accept()
+print('out of memory', flush=True)
+time.sleep(0.3)
+sys.exit(7)";
+        let workspace =
+            Workspace::new().with("socket", tcp(None), Some(launch(&["python3", "-c", script, "{port}"])));
+        let started = workspace.start().await;
+        assert!(started.failures().is_empty(), "{:?}", started.failures());
+        for _ in 0..500 {
+            if !started.died().is_empty() {
+                break;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        let output = vec!["out of memory".to_owned()];
+        assert_eq!(started.died(), [Died { target: name("socket"), exit: Exit::Status(7), output }]);
+    }
+}

@@ -1,0 +1,21 @@
+//! A task with what the scheduler must know of it.
+
+use semver::Version;
+
+use super::{Task, TaskId};
+use crate::model::TargetName;
+
+/// A task ready to be scheduled.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// What is run.
+    pub task: Task,
+    /// The plugin's version, for the words of a failed run.
+    pub version: Version,
+    /// Tasks to end first, whatever they end with.
+    pub after: Vec<TaskId>,
+    /// Nothing else may use its targets while it runs.
+    pub exclusive: bool,
+    /// The workspace's targets that it uses, without duplicates.
+    pub uses: Vec<TargetName>,
+}
