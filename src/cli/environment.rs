@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "this module owns the environment and the clock")]
 
 use std::env;
+use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
@@ -36,6 +37,8 @@ pub struct Environment {
     pub config: Option<PathBuf>,
     /// This program.
     pub program: Option<PathBuf>,
+    /// Where programs are looked up.
+    pub path: Option<OsString>,
     /// Whether compiled plugins may be kept: `MUSTDO_CWASM_CACHE=off` says no.
     pub keep_compiled: bool,
 }
@@ -59,6 +62,7 @@ impl Environment {
             cache: strategy.as_ref().map(|strategy| strategy.cache_dir().join("mustdo")),
             config: strategy.as_ref().map(|strategy| strategy.config_dir().join("mustdo").join("config.toml")),
             program: env::current_exe().ok(),
+            path: env::var_os("PATH"),
             keep_compiled: env::var("MUSTDO_CWASM_CACHE").as_deref() != Ok("off"),
         })
     }

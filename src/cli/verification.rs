@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
 
@@ -20,12 +20,12 @@ use super::plugins::Plugins;
 use super::prompt::confirm;
 use super::shelf::Shelf;
 use crate::model::{
-    CheckId, Digest, Item, ItemId, Outcome, Record, Selection, Settings, Span, Target, TargetName, Text, Undecided,
-    Verdict,
+    CheckId, Digest, Item, ItemId, Outcome, Record, Selection, Settings, Span, TargetName, Text, Undecided, Verdict,
 };
 use crate::report::Report;
+use crate::store::Workspace;
 use crate::syntax;
-use crate::target::{self, Started};
+use crate::target::{self, Died, StartOptions, Started};
 use crate::verify::{Event, Installed, Job, LeftOut, MissingGrant, Plan, PlanInput, Planned, Run, RunError, TaskId, Why, run};
 
 /// What the command line says on a verification.
@@ -121,21 +121,25 @@ impl Verification<'_> {
             return Ok(Outcomes { records: vec![], missed: true, interrupted: false });
         }
         let origin = self.origin(&plan)?;
-        let mut cancel = std::pin::pin!(interrupt());
-        let Some((jobs, mut started, down)) = tokio::select! {
+        let mut cancel = pin!(interrupt());
+        let started = tokio::select! {
             biased;
-            () = &mut cancel => None,
-            started = self.start(&plan, &settings) => Some(started?),
-        } else {
-            return Ok(Outcomes { records: vec![], missed, interrupted: true });
+            () = &mut cancel => return Ok(Outcomes { records: vec![], missed, interrupted: true }),
+            started = self.start(&plan, &settings) => started?,
         };
+        let (jobs, down) = self.jobs(&plan, &started);
         let limit = self.options.jobs.or(settings.jobs).unwrap_or_else(processors).max(1);
         let limit = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
         let (ended, interrupted) = self.execute(&plan, plugins, jobs, limit, cancel).await;
-        for (name, words) in started.died().await {
-            self.context.printer.warn(&format!("warning: the target {name} ended while it was being checked: {words}"));
+        let died = started.died();
+        for Died { target, exit, output } in &died {
+            self.context.printer.warn(&format!("error: the target {target} ended while it was checked: {exit}"));
+            for line in output {
+                self.context.printer.warn(&format!("    {line}"));
+            }
         }
-        let records = self.records(&plan, ended, &origin, &started, seed);
+        let dead: BTreeSet<_> = died.into_iter().map(|died| died.target).collect();
+        let records = self.records(&plan, ended, &origin, &started, &dead, seed);
         started.stop().await;
         if self.options.record && !records.is_empty() {
             self.record(&records, &settings)?;
@@ -181,7 +185,7 @@ impl Verification<'_> {
         let mut words = String::from("Plugins ask for your permission:\n");
         for grant in missing {
             let target = grant.capability.target().and_then(|name| settings.targets.get(name));
-            let place = target.map_or(String::new(), |target| format!(" ({})", target::place(target)));
+            let place = target.map_or(String::new(), |target| format!(" ({})", target::identity(target)));
             let language = self.content.language(self.context);
             words.push_str(&format!("  {} wants {}{place}: {}\n", grant.plugin, grant.capability, grant.reason.get(language)));
         }
@@ -230,9 +234,7 @@ impl Verification<'_> {
 
     /// What verdicts are recorded under that must be read before anything runs.
     fn origin(&self, plan: &Plan) -> Result<Origin, Failure> {
-        let Some(workspace) = &self.content.workspace else {
-            return Err(Failure::bug("a verification outside a workspace"));
-        };
+        let workspace = self.workspace()?;
         let commit = match workspace.repository()? {
             Some(repository) => repository.head()?.map(|head| head.to_string()),
             None => None,
@@ -244,32 +246,43 @@ impl Verification<'_> {
         Ok(Origin { commit, watched })
     }
 
-    /// Starts the targets and pairs tasks with them; true where one is down.
-    async fn start(&self, plan: &Plan, settings: &Settings) -> Result<(Vec<Job>, Started, bool), Failure> {
-        let workspace = self.content.workspace.as_ref().ok_or_else(|| Failure::bug("targets outside a workspace"))?;
-        let wanted: BTreeMap<TargetName, Target> = plan
-            .targets()
-            .into_iter()
-            .filter_map(|name| Some((name.clone(), settings.targets.get(name)?.clone())))
-            .collect();
-        let logs: PathBuf = workspace.private("logs")?;
-        let started = target::start(&wanted, workspace.root(), &logs).await;
-        let mut down = false;
-        for (name, error) in started.errors() {
-            down = true;
-            self.context.printer.warn(&format!("error: the target {name} {error}"));
+    async fn start(&self, plan: &Plan, settings: &Settings) -> Result<Started, Failure> {
+        let workspace = self.workspace()?;
+        let wanted = plan.targets().into_iter().filter_map(|name| Some((name.clone(), settings.targets.get(name)?)));
+        let logs = workspace.private("logs")?;
+        let options = StartOptions {
+            root: workspace.root(),
+            logs: Some(&logs),
+            search: self.context.environment.path.as_deref(),
+        };
+        Ok(target::start(wanted.collect(), &options).await)
+    }
+
+    /// Pairs tasks with the targets that can be reached; true where one can not.
+    fn jobs(&self, plan: &Plan, started: &Started) -> (Vec<Job>, bool) {
+        let printer = &self.context.printer;
+        for (name, error) in started.failures() {
+            printer.warn(&format!("error: target {name}: {error}"));
+            for line in error.output() {
+                printer.warn(&format!("    {line}"));
+            }
         }
-        let mut jobs = vec![];
+        let (mut jobs, mut down) = (vec![], false);
         for task in &plan.tasks {
             match task.job(started.endpoints()) {
                 Ok(job) => jobs.push(job),
                 Err(absent) => {
+                    down = true;
                     let names: Vec<_> = absent.iter().map(ToString::to_string).collect();
-                    self.context.printer.warn(&format!("not run: {}: {} is down", task.item, names.join(", ")));
+                    printer.warn(&format!("not run: {}: {} can not be reached", task.item, names.join(", ")));
                 }
             }
         }
-        Ok((jobs, started, down))
+        (jobs, down)
+    }
+
+    fn workspace(&self) -> Result<&Workspace, Failure> {
+        self.content.workspace.as_ref().ok_or_else(|| Failure::bug("a verification outside a workspace"))
     }
 
     async fn execute(
@@ -305,11 +318,21 @@ impl Verification<'_> {
         ended: Vec<(TaskId, Result<Box<Run>, RunError>)>,
         origin: &Origin,
         started: &Started,
+        dead: &BTreeSet<TargetName>,
         seed: u64,
     ) -> Vec<Recorded> {
         let record = |(id, result): (TaskId, Result<Box<Run>, RunError>)| {
             let task = plan.tasks.get(id.0)?;
-            Some(self.recorded(task, result, origin, started, seed))
+            let mut recorded = self.recorded(task, result, origin, started, seed);
+            // Whatever answered after the program ended was something else: neither a pass nor a fail can be believed.
+            if let Some(name) = task.targets.values().find(|name| dead.contains(*name)) {
+                recorded.record.fault = true;
+                recorded.record.verdict = Verdict::undecided(Text::new(
+                    format!("the target {name} ended while it was checked"),
+                    format!("检查期间目标 {name} 已退出"),
+                ));
+            }
+            Some(recorded)
         };
         ended.into_iter().filter_map(record).collect()
     }
@@ -326,7 +349,7 @@ impl Verification<'_> {
             Ok(run) => (Verdict { evidence: vec![], ..run.verdict }, false, run.elapsed),
             Err(error) => (Verdict::undecided(Text::same(error.to_string())), true, std::time::Duration::ZERO),
         };
-        let identity = |name: &TargetName| Some((name.clone(), started.identity(name)?));
+        let identity = |name: &TargetName| Some((name.clone(), started.identity(name)?.to_owned()));
         let record = Record {
             verdict,
             fault,

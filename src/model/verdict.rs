@@ -237,6 +237,20 @@ pub enum VerdictError {
 }
 
 impl Verdict {
+    /// That nothing could be told, and why.
+    #[must_use]
+    pub fn undecided(summary: Text) -> Self {
+        Self {
+            outcome: Outcome::Inconclusive,
+            summary,
+            score: None,
+            steps: vec![],
+            findings: vec![],
+            evidence: vec![],
+            measurements: vec![],
+        }
+    }
+
     /// Holds the verdict against its own steps, score and figures.
     pub fn validate(&self) -> Result<(), VerdictError> {
         let must =

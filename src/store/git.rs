@@ -59,16 +59,23 @@ impl Repository {
         &self.work_tree
     }
 
-    /// Where HEAD stands; none before the first commit.
-    pub fn head(&self) -> Result<Option<Commit>, StoreError> {
+    /// The commit that HEAD stands on, 40 hexadecimal digits; none before the first.
+    pub fn head_id(&self) -> Result<Option<String>, StoreError> {
+        Ok(self.head_commit()?.map(|commit| commit.id().to_string()))
+    }
+
+    fn head_commit(&self) -> Result<Option<git2::Commit<'_>>, StoreError> {
         let action = failed("read HEAD");
-        let head = match self.inner.head() {
-            Ok(head) => head.peel_to_commit().map_err(action)?,
-            Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => {
-                return Ok(None);
-            }
-            Err(error) => return Err(action(error)),
-        };
+        match self.inner.head() {
+            Ok(head) => head.peel_to_commit().map(Some).map_err(action),
+            Err(error) if matches!(error.code(), ErrorCode::UnbornBranch | ErrorCode::NotFound) => Ok(None),
+            Err(error) => Err(action(error)),
+        }
+    }
+
+    /// Where HEAD stands and whether the work tree differs from it; none before the first commit.
+    pub fn head(&self) -> Result<Option<Commit>, StoreError> {
+        let Some(head) = self.head_commit()? else { return Ok(None) };
         let mut options = StatusOptions::new();
         options.include_untracked(false).include_ignored(false);
         let statuses =

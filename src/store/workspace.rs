@@ -187,16 +187,23 @@ impl Workspace {
     }
 
     fn read(&self, name: &str) -> Result<Option<TextFile>, StoreError> {
-        let path = self.root.join(name);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::Read { path, source }),
-        };
-        let text = String::from_utf8(bytes)
-            .map_err(|error| StoreError::Encoding { path, offset: error.utf8_error().valid_up_to() })?;
-        Ok(Some(TextFile { name: name.to_owned(), text }))
+        let text = read_text(&self.root.join(name))?;
+        Ok(text.map(|text| TextFile { name: name.to_owned(), text }))
     }
+}
+
+/// A text file anywhere; none where there is none.
+pub fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(StoreError::Read { path: path.to_owned(), source }),
+    };
+    let text = String::from_utf8(bytes).map_err(|error| StoreError::Encoding {
+        path: path.to_owned(),
+        offset: error.utf8_error().valid_up_to(),
+    })?;
+    Ok(Some(text))
 }
 
 #[cfg(test)]
