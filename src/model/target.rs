@@ -98,4 +98,38 @@ impl Endpoint {
             Self::Command { .. } => TargetKind::Command,
         }
     }
+
+    /// Whether both are one thing, so that what loads or kills the one disturbs the other: also a server seen once as http
+    /// and once as a server of byte streams, whatever the prefix.
+    #[must_use]
+    pub fn is_same_thing(&self, other: &Self) -> bool {
+        match (self.stream(), other.stream()) {
+            (Some(one), Some(two)) => one == two,
+            _ => self == other,
+        }
+    }
+
+    fn stream(&self) -> Option<&Authority> {
+        match self {
+            Self::Http { authority, .. } | Self::Tcp(authority) => Some(authority),
+            Self::Udp(_) | Self::Dir(_) | Self::Command { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_server_is_one_thing_by_every_name() {
+        let authority = |port| Authority { host: "127.0.0.1".to_owned(), port };
+        let http =
+            |port, prefix: &str| Endpoint::Http { authority: authority(port), prefix: prefix.to_owned() };
+        assert!(http(80, "").is_same_thing(&http(80, "/v1")));
+        assert!(http(80, "").is_same_thing(&Endpoint::Tcp(authority(80))));
+        assert!(!http(80, "").is_same_thing(&http(81, "")));
+        assert!(!Endpoint::Udp(authority(80)).is_same_thing(&Endpoint::Tcp(authority(80))));
+        assert!(Endpoint::Dir("/a".into()).is_same_thing(&Endpoint::Dir("/a".into())));
+    }
 }

@@ -88,8 +88,8 @@ mod tests {
 
     #[test]
     fn tail_is_the_last_twenty_lines() {
-        let text: String = (0..5000).map(|number| format!("line {number}\n\n")).collect();
-        let tail = log(&text).tail();
+        let text: Vec<String> = (0..5000).map(|number| format!("line {number}\n")).collect();
+        let tail = log(&text.join("\n")).tail();
         assert_eq!((tail.len(), tail[0].as_str(), tail[19].as_str()), (20, "line 4980", "line 4999"));
         assert_eq!(log("").tail(), [""; 0]);
         assert_eq!(log("one").tail(), ["one"]);

@@ -71,22 +71,19 @@ pub async fn start(targets: BTreeMap<TargetName, &Target>, options: &StartOption
             }
             Place::Http { address, prefix } => servers.push((name, Server::new(address, target, prefix))),
             Place::Tcp(address) | Place::Udp(address) => {
-                servers.push((name, Server::new(address, target, "")))
+                servers.push((name, Server::new(address, target, "")));
             }
         }
     }
 
     // Every port is reserved by now, so no two are the same.
     let mut launches = JoinSet::new();
-    let mut attachments = JoinSet::new();
+    let mut attached = vec![];
     for (name, server) in servers {
         match server {
             Err(error) => started.settle(name, Err(error)),
             Ok(Server { endpoint, how: How::Attach(authority) }) => {
-                attachments.spawn(async move {
-                    let found = attach(endpoint.kind(), authority).await;
-                    (name, found.map(|()| (endpoint, None)))
-                });
+                attached.push((name, endpoint, authority));
             }
             Ok(Server { endpoint, how: How::Launch(authority, launch, port) }) => {
                 started.commands.insert(name.clone(), identity::words(&launch.run));
@@ -100,6 +97,14 @@ pub async fn start(targets: BTreeMap<TargetName, &Target>, options: &StartOption
         }
     }
     started.settle_all(launches).await;
+    // Only now: they may listen through the programs just started.
+    let mut attachments = JoinSet::new();
+    for (name, endpoint, authority) in attached {
+        attachments.spawn(async move {
+            let found = attach(endpoint.kind(), authority).await;
+            (name, found.map(|()| (endpoint, None)))
+        });
+    }
     started.settle_all(attachments).await;
     started
 }
@@ -299,7 +304,7 @@ async fn ready(
             Ok(Ok(())) => return Ok(()),
             Ok(Err(seen)) => missing = seen,
             Err(_) if look == LOOK => {
-                missing = format!("{authority} accepts connections and does not answer")
+                missing = format!("{authority} accepts connections and does not answer");
             }
             Err(_) => {}
         }
@@ -492,6 +497,38 @@ time.sleep(60)
         };
         assert!(missing.starts_with("no socket receives datagrams on port"), "{missing}");
         assert!(output[0].starts_with("listening on"), "{output:?}");
+    }
+
+    #[tokio::test]
+    async fn a_program_that_leaves_for_the_background_is_refused_and_stopped() {
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let script = "python3 -m http.server --bind 127.0.0.1 {port} & exit 0";
+        let workspace = Workspace::new().with("web", http(Some(port)), Some(launch(&["sh", "-c", script])));
+        let started = workspace.start().await;
+        let failure = &started.failures()["web"];
+        assert!(matches!(failure, TargetError::Exited { exit: Exit::Status(0), .. }), "{failure:?}");
+    }
+
+    #[tokio::test]
+    async fn giving_up_while_starting_leaves_nothing_running() {
+        let mut slow = launch(&["sh", "-c", "echo $$ >pid; sleep 60; echo {port}"]);
+        slow.ready_timeout = Span::seconds(60);
+        let workspace = Workspace::new().with("web", http(None), Some(slow));
+        let pid = workspace.folder.path().join("pid");
+        tokio::select! {
+            _ = workspace.start() => panic!("it can not be ready"),
+            () = async { while pid.metadata().map_or(true, |file| file.len() == 0) { sleep(LOOK / 500).await } } => {}
+        }
+        let id: i32 =
+            std::io::read_to_string(std::fs::File::open(&pid).unwrap()).unwrap().trim().parse().unwrap();
+        let group = rustix::process::Pid::from_raw(id).unwrap();
+        for _ in 0..200 {
+            if rustix::process::test_kill_process_group(group).is_err() {
+                return;
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+        panic!("process group {id} is still there");
     }
 
     #[tokio::test]

@@ -16,6 +16,6 @@ pub struct Job {
     pub after: Vec<TaskId>,
     /// Nothing else may use its targets while it runs.
     pub exclusive: bool,
-    /// The workspace's targets that it uses, without duplicates.
+    /// The workspace's targets that it uses, one name for each thing.
     pub uses: Vec<TargetName>,
 }

@@ -151,7 +151,11 @@ impl Planned {
         if !absent.is_empty() {
             return Err(absent);
         }
-        let uses: BTreeSet<&TargetName> = self.targets.values().collect();
+        // Two names of one thing are one thing to be alone on: the first of them stands for both.
+        let first_name = |endpoint: &Endpoint| {
+            endpoints.iter().find(|(_, other)| endpoint.is_same_thing(other)).map(|(name, _)| name.clone())
+        };
+        let uses: BTreeSet<TargetName> = targets.values().filter_map(first_name).collect();
         Ok(Job {
             task: Task {
                 id: self.id,
@@ -167,7 +171,7 @@ impl Planned {
             version: self.version.clone(),
             after: self.after.clone(),
             exclusive: self.exclusive,
-            uses: uses.into_iter().cloned().collect(),
+            uses: uses.into_iter().collect(),
         })
     }
 }
@@ -632,5 +636,15 @@ mod tests {
         assert_eq!(job.task.targets, [("api".parse().unwrap(), endpoint)].into());
         assert_eq!((job.exclusive, job.uses, job.version), (true, vec![web], Version::new(1, 2, 3)));
         assert_eq!(job.task.params, "0 values");
+    }
+
+    #[test]
+    fn a_job_uses_the_thing_behind_the_name() {
+        let plan = World::new(&["a: probe/slow"]).plan(&["a"]);
+        let authority = Authority { host: "127.0.0.1".to_owned(), port: 4000 };
+        let http = Endpoint::Http { authority: authority.clone(), prefix: "/v1".to_owned() };
+        let raw: TargetName = "raw".parse().unwrap();
+        let endpoints = [("web".parse().unwrap(), http), (raw.clone(), Endpoint::Tcp(authority))].into();
+        assert_eq!(plan.tasks[0].job(&endpoints).unwrap().uses, [raw]);
     }
 }
