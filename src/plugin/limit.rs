@@ -8,7 +8,7 @@ use wasmtime::ResourceLimiter;
 /// Python interpreter, has 18 MiB.
 pub(super) const COMPONENT_BYTES: usize = 32 << 20;
 
-/// Linear memory of one run. Rust and QuickJS plugins start with less than 4 MiB.
+/// Linear memory of one run. Plugins in Rust, and in JavaScript on a small engine, start with less than 4 MiB.
 pub(super) const MEMORY_BYTES: usize = 64 << 20;
 
 /// Linear memory of one run of a component that carries an interpreter.

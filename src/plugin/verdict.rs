@@ -258,7 +258,7 @@ mod tests {
             broken(|verdict| verdict.steps = vec![step("a", types::Status::Pass); STEPS + 1]),
             broken(|verdict| verdict.findings = vec![finding(); FINDINGS + 1]),
             broken(|verdict| {
-                verdict.findings = vec![types::Finding { code: "No Code".to_owned(), ..finding() }]
+                verdict.findings = vec![types::Finding { code: "No Code".to_owned(), ..finding() }];
             }),
             broken(|verdict| {
                 verdict.evidence = vec![types::Evidence {

@@ -13,8 +13,8 @@ use super::state::State;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub enum Nothing {}
 
-fn not_offered<T>(interface: &str) -> wasmtime::Result<Result<T, Failure>> {
-    Ok(Err(Failure::Denied(format!("this version of mustdo does not offer {interface}; update mustdo"))))
+fn not_offered<T>(interface: &str) -> Result<T, Failure> {
+    Err(Failure::Denied(format!("this version of mustdo does not offer {interface}; update mustdo")))
 }
 
 impl State {
@@ -36,7 +36,7 @@ impl tcp::Host for State {
         _: String,
         _: tcp::Options,
     ) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        not_offered("tcp")
+        Ok(not_offered("tcp"))
     }
 
     fn connect_many(
@@ -45,11 +45,11 @@ impl tcp::Host for State {
         _: tcp::Options,
         _: u32,
     ) -> wasmtime::Result<Result<Vec<Result<Resource<Nothing>, Failure>>, Failure>> {
-        not_offered("tcp")
+        Ok(not_offered("tcp"))
     }
 
     fn listen(&mut self) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        not_offered("tcp")
+        Ok(not_offered("tcp"))
     }
 
     fn wait_readable(&mut self, _: Vec<Resource<Nothing>>, _: u32) -> wasmtime::Result<Vec<u32>> {
@@ -126,7 +126,7 @@ impl tcp::HostListener for State {
 
 impl udp::Host for State {
     fn open(&mut self, _: String, _: Option<String>) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        not_offered("udp")
+        Ok(not_offered("udp"))
     }
 }
 
@@ -146,7 +146,7 @@ impl udp::HostSocket for State {
 
 impl scratch::Host for State {
     fn open(&mut self, _: Option<String>) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        not_offered("scratch")
+        Ok(not_offered("scratch"))
     }
 }
 
@@ -183,11 +183,11 @@ impl process::Host for State {
         _: process::Command,
         _: Option<Resource<Nothing>>,
     ) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        not_offered("process")
+        Ok(not_offered("process"))
     }
 
     fn attach(&mut self, _: String) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        not_offered("process")
+        Ok(not_offered("process"))
     }
 }
 

@@ -253,10 +253,7 @@ fn of_hyper(error: &hyper::Error) -> Failure {
 /// What went wrong while the body of an answer was read.
 fn of_hyper_body(error: &hyper::Error) -> Failure {
     match failure::io_cause(error) {
-        Some(io) if io.kind() != std::io::ErrorKind::UnexpectedEof => match failure::of_io(io) {
-            Failure::Other(why) => Failure::Protocol(format!("the body of the answer is broken: {why}")),
-            known => known,
-        },
+        Some(io) if io.kind() != std::io::ErrorKind::UnexpectedEof => failure::of_io(io),
         _ => Failure::Protocol("the answer ended before its body was complete".to_owned()),
     }
 }

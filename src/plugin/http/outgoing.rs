@@ -205,6 +205,7 @@ mod tests {
             ("GET", "/a\r\nX: y", &[]),
             ("GET", "/a#b", &[]),
             ("GET", "/é", &[]),
+            ("GET", "/<b>", &[]),
             ("GET", "/", &[("Content-Length", "5")]),
             ("GET", "/", &[("Transfer-Encoding", "chunked")]),
             ("GET", "/", &[("Connection", "upgrade")]),
@@ -219,7 +220,7 @@ mod tests {
     #[tokio::test]
     async fn odd_paths_are_sent_as_they_are() {
         let upstream = upstream("").await;
-        for path in ["/../etc/passwd", "//a//b", "/a?b?c=d&&", "/%00", "/a|b{c}", "/a\"<>^`", "/@127.0.0.2/"]
+        for path in ["/../etc/passwd", "//a//b", "/a?b?c=d&&", "/%00", "/a|b{c}", "/@127.0.0.2/"]
         {
             let outgoing = Outgoing::new(request("GET", path, &[]), &upstream, true);
             assert_eq!(outgoing.map_err(|failure| format!("{failure:?}")).unwrap().request.uri(), path);
