@@ -1,1 +1,33 @@
 //! The wasm host: the only place that knows wasmtime.
+//!
+//! Start at [`Host`]: it loads plugins, asks them what they are, and runs their checks as a
+//! [`Verifier`](crate::verify::Verifier). Each run has a store of its own with limits on time, memory, tables, handles
+//! and messages (`limit`), reaches only what its task allows, and leaves a list of what it reached (`access`). A plugin
+//! that crashes, hangs, lies or floods ends as a [`RunError`](crate::verify::RunError), never as the learner's failure.
+
+mod access;
+mod attachment;
+mod cache;
+mod clock;
+mod component;
+mod contract;
+mod control;
+mod description;
+mod engine;
+mod environment;
+mod failure;
+mod fault;
+mod files;
+mod host;
+mod http;
+mod limit;
+mod log;
+mod output;
+mod state;
+mod verdict;
+mod withheld;
+
+pub use cache::{CacheError, CachePolicy};
+pub use component::LoadError;
+pub use files::SecretError;
+pub use host::{DescribeError, Host, HostError, HostOptions, Loaded, Plugin};

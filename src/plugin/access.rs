@@ -1,0 +1,71 @@
+//! What a plugin really used: every access, allowed or refused.
+
+use std::time::{Duration, Instant};
+
+use crate::model::plain_line;
+use crate::verify::Access;
+
+use super::contract::Failure;
+use super::failure;
+use super::limit::{ACCESSES, LINE_CHARS};
+
+/// The accesses of one run, in the order they were noted.
+pub(super) struct AccessLog {
+    origin: Instant,
+    listed: Vec<Access>,
+    more: u64,
+    more_refused: u64,
+}
+
+impl AccessLog {
+    /// An empty log of a run that began at `origin`.
+    pub(super) fn new(origin: Instant) -> Self {
+        Self { origin, listed: Vec::new(), more: 0, more_refused: 0 }
+    }
+
+    /// Notes one access that began at `at`. `what` is only worded while there is room for it: a flood of requests is
+    /// counted, not described.
+    pub(super) fn note(&mut self, at: Instant, what: impl FnOnce() -> String, refused: Option<&Failure>) {
+        if self.listed.len() < ACCESSES {
+            self.listed.push(Access {
+                at: at.saturating_duration_since(self.origin),
+                what: plain_line(&what(), LINE_CHARS),
+                refused: refused.map(failure::words),
+            });
+        } else {
+            self.more += 1;
+            self.more_refused += u64::from(refused.is_some());
+        }
+    }
+
+    /// The accesses; the last one says how many more there were, where there were any.
+    pub(super) fn finish(self) -> Vec<Access> {
+        let mut listed = self.listed;
+        if self.more > 0 {
+            let at = listed.last().map_or(Duration::ZERO, |last| last.at);
+            let refused = (self.more_refused > 0)
+                .then(|| format!("{} of them were refused or failed", self.more_refused));
+            listed.push(Access { at, what: format!("{} more accesses", self.more), refused });
+        }
+        listed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accesses_past_the_limit_are_counted_with_their_refusals() {
+        let origin = Instant::now();
+        let mut log = AccessLog::new(origin);
+        for index in 0..ACCESSES + 3 {
+            let refused = (index > ACCESSES).then_some(Failure::TimedOut);
+            log.note(origin, || "http GET web /".to_owned(), refused.as_ref());
+        }
+        let accesses = log.finish();
+        assert_eq!(accesses.len(), ACCESSES + 1);
+        assert_eq!(accesses[ACCESSES].what, "3 more accesses");
+        assert_eq!(accesses[ACCESSES].refused.as_deref(), Some("2 of them were refused or failed"));
+    }
+}

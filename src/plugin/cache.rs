@@ -1,0 +1,284 @@
+//! Compiled plugins on disk.
+//!
+//! A compiled plugin is native code: whoever can write it here can run code as the user. So the directory belongs to
+//! the user and nobody else may write to it or to its parent, an entry is a regular file of the user's and no link, and
+//! whatever does not hold means compiling in memory. Entries are written aside and renamed over; one that wasmtime does
+//! not take (another version, another processor, half a file) is compiled again and replaced.
+
+use std::hash::Hash;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, open, openat};
+use thiserror::Error;
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use crate::model::{Digest, Hasher};
+
+use super::engine::COMPILER;
+
+/// Where compiled plugins are kept.
+#[derive(Debug, Clone)]
+pub enum CachePolicy {
+    /// Nowhere: every process compiles for itself.
+    Off,
+    /// In this directory, of the user's own and outside every workspace; it is made when it is needed.
+    Directory(PathBuf),
+}
+
+/// Why a compiled plugin was not kept. The plugin works all the same; it is compiled anew every time.
+#[derive(Debug, Error)]
+pub enum CacheError {
+    /// Somebody else could put native code there.
+    #[error("`{path}` is not used as a cache: {why}")]
+    Unsafe {
+        /// The directory or the entry.
+        path: PathBuf,
+        /// What has to change.
+        why: &'static str,
+    },
+    /// The system said no.
+    #[error("`{path}` can not be used as a cache")]
+    Io {
+        /// The directory or the entry.
+        path: PathBuf,
+        /// Its words.
+        #[source]
+        cause: io::Error,
+    },
+}
+
+/// The compiled form of components, for one engine.
+pub(super) struct Cache {
+    policy: CachePolicy,
+    /// What an artefact depends on besides the component: wasmtime's version, the processor, the settings, the compiler.
+    fingerprint: String,
+}
+
+impl Cache {
+    /// A cache for what `engine` compiles.
+    pub(super) fn new(engine: &Engine, policy: CachePolicy) -> Self {
+        let mut fingerprint = Fingerprint(Hasher::default());
+        engine.precompile_compatibility_hash().hash(&mut fingerprint);
+        fingerprint.0.field(COMPILER);
+        Self { policy, fingerprint: fingerprint.0.finish().short() }
+    }
+
+    /// The component of `bytes`, whose digest is `digest`; beside it why it could not be kept, if it could not.
+    pub(super) fn component(
+        &self,
+        engine: &Engine,
+        digest: &Digest,
+        bytes: &[u8],
+    ) -> wasmtime::Result<(Component, Option<CacheError>)> {
+        let directory = match &self.policy {
+            CachePolicy::Off => return Ok((Component::from_binary(engine, bytes)?, None)),
+            CachePolicy::Directory(directory) => directory,
+        };
+        let name = format!("{}-{}.cwasm", digest.hex(), self.fingerprint);
+        match Directory::open(directory) {
+            Err(error) => Ok((Component::from_binary(engine, bytes)?, Some(error))),
+            Ok(directory) => match directory.load(engine, &name) {
+                Ok(Some(component)) => Ok((component, None)),
+                Ok(None) => directory.compile(engine, &name, bytes),
+                Err(error) => Ok((Component::from_binary(engine, bytes)?, Some(error))),
+            },
+        }
+    }
+}
+
+/// A directory that only the user can write to.
+struct Directory<'a> {
+    path: &'a Path,
+    fd: OwnedFd,
+}
+
+impl<'a> Directory<'a> {
+    fn open(path: &'a Path) -> Result<Self, CacheError> {
+        let fault = |path: &Path, cause: io::Error| CacheError::Io { path: path.to_owned(), cause };
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(path)
+            .map_err(|cause| fault(path, cause))?;
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        if let Some(parent) = path.parent() {
+            let parent_fd =
+                open(parent, flags, Mode::empty()).map_err(|cause| fault(parent, cause.into()))?;
+            owned(parent, &stat(parent, &parent_fd)?)?;
+        }
+        let fd =
+            open(path, flags | OFlags::NOFOLLOW, Mode::empty()).map_err(|cause| fault(path, cause.into()))?;
+        owned(path, &stat(path, &fd)?)?;
+        Ok(Self { path, fd })
+    }
+
+    /// The entry, or none where there is none that this engine takes.
+    fn load(&self, engine: &Engine, name: &str) -> Result<Option<Component>, CacheError> {
+        let path = self.path.join(name);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let entry = match openat(&self.fd, name, flags, Mode::empty()) {
+            Ok(entry) => entry,
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(cause) => return Err(CacheError::Io { path, cause: cause.into() }),
+        };
+        let found = stat(&path, &entry)?;
+        owned(&path, &found)?;
+        if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
+            return Err(CacheError::Unsafe { path, why: "it is not a regular file" });
+        }
+        Ok(deserialize(engine, &path).ok())
+    }
+
+    fn compile(
+        &self,
+        engine: &Engine,
+        name: &str,
+        bytes: &[u8],
+    ) -> wasmtime::Result<(Component, Option<CacheError>)> {
+        let compiled = engine.precompile_component(bytes)?;
+        let path = self.path.join(name);
+        let error = match self.write(&path, &compiled) {
+            Ok(()) => match self.load(engine, name) {
+                Ok(Some(component)) => return Ok((component, None)),
+                Ok(None) => None,
+                Err(error) => Some(error),
+            },
+            Err(cause) => Some(CacheError::Io { path, cause }),
+        };
+        Ok((Component::from_binary(engine, bytes)?, error))
+    }
+
+    /// A process that has the old entry mapped keeps the old file; one that looks now sees one or the other, whole.
+    fn write(&self, path: &Path, compiled: &[u8]) -> io::Result<()> {
+        let mut aside = tempfile::Builder::new().prefix(".new-").tempfile_in(self.path)?;
+        aside.write_all(compiled)?;
+        aside.as_file().sync_data()?;
+        aside.persist(path)?;
+        Ok(())
+    }
+}
+
+#[expect(unsafe_code, reason = "there is no safe way to run what was compiled before")]
+fn deserialize(engine: &Engine, path: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: the file must hold what `precompile_component` wrote, unchanged while it is mapped. `Directory` has seen
+    // that it and its directories belong to this user and that nobody else may write to them, and this module never
+    // changes an entry in place: it renames a new file over the old one. Whoever is this user can run code as this user
+    // without our help. A file of another wasmtime version or configuration is legal input and gives an error.
+    unsafe { Component::deserialize_file(engine, path) }
+}
+
+fn stat(path: &Path, fd: impl AsFd) -> Result<Stat, CacheError> {
+    fstat(fd).map_err(|cause| CacheError::Io { path: path.to_owned(), cause: cause.into() })
+}
+
+fn owned(path: &Path, found: &Stat) -> Result<(), CacheError> {
+    let unsafe_because = |why| Err(CacheError::Unsafe { path: path.to_owned(), why });
+    if found.st_uid != rustix::process::geteuid().as_raw() {
+        unsafe_because("it belongs to another user")
+    } else if Mode::from_raw_mode(found.st_mode).intersects(Mode::WGRP | Mode::WOTH) {
+        unsafe_because("others may write to it; run chmod go-w on it")
+    } else {
+        Ok(())
+    }
+}
+
+/// Feeds what hashes itself into SHA-256: the standard library's own hasher may change between versions of Rust.
+struct Fingerprint(Hasher);
+
+impl std::hash::Hasher for Fingerprint {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.field(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        // Only the digest is read.
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+    use crate::plugin::engine;
+
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    fn entries(directory: &Path) -> Vec<PathBuf> {
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect()
+    }
+
+    fn load(directory: &Path) -> Option<CacheError> {
+        let engine = engine::start().unwrap();
+        let cache = Cache::new(&engine, CachePolicy::Directory(directory.to_owned()));
+        cache.component(&engine, &Digest::of(EMPTY), EMPTY).unwrap().1
+    }
+
+    fn overwrite(path: &Path, bytes: &[u8]) {
+        std::fs::File::create(path).unwrap().write_all(bytes).unwrap();
+    }
+
+    #[test]
+    fn second_load_takes_the_entry_of_the_first() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("mustdo/cwasm-v1");
+        assert!(load(&directory).is_none());
+        let first = entries(&directory);
+        assert_eq!(first.len(), 1);
+        let made = first[0].metadata().unwrap().modified().unwrap();
+        assert!(load(&directory).is_none());
+        assert_eq!(entries(&directory), first);
+        assert_eq!(first[0].metadata().unwrap().modified().unwrap(), made);
+        assert_eq!(directory.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
+
+    #[test]
+    fn broken_entry_is_compiled_again_and_replaced() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("cache");
+        assert!(load(&directory).is_none());
+        let entry = entries(&directory).remove(0);
+        let whole = entry.metadata().unwrap().len();
+        for bytes in [&b""[..], b"not native code", b"\x7fELF"] {
+            overwrite(&entry, bytes);
+            assert!(load(&directory).is_none());
+            assert_eq!(entry.metadata().unwrap().len(), whole);
+        }
+    }
+
+    #[test]
+    fn directory_that_others_may_write_to_is_not_used() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("cache");
+        assert!(load(&directory).is_none());
+        std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o770)).unwrap();
+        assert!(matches!(load(&directory), Some(CacheError::Unsafe { path, .. }) if path == directory));
+        std::fs::set_permissions(&directory, PermissionsExt::from_mode(0o700)).unwrap();
+        std::fs::set_permissions(root.path(), PermissionsExt::from_mode(0o777)).unwrap();
+        assert!(matches!(load(&directory), Some(CacheError::Unsafe { path, .. }) if path == root.path()));
+    }
+
+    #[test]
+    fn entry_that_is_a_link_is_not_followed() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("cache");
+        assert!(load(&directory).is_none());
+        let entry = entries(&directory).remove(0);
+        let elsewhere = root.path().join("planted");
+        std::fs::rename(&entry, &elsewhere).unwrap();
+        symlink(&elsewhere, &entry).unwrap();
+        assert!(matches!(load(&directory), Some(CacheError::Io { path, .. }) if path == entry));
+    }
+
+    #[test]
+    fn directory_that_can_not_be_made_is_a_warning() {
+        let root = tempfile::tempdir().unwrap();
+        overwrite(&root.path().join("file"), b"");
+        assert!(matches!(load(&root.path().join("file/cache")), Some(CacheError::Io { .. })));
+    }
+}

@@ -1,0 +1,61 @@
+//! Failures as plugins see them, and their words.
+
+use std::error::Error;
+use std::io::{self, ErrorKind};
+
+use crate::model::Capability;
+
+use super::contract::Failure;
+
+/// The user has not allowed it; the words are the command that would.
+pub(super) fn denied(plugin: &str, capability: &Capability) -> Failure {
+    Failure::Denied(format!("mustdo grant {plugin} {capability}"))
+}
+
+/// One line for logs and people.
+pub(super) fn words(failure: &Failure) -> String {
+    match failure {
+        Failure::Denied(why) => format!("denied: {why}"),
+        Failure::Unbound(why) => format!("not bound: {why}"),
+        Failure::Unreachable(why) => format!("unreachable: {why}"),
+        Failure::TimedOut => "timed out".to_owned(),
+        Failure::OverLimit(why) => format!("over the limit: {why}"),
+        Failure::Protocol(why) => format!("protocol error: {why}"),
+        Failure::Other(why) => why.clone(),
+    }
+}
+
+/// What an operating system error means to a plugin.
+pub(super) fn of_io(error: &io::Error) -> Failure {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the standard library may add kinds; each that is not known is passed on in its own words"
+    )]
+    match error.kind() {
+        ErrorKind::TimedOut => Failure::TimedOut,
+        ErrorKind::ConnectionRefused => Failure::Unreachable("connection refused".to_owned()),
+        ErrorKind::ConnectionReset | ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted => {
+            Failure::Unreachable("connection reset by the peer".to_owned())
+        }
+        ErrorKind::NotFound => Failure::Unreachable("no such file".to_owned()),
+        ErrorKind::AddrNotAvailable => {
+            Failure::Other("this machine has no such local address, or no free port on it".to_owned())
+        }
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::NetworkDown => {
+            Failure::Unreachable("no route to the host".to_owned())
+        }
+        _ => Failure::Other(error.to_string()),
+    }
+}
+
+/// The operating system error at the bottom of `error`, where there is one.
+pub(super) fn io_cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(io) = error.downcast_ref::<io::Error>() {
+            return Some(io);
+        }
+        cause = error.source();
+    }
+    None
+}

@@ -1,0 +1,237 @@
+//! Loads plugins and runs their checks.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use semver::Version;
+use thiserror::Error;
+use wasmtime::Engine;
+use wasmtime::component::{HasSelf, Linker};
+
+use crate::model::{Digest, PluginInfo, plain_line};
+use crate::verify::{Reporter, Run, RunError, RunFault, Task, Verifier};
+
+use super::cache::{Cache, CacheError, CachePolicy};
+use super::component::{self, LoadError};
+use super::contract::{RunError as Refusal, RunRequest, VerifierWithProcess, VerifierWithProcessPre};
+use super::files::{SecretError, Secrets};
+use super::limit::{DESCRIBE, LINE_CHARS};
+use super::state::{Common, State};
+use super::{description, engine, fault, verdict};
+
+/// What a host is made with.
+#[derive(Debug)]
+pub struct HostOptions {
+    /// Where compiled plugins are kept.
+    pub cache: CachePolicy,
+    /// Environment variables that a plugin may be granted; nothing else of the environment reaches one.
+    pub environment: BTreeMap<String, String>,
+    /// Globs, relative to the root of a directory target, of files that no plugin reads, beside the built-in ones.
+    pub secrets: Vec<String>,
+}
+
+/// Why there is no host.
+#[derive(Debug, Error)]
+pub enum HostError {
+    /// The engine does not start here.
+    #[error("the wasm engine does not start: {0}")]
+    Engine(String),
+    /// One of [`HostOptions::secrets`].
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+}
+
+/// A plugin that is ready to run.
+#[derive(Clone)]
+pub struct Plugin {
+    digest: Digest,
+    size: usize,
+    contract: Version,
+    sources: Option<String>,
+    pre: VerifierWithProcessPre<State>,
+}
+
+impl Plugin {
+    /// Of its bytes.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        self.digest
+    }
+
+    /// In bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The version of the contract that it was built for.
+    #[must_use]
+    pub fn contract(&self) -> &Version {
+        &self.contract
+    }
+
+    /// The digest of its sources, where its build left one.
+    #[must_use]
+    pub fn sources(&self) -> Option<&str> {
+        self.sources.as_deref()
+    }
+}
+
+impl std::fmt::Debug for Plugin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Plugin")
+            .field("digest", &self.digest)
+            .field("size", &self.size)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A plugin that was loaded, and what is worth telling the user about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The plugin.
+    pub plugin: Plugin,
+    /// Why it was compiled and not kept, if so.
+    pub warning: Option<CacheError>,
+}
+
+/// Why a plugin does not describe itself.
+#[derive(Debug, Error)]
+pub enum DescribeError {
+    /// It crashed, hung or went over a limit.
+    #[error("while it described itself, it {0}")]
+    Fault(RunFault),
+    /// What it says can not be.
+    #[error("describes itself wrongly: {0}")]
+    Contract(String),
+}
+
+/// Runs the checks of plugins: [`Host::load`] and [`Host::describe`] them, [`Host::add`] them, and it is a
+/// [`Verifier`].
+pub struct Host {
+    engine: Engine,
+    linker: Linker<State>,
+    cache: Cache,
+    common: Arc<Common>,
+    plugins: RwLock<BTreeMap<Digest, Arc<Added>>>,
+}
+
+struct Added {
+    plugin: Plugin,
+    version: Version,
+}
+
+impl Host {
+    /// Starts the engine.
+    pub fn new(options: HostOptions) -> Result<Self, HostError> {
+        let HostOptions { cache, environment, secrets } = options;
+        let common = Arc::new(Common { environment, secrets: Secrets::new(&secrets)? });
+        let fault = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
+        let engine = engine::start().map_err(fault)?;
+        let linker = linker(&engine).map_err(fault)?;
+        let cache = Cache::new(&engine, cache);
+        Ok(Self { engine, linker, cache, common, plugins: RwLock::default() })
+    }
+
+    /// Compiles `bytes`, or takes what was compiled before, and links it.
+    ///
+    /// Blocks for as long as compiling takes: a tenth of a second for a plugin in Rust, ten for one with an interpreter.
+    pub fn load(&self, bytes: &[u8]) -> Result<Loaded, LoadError> {
+        component::admit(bytes)?;
+        let digest = Digest::of(bytes);
+        let (component, warning) = self
+            .cache
+            .component(&self.engine, &digest, bytes)
+            .map_err(|error| LoadError::Invalid(plain_line(&format!("{error:#}"), LINE_CHARS)))?;
+        let contract = component::contract_version(&self.engine, &component)?;
+        let pre = self
+            .linker
+            .instantiate_pre(&component)
+            .and_then(VerifierWithProcessPre::new)
+            .map_err(|error| LoadError::Link(plain_line(&format!("{error:#}"), LINE_CHARS)))?;
+        let sources = component::custom_section(bytes, "mustdo:sources")
+            .map(|section| plain_line(&String::from_utf8_lossy(section), LINE_CHARS));
+        Ok(Loaded { plugin: Plugin { digest, size: bytes.len(), contract, sources, pre }, warning })
+    }
+
+    /// Asks `plugin` what it is, with everything withheld from it.
+    pub async fn describe(&self, plugin: &Plugin) -> Result<PluginInfo, DescribeError> {
+        let state = State::withheld(plugin.digest.short(), DESCRIBE, plugin.size, self.common.clone());
+        let mut store = engine::store(&self.engine, state);
+        let call = async {
+            let instance = plugin.pre.instantiate_async(&mut store).await?;
+            instance.mustdo_verifier_plugin().call_describe(&mut store).await
+        };
+        match tokio::time::timeout(DESCRIBE, call).await {
+            Err(_) => Err(DescribeError::Fault(RunFault::TimedOut { limit: DESCRIBE })),
+            Ok(Err(error)) => Err(DescribeError::Fault(fault::of(&error, store.data()))),
+            Ok(Ok(info)) => description::convert(info).map_err(DescribeError::Contract),
+        }
+    }
+
+    /// Makes `plugin`, which describes itself as `info`, available to tasks that name its digest.
+    pub fn add(&self, plugin: Plugin, info: &PluginInfo) {
+        let added = Added { plugin, version: info.version.clone() };
+        let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
+        plugins.insert(added.plugin.digest, Arc::new(added));
+    }
+
+    fn added(&self, digest: &Digest) -> Option<Arc<Added>> {
+        self.plugins.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
+    }
+
+    async fn run(&self, plugin: &Plugin, task: &Task, reporter: Reporter) -> Result<Run, RunFault> {
+        let state = State::running(task, reporter, plugin.size, self.common.clone());
+        let deadline = state.deadline;
+        let mut store = engine::store(&self.engine, state);
+        let request = RunRequest {
+            check: task.check.check.to_string(),
+            params: task.params.clone(),
+            targets: task.targets.keys().map(ToString::to_string).collect(),
+            seed: task.seed,
+            extras: vec![("mustdo.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
+        };
+        let call = async {
+            let instance = plugin.pre.instantiate_async(&mut store).await?;
+            instance.mustdo_verifier_plugin().call_run(&mut store, &request).await
+        };
+        // The epoch makes wasm give way, and only this ends it; it also ends a host call that waits.
+        let called = tokio::time::timeout_at(deadline.into(), call).await;
+        let elapsed = store.data().origin.elapsed();
+        let answer = match called {
+            Err(_) => return Err(RunFault::TimedOut { limit: task.deadline }),
+            Ok(Err(error)) => return Err(fault::of(&error, store.data())),
+            Ok(Ok(answer)) => answer,
+        };
+        let mut state = store.into_data();
+        let given = answer.map_err(|refusal| match refusal {
+            Refusal::UnknownCheck(check) => RunFault::UnknownCheck(plain_line(&check, LINE_CHARS)),
+            Refusal::BadParams(why) => RunFault::Params(plain_line(&why, LINE_CHARS)),
+            Refusal::Internal(why) => RunFault::Internal(plain_line(&why, LINE_CHARS)),
+        })?;
+        let verdict = verdict::convert(given, &mut state.attachments)?;
+        Ok(Run { verdict, elapsed, accesses: state.accesses.finish(), log: state.log.finish() })
+    }
+}
+
+impl Verifier for Host {
+    async fn verify(&self, task: &Task, reporter: Reporter) -> Result<Run, RunError> {
+        let plugin = task.check.plugin.clone();
+        let Some(added) = self.added(&task.plugin) else {
+            let fault = RunFault::Host(format!("{} is not loaded", task.plugin));
+            return Err(RunError { plugin, version: Version::new(0, 0, 0), fault });
+        };
+        let run = self.run(&added.plugin, task, reporter).await;
+        run.map_err(|fault| RunError { plugin, version: added.version.clone(), fault })
+    }
+}
+
+/// Everything a plugin may import: the whole contract, and WASI with nothing granted, which plugins in Rust, Python and
+/// JavaScript import whether they use it or not.
+fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
+    let mut linker = Linker::new(engine);
+    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
+    VerifierWithProcess::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)?;
+    Ok(linker)
+}

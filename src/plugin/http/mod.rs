@@ -1,0 +1,253 @@
+//! HTTP/1.1 to named targets.
+//!
+//! A plugin names a target and a path, never a host. The target's address is resolved and judged once a run
+//! ([`address`]), each client has its own connections, nothing is redirected, and nothing that may have reached the
+//! service is ever sent a second time.
+
+mod address;
+mod client;
+mod outgoing;
+mod upstream;
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use wasmtime::component::Resource;
+
+use crate::model::{Capability, Endpoint, TargetKind, TargetName};
+
+use super::contract::Failure;
+use super::contract::http::{Host, HostClient, Options, Request, Response};
+use super::state::State;
+
+use client::Client;
+use outgoing::Outgoing;
+use upstream::Upstream;
+
+/// Where a plugin leaves it to the host. Services that need longer exist; a check of one says so.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of one answer that are read at all.
+const BODY_BYTES: u64 = 64 << 20;
+
+/// Bytes of all answers of one call that are kept: they exist twice, here and in the plugin's memory.
+const KEPT_BYTES: usize = 32 << 20;
+
+/// Bytes of the head of an answer; servers send less than 8 KiB.
+const HEAD_BYTES: usize = 64 << 10;
+
+/// Headers of a request and of an answer.
+const HEADERS: usize = 200;
+
+/// Requests of one run.
+const REQUESTS: usize = 20_000;
+
+/// Requests of one batch.
+const BATCH: usize = 10_000;
+
+/// Requests in flight at once.
+const CONCURRENCY: usize = 256;
+
+/// Connections that one client keeps open between requests.
+const IDLE_CONNECTIONS: usize = CONCURRENCY;
+
+/// A connection that rested longer is not used again: servers close theirs after two seconds or more, and a request
+/// that meets the close is lost.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What a plugin's handle stands for: a batch in flight shares it.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub type ClientHandle = Arc<Client>;
+
+/// What is left of a run's limits, and the targets it has resolved.
+pub(super) struct Allowance {
+    requests: usize,
+    upstreams: BTreeMap<TargetName, Arc<Upstream>>,
+}
+
+impl Default for Allowance {
+    fn default() -> Self {
+        Self { requests: REQUESTS, upstreams: BTreeMap::new() }
+    }
+}
+
+impl Allowance {
+    fn take(&mut self, requests: usize) -> Result<(), Failure> {
+        self.requests = self
+            .requests
+            .checked_sub(requests)
+            .ok_or_else(|| Failure::OverLimit(format!("a run may send {REQUESTS} requests")))?;
+        Ok(())
+    }
+}
+
+impl State {
+    async fn upstream(&mut self, target: &str) -> Result<Arc<Upstream>, Failure> {
+        let endpoint = self.endpoint(target, TargetKind::Http, Capability::Http)?;
+        if let Some(known) = self.http.upstreams.get(target) {
+            return Ok(known.clone());
+        }
+        let Endpoint::Http { authority, prefix } = endpoint else {
+            return Err(Failure::Unbound(format!("the target \"{target}\" is not an http target")));
+        };
+        let name: TargetName = target.parse().map_err(|error| Failure::Unbound(format!("{error}")))?;
+        let upstream = Arc::new(Upstream::resolve(name.clone(), &authority, prefix).await?);
+        self.http.upstreams.insert(name, upstream.clone());
+        Ok(upstream)
+    }
+
+    async fn client(&mut self, target: &str, options: &Options) -> Result<Client, Failure> {
+        let upstream = self.upstream(target).await?;
+        let source = options.source.as_deref().map(source).transpose()?;
+        Ok(Client::new(upstream, options.keep_alive, source, self.origin))
+    }
+
+    /// Sends everything, `concurrency` at a time; answers are in the order of the requests.
+    async fn send_batch(
+        &mut self,
+        client: &Arc<Client>,
+        requests: Vec<Request>,
+        concurrency: usize,
+    ) -> Result<Vec<Result<Response, Failure>>, Failure> {
+        self.http.take(requests.len())?;
+        let mut what = Vec::with_capacity(requests.len());
+        let mut results = Vec::with_capacity(requests.len());
+        let mut ready = Vec::with_capacity(requests.len());
+        for (index, request) in requests.into_iter().enumerate() {
+            what.push(described(client, &request));
+            match Outgoing::new(request, &client.upstream, client.keep_alive) {
+                Ok(outgoing) => {
+                    ready.push((index, outgoing));
+                    results.push(Err(Failure::Other("not sent".to_owned())));
+                }
+                Err(refused) => results.push(Err(refused)),
+            }
+        }
+        let began = Instant::now();
+        for (index, result) in batch(client, ready, concurrency).await {
+            results[index] = result;
+        }
+        for (what, result) in what.into_iter().zip(&results) {
+            let at = match result {
+                Ok(response) => self.origin + Duration::from_nanos(response.timing.started_nanos),
+                Err(_) => began,
+            };
+            self.accesses.note(at, || what, result.as_ref().err());
+        }
+        Ok(results)
+    }
+}
+
+/// The requests in the order in which they start, one worker for each that may be in flight. A worker that waits for a
+/// start holds nothing up: what comes after it starts no sooner.
+async fn batch(
+    client: &Arc<Client>,
+    mut ready: Vec<(usize, Outgoing)>,
+    concurrency: usize,
+) -> Vec<(usize, Result<Response, Failure>)> {
+    ready.sort_by_key(|(_, outgoing)| outgoing.after);
+    let count = ready.len();
+    let queue = Arc::new(std::sync::Mutex::new(ready.into_iter()));
+    let budget = Arc::new(AtomicUsize::new(KEPT_BYTES));
+    let began = tokio::time::Instant::now();
+    // Dropped with the run, which aborts what is still on the way.
+    let mut workers = JoinSet::new();
+    for _ in 0..concurrency.min(count) {
+        let (client, queue, budget) = (client.clone(), queue.clone(), budget.clone());
+        workers.spawn(async move {
+            let mut answers = Vec::new();
+            loop {
+                let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next();
+                let Some((index, outgoing)) = next else { return answers };
+                if !outgoing.after.is_zero() {
+                    tokio::time::sleep_until(began + outgoing.after).await;
+                }
+                answers.push((index, client.send(outgoing, &budget).await));
+            }
+        });
+    }
+    workers.join_all().await.into_iter().flatten().collect()
+}
+
+fn source(text: &str) -> Result<Ipv4Addr, Failure> {
+    text.parse().ok().filter(Ipv4Addr::is_loopback).ok_or_else(|| {
+        Failure::Other(format!("{text:?} is not a source address: use one of 127.0.0.1 to 127.255.255.254"))
+    })
+}
+
+fn described(client: &Client, request: &Request) -> String {
+    format!("http {} {} {}", request.method, client.upstream.target, request.path_and_query)
+}
+
+impl Host for State {
+    async fn open(
+        &mut self,
+        target: String,
+        options: Options,
+    ) -> wasmtime::Result<Result<Resource<ClientHandle>, Failure>> {
+        let at = Instant::now();
+        match self.client(&target, &options).await {
+            Ok(client) => Ok(Ok(self.table.push(Arc::new(client))?)),
+            Err(refused) => {
+                self.accesses.note(at, || format!("http open {target}"), Some(&refused));
+                Ok(Err(refused))
+            }
+        }
+    }
+}
+
+impl HostClient for State {
+    async fn send(
+        &mut self,
+        client: Resource<ClientHandle>,
+        request: Request,
+    ) -> wasmtime::Result<Result<Response, Failure>> {
+        let client = self.table.get(&client)?.clone();
+        let at = Instant::now();
+        let what = described(&client, &request);
+        let sent = match (self.http.take(1), Outgoing::new(request, &client.upstream, client.keep_alive)) {
+            (Err(refused), _) | (_, Err(refused)) => Err(refused),
+            (Ok(()), Ok(outgoing)) => client.send(outgoing, &AtomicUsize::new(KEPT_BYTES)).await,
+        };
+        self.accesses.note(at, || what, sent.as_ref().err());
+        Ok(sent)
+    }
+
+    async fn send_all(
+        &mut self,
+        client: Resource<ClientHandle>,
+        requests: Vec<Request>,
+        concurrency: u32,
+    ) -> wasmtime::Result<Result<Vec<Result<Response, Failure>>, Failure>> {
+        let client = self.table.get(&client)?.clone();
+        let concurrency = usize::try_from(concurrency).unwrap_or(usize::MAX);
+        let refused = if !(1..=CONCURRENCY).contains(&concurrency) {
+            Some(format!("from 1 to {CONCURRENCY} requests may be in flight"))
+        } else if requests.len() > BATCH {
+            Some(format!("a batch may have {BATCH} requests"))
+        } else {
+            None
+        };
+        let sent = match refused {
+            Some(why) => Err(Failure::OverLimit(why)),
+            None => self.send_batch(&client, requests, concurrency).await,
+        };
+        if let Err(refused) = &sent {
+            self.accesses.note(
+                Instant::now(),
+                || format!("http batch {}", client.upstream.target),
+                Some(refused),
+            );
+        }
+        Ok(sent)
+    }
+
+    fn drop(&mut self, client: Resource<ClientHandle>) -> wasmtime::Result<()> {
+        self.table.delete(client)?;
+        Ok(())
+    }
+}
