@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use super::{IdError, TargetName, Text};
+use super::{IdError, TargetKind, TargetName, Text};
 
 /// One thing a plugin asks for or the user allows, by target name; written `http:web`, `listen`, `env:HOME`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +40,19 @@ impl Capability {
             | Self::Scratch(name)
             | Self::Process(name) => Some(name),
             Self::Listen | Self::Env(_) => None,
+        }
+    }
+
+    /// The kinds of target it works on; empty where it touches none. A process can be the one behind an address.
+    #[must_use]
+    pub fn kinds(&self) -> &'static [TargetKind] {
+        match self {
+            Self::Http(_) => &[TargetKind::Http],
+            Self::Tcp(_) => &[TargetKind::Tcp, TargetKind::Http],
+            Self::Udp(_) => &[TargetKind::Udp],
+            Self::Read(_) | Self::Scratch(_) => &[TargetKind::Dir],
+            Self::Process(_) => &[TargetKind::Command, TargetKind::Http, TargetKind::Tcp, TargetKind::Udp],
+            Self::Listen | Self::Env(_) => &[],
         }
     }
 

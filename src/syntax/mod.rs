@@ -1,1 +1,45 @@
 //! Text to model and back, collecting every problem with its place. Pure.
+//!
+//! A reader never stops at the first problem: it gives a [`Read`] with the best value it could make and every
+//! [`Diagnostic`]. Where one of them is an error the value serves only to look for more problems.
+//!
+//! The way of content: [`read_checklist`] for each file, [`link`] for the rules between files, [`check_bindings`] for
+//! what plugins have to say about it; then [`render`] shows all that was found.
+//!
+//! What is written back ([`write_progress`], [`grant`]) is edited, never regenerated: comments, unknown keys and the
+//! bytes of everything that did not change survive.
+
+mod address;
+mod binding;
+mod checklist;
+mod circle;
+mod code;
+mod diagnostic;
+mod edit;
+mod grant;
+mod json;
+mod link;
+mod mark;
+mod parameter;
+mod progress;
+mod render;
+mod settings;
+mod shape;
+mod source;
+mod table;
+mod target;
+mod write;
+
+pub use binding::{Missing, check_bindings, missing};
+pub use checklist::{ChecklistFile, read_checklist};
+pub use code::{Code, ParseCodeError};
+pub use diagnostic::{Diagnostic, Label, Read, Severity};
+pub use edit::BrokenText;
+pub use grant::grant;
+pub use json::params_json;
+pub use link::{Linked, Places, link};
+pub use progress::read_progress;
+pub use render::render;
+pub use settings::{SettingsFile, read_settings, read_user_settings};
+pub use source::{Source, Spot};
+pub use write::write_progress;

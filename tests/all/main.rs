@@ -9,7 +9,9 @@ mod command;
 mod content;
 #[cfg(feature = "live-servers")]
 mod flask;
+mod invalid;
 mod layers;
+mod progress;
 mod sandbox;
 mod schema;
 mod shop;

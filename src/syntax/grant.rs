@@ -1,0 +1,75 @@
+//! Adding a permission to `mustdo.toml`, leaving everything else as it is.
+
+use toml_edit::{Array, Item, Table, Value};
+
+use super::BrokenText;
+use super::edit::{child, edit, put};
+use crate::model::{Grant, PluginId};
+
+/// The text with `[grants.PLUGIN]` saying `grant`, replacing what that plugin was granted before; [`BrokenText`] where
+/// `text` is not TOML or has something else than tables on the way.
+pub fn grant(text: &str, plugin: &PluginId, grant: &Grant) -> Result<String, BrokenText> {
+    edit(text, |document| {
+        let grants = child(document.as_table_mut(), "grants")?;
+        let entry = grants.entry(plugin.as_str()).or_insert_with(|| Item::Table(Table::new()));
+        let entry = entry.as_table_like_mut().ok_or(BrokenText)?;
+        put(entry, "digest", Some(grant.digest.to_string().into()));
+        let allow: Array = grant.allow.iter().map(ToString::to_string).collect();
+        put(entry, "allow", Some(Value::Array(allow)));
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Source, read_settings};
+    use super::*;
+    use crate::model::Digest;
+
+    fn given(allow: &[&str]) -> Grant {
+        let allow = allow.iter().map(|text| text.parse().unwrap()).collect();
+        Grant { digest: Digest::of(b"plugin"), allow }
+    }
+
+    fn granted(text: &str, plugin: &str, allow: &[&str]) -> String {
+        let plugin = plugin.parse().unwrap();
+        let wanted = given(allow);
+        let text = grant(text, &plugin, &wanted).unwrap();
+        let read = read_settings(&Source::new("mustdo.toml", text.as_str()));
+        assert_eq!(read.diagnostics, [], "{text}");
+        assert_eq!(read.value.unwrap().settings().grants.get(&plugin), Some(&wanted), "{text}");
+        text
+    }
+
+    #[test]
+    fn grant_is_added_at_the_end_and_the_rest_is_untouched() {
+        let old = "# mine\n[targets.web]\nkind = 'http' # here\nurl = \"http://127.0.0.1:1\"\n";
+        let new = granted(old, "acme:http-extra", &["tcp:web", "http:web"]);
+        let added = format!(
+            "\n[grants.\"acme:http-extra\"]\ndigest = \"{}\"\nallow = [\"http:web\", \"tcp:web\"]\n",
+            Digest::of(b"plugin")
+        );
+        assert_eq!(new, format!("{old}{added}"));
+    }
+
+    #[test]
+    fn second_grant_replaces_the_first_and_keeps_its_comments() {
+        let old = granted("", "a", &["http:web"]).replace("\"]\n", "\"] # only this\n");
+        let new = granted(&old, "a", &["listen"]);
+        assert_eq!(new, old.replace("http:web", "listen"));
+    }
+
+    #[test]
+    fn grants_written_in_one_line_are_kept_there() {
+        let old = format!("grants = {{ a = {{ digest = \"{}\", allow = [] }} }}\n", Digest::of(b""));
+        granted(&old, "a", &["http:web"]);
+        granted(&old, "b", &["http:web"]);
+        granted("grants.a.allow = []\n", "a", &["http:web"]);
+    }
+
+    #[test]
+    fn text_that_is_not_toml_is_not_touched() {
+        assert_eq!(grant("[", &"a".parse().unwrap(), &given(&[])), Err(BrokenText));
+        assert_eq!(grant("grants = 1", &"a".parse().unwrap(), &given(&[])), Err(BrokenText));
+    }
+}

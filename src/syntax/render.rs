@@ -1,0 +1,134 @@
+//! Diagnostics as people read them.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ops::Range;
+
+use annotate_snippets::renderer::DecorStyle;
+use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet};
+
+use super::{Diagnostic, Label, Severity, Source};
+
+/// Shows diagnostics one after the other, each with code, file, line, column, the line itself and a caret, a blank line
+/// between them and a newline at the end; nothing for none. Columns count characters, carets follow the width that
+/// characters have on a terminal, and control characters are made visible. With `color` there are ANSI escapes.
+#[must_use]
+pub fn render(diagnostics: &[Diagnostic], color: bool) -> String {
+    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = renderer.decor_style(DecorStyle::Ascii);
+    let mut lines = Lines::default();
+    let mut text = String::new();
+    for (index, diagnostic) in diagnostics.iter().enumerate() {
+        if index > 0 {
+            text.push('\n');
+        }
+        text.push_str(&renderer.render(&[report(diagnostic, &mut lines)]));
+        text.push('\n');
+    }
+    text
+}
+
+fn report<'a>(diagnostic: &'a Diagnostic, lines: &mut Lines) -> annotate_snippets::Group<'a> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(visible(&diagnostic.message)).id(diagnostic.code.code());
+    let mut group = annotate_snippets::Group::with_title(title);
+    // Labels on neighbouring lines of one file share a window; each window is all that the renderer has to look at.
+    let mut windows: Vec<(Range<usize>, Vec<&Label>)> = vec![];
+    for label in &diagnostic.labels {
+        let shown = lines.around(&label.source, &label.span);
+        let near = windows.iter_mut().find(|(window, labels)| {
+            labels[0].source.name == label.source.name
+                && window.start <= shown.end
+                && shown.start <= window.end
+        });
+        if let Some((window, labels)) = near {
+            *window = window.start.min(shown.start)..window.end.max(shown.end);
+            labels.push(label);
+        } else {
+            windows.push((shown, vec![label]));
+        }
+    }
+    for (window, labels) in windows {
+        let source = &labels[0].source;
+        let (number, bytes) = lines.bytes(source, window);
+        let mut snippet = Snippet::source(&source.text[bytes.clone()])
+            .line_start(number)
+            .path(visible(&source.name))
+            .fold(true);
+        for label in labels {
+            let kind = if label.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            let span = within(&source.text, &label.span, &bytes);
+            let text = Some(visible(&label.text)).filter(|text| !text.is_empty());
+            snippet = snippet.annotation(kind.span(span).label(text));
+        }
+        group = group.element(snippet);
+    }
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Element::from(Level::HELP.message(visible(help))));
+    }
+    group
+}
+
+/// A span relative to a window, on borders of characters, never past the end of what is shown.
+fn within(text: &str, span: &Range<usize>, window: &Range<usize>) -> Range<usize> {
+    let fit = |at: usize| text.floor_char_boundary(at.clamp(window.start, window.end)) - window.start;
+    let (start, end) = (fit(span.start), fit(span.end));
+    start..end.max(start)
+}
+
+/// Control characters, and those that change the direction of text, as escapes: what a file holds must not be able to
+/// steer a terminal.
+fn visible(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if steers(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
+}
+
+/// Where the lines of each text begin, found once for each.
+#[derive(Default)]
+struct Lines {
+    starts: HashMap<*const u8, Vec<usize>>,
+}
+
+impl Lines {
+    fn starts(&mut self, source: &Source) -> &[usize] {
+        self.starts.entry(source.text.as_ptr()).or_insert_with(|| {
+            let newlines = source.text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
+            std::iter::once(0).chain(newlines.map(|(at, _)| at + 1)).collect()
+        })
+    }
+
+    /// The lines, counted from 0, that hold a span, and one more on each side.
+    fn around(&mut self, source: &Source, span: &Range<usize>) -> Range<usize> {
+        let starts = self.starts(source);
+        let line = |at: usize| starts.partition_point(|&start| start <= at).saturating_sub(1);
+        let (first, last) = (line(span.start), line(span.end.max(span.start)));
+        first.saturating_sub(1)..(last + 2).min(starts.len())
+    }
+
+    /// The number of the first of some lines, counted from 1, and their bytes without the newline at the end.
+    fn bytes(&mut self, source: &Source, lines: Range<usize>) -> (usize, Range<usize>) {
+        let starts = self.starts(source);
+        let mut start = starts[lines.start];
+        let mut end = starts.get(lines.end).map_or(source.text.len(), |next| next - 1);
+        if source.text[start..end].ends_with('\r') {
+            end -= 1;
+        }
+        if source.text[start..end].starts_with('\u{feff}') {
+            start += '\u{feff}'.len_utf8();
+        }
+        (lines.start + 1, start..end)
+    }
+}

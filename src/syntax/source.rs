@@ -1,0 +1,43 @@
+//! A text that was read, and a place in it.
+
+use std::fmt;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// One file as it was read. Cheap to clone.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Source {
+    /// The path as shown to people, "/" between parts.
+    pub name: Arc<str>,
+    /// All of it.
+    pub text: Arc<str>,
+}
+
+impl Source {
+    /// A text and what to call it.
+    pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
+    /// A place in this text, in bytes.
+    #[must_use]
+    pub fn spot(&self, span: Range<usize>) -> Spot {
+        Spot { source: self.clone(), span }
+    }
+}
+
+impl fmt::Debug for Source {
+    /// The name alone: the text would bury everything around it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_tuple("Source").field(&self.name).finish()
+    }
+}
+
+/// A place in a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spot {
+    /// The file.
+    pub source: Source,
+    /// From where to where, in bytes; may be empty.
+    pub span: Range<usize>,
+}

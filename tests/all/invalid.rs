@@ -1,0 +1,190 @@
+//! What is said about files that are wrong: `fixtures/invalid/<code>--<case>.toml` beside the words.
+//!
+//! A fixture holds one or more files, each after a line `# file: NAME`; the name says how it is read. A new fixture, or
+//! new words, are taken over with `UPDATE_FIXTURES=1 cargo test --test all invalid`; read the difference.
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the fixtures are files, and one variable says to rewrite them"
+)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mustdo::model::{Capability, CapabilityRequest, CheckInfo, ItemId, PluginId, PluginInfo, Text};
+use mustdo::syntax::{
+    Code, Diagnostic, Severity, Source, check_bindings, link, read_checklist, read_progress, read_settings,
+    render,
+};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/invalid")
+}
+
+fn fixtures() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
+    let mut fixtures: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|end| end == "toml")).collect();
+    fixtures.sort();
+    fixtures
+}
+
+fn name(path: &Path) -> String {
+    path.file_stem().unwrap().to_str().unwrap().to_owned()
+}
+
+/// The code that a fixture is about: the first part of its name.
+fn code(path: &Path) -> Code {
+    name(path).split("--").next().unwrap().parse().unwrap()
+}
+
+fn plugin() -> PluginInfo {
+    let check = |id: &str, schema: Option<&str>, capabilities: &[&str]| CheckInfo {
+        id: id.into(),
+        title: Text::same(id),
+        description: Text::default(),
+        params_schema: schema.map(str::to_owned),
+        capabilities: capabilities
+            .iter()
+            .map(|capability| CapabilityRequest {
+                capability: capability.parse::<Capability>().unwrap(),
+                reason: Text::default(),
+                required: true,
+            })
+            .collect(),
+        typical: Duration::from_secs(1),
+        exclusive: false,
+    };
+    let schema = r#"{
+        "type": "object", "required": ["op"], "additionalProperties": false,
+        "properties": {
+            "op": {
+                "type": "object", "required": ["path"], "additionalProperties": false,
+                "properties": { "method": { "enum": ["GET", "POST"] }, "path": { "type": "string" } }
+            },
+            "count": { "type": "integer", "minimum": 2, "maximum": 50 },
+            "codes": { "type": "array", "items": { "type": "integer" } }
+        }
+    }"#;
+    PluginInfo {
+        id: "http-idempotency".parse().unwrap(),
+        version: "0.1.0".parse().unwrap(),
+        title: Text::default(),
+        license: String::new(),
+        homepage: String::new(),
+        checks: vec![
+            check("double-submit", Some(schema), &["http:api"]),
+            check("safe-get", None, &["http:api", "read:src"]),
+            check("broken", Some(r#"{ "type": "strange" }"#), &["http:api"]),
+        ],
+    }
+}
+
+/// Everything that is said about the files of a fixture.
+fn diagnose(fixture: &str) -> Vec<Diagnostic> {
+    let files = fixture.split("# file: ").skip(1).map(|file| {
+        let (name, text) = file.split_once('\n').unwrap();
+        Source::new(name, text)
+    });
+    let (mut found, mut checklists, mut settings) = (vec![], vec![], None);
+    for source in files {
+        if source.name.starts_with("progress/") {
+            found.extend(read_progress(&source).diagnostics);
+        } else if &*source.name == "mustdo.toml" {
+            let read = read_settings(&source);
+            found.extend(read.diagnostics);
+            settings = read.value;
+        } else {
+            let read = read_checklist(&source);
+            found.extend(read.diagnostics);
+            checklists.extend(read.value);
+        }
+    }
+    let linked = link(checklists);
+    found.extend(linked.diagnostics);
+    let settings = settings.unwrap_or_else(|| read_settings(&Source::new("mustdo.toml", "")).value.unwrap());
+    let plugin = plugin();
+    let plugins = |id: &PluginId| (*id == plugin.id).then_some(&plugin);
+    found.extend(check_bindings(&linked.catalog, &linked.places, &settings, &plugins));
+    found
+}
+
+#[test]
+fn invalid_files_are_told_what_is_wrong_and_where() {
+    let update = std::env::var_os("UPDATE_FIXTURES").is_some();
+    let mut wrong = vec![];
+    for path in fixtures() {
+        let found = diagnose(&std::fs::read_to_string(&path).unwrap());
+        let said = render(&found, false);
+        let beside = path.with_extension("txt");
+        if update {
+            std::fs::write(&beside, &said).unwrap();
+        } else if std::fs::read_to_string(&beside).unwrap_or_default() != said {
+            wrong.push(format!("{}:\n{said}", name(&path)));
+        }
+        assert!(
+            found.first().is_some_and(|first| first.code == code(&path)),
+            "{} does not show {} first:\n{said}",
+            name(&path),
+            code(&path)
+        );
+    }
+    assert!(wrong.is_empty(), "not what stands beside the fixture:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_code_has_a_fixture() {
+    let shown: BTreeSet<_> = fixtures().iter().map(|path| code(path)).collect();
+    let lacking: Vec<_> = Code::ALL.iter().filter(|code| !shown.contains(code)).collect();
+    assert!(lacking.is_empty(), "no fixture shows {lacking:?}");
+}
+
+#[test]
+fn diagnostics_hold_what_their_type_promises() {
+    for path in fixtures() {
+        for found in diagnose(&std::fs::read_to_string(&path).unwrap()) {
+            assert_eq!(found.severity, found.code.severity(), "{}", name(&path));
+            assert_eq!(found.severity == Severity::Warning, found.code.code().starts_with('W'));
+            assert!(found.labels[0].primary && found.labels.iter().skip(1).all(|label| !label.primary));
+            assert!(!found.message.ends_with('.') && !found.message.contains('\n'), "{}", found.message);
+            for label in found.labels {
+                assert!(label.source.text.get(label.span).is_some(), "{}: not in the text", name(&path));
+            }
+        }
+    }
+}
+
+#[test]
+fn color_changes_nothing_but_the_escapes() {
+    let escape = |text: &str| {
+        let mut plain = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('\u{1b}') {
+            plain.push_str(before);
+            rest = after.split_once('m').unwrap().1;
+        }
+        plain + rest
+    };
+    for path in fixtures() {
+        let found = diagnose(&std::fs::read_to_string(&path).unwrap());
+        let colored = render(&found, true);
+        assert!(colored.contains('\u{1b}'));
+        assert_eq!(escape(&colored), render(&found, false), "{}", name(&path));
+    }
+}
+
+#[test]
+fn places_lead_back_to_the_text() {
+    let text = "format = 1\nid = \"a\"\nversion = \"1.0.0\"\ntitle = { zh = \"甲\", en = \"A\" }\n\
+                [[group]]\nid = \"g\"\ntitle = { zh = \"组\", en = \"G\" }\n\
+                [[item]]\nid = \"x\"\ngroup = \"g\"\ntitle = { zh = \"项\", en = \"I\" }\nlevel = \"must\"\nweight = 1\n\
+                [[item.check]]\nuses = \"http-idempotency/safe-get\"\n";
+    let read = read_checklist(&Source::new("a.toml", text));
+    assert_eq!(read.diagnostics, []);
+    let linked = link(read.value.into_iter().collect());
+    let id: ItemId = "x".parse().unwrap();
+    let shown = |spot: mustdo::syntax::Spot| spot.source.text[spot.span].to_owned();
+    assert_eq!(linked.places.item(&id).map(shown), Some("\"x\"".to_owned()));
+    assert_eq!(linked.places.check(&id, 0).map(shown), Some("\"http-idempotency/safe-get\"".to_owned()));
+    assert_eq!(linked.places.check(&id, 1), None);
+}
