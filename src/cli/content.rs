@@ -162,11 +162,13 @@ impl Reading {
         diagnostics.extend(found);
 
         let settings = workspace.as_ref().map(Workspace::settings).transpose()?.flatten();
-        let settings = settings.and_then(|file| taken(syntax::read_settings(&source(file)), &mut diagnostics));
+        let settings = settings.map_or_else(|| Source::new(Workspace::SETTINGS, ""), source);
+        let settings = taken(syntax::read_settings(&settings), &mut diagnostics);
+        let settings = settings.or_else(|| syntax::read_settings(&Source::new(Workspace::SETTINGS, "")).value);
         let user = match &context.environment.config {
             Some(path) => crate::store::read_text(path)?.and_then(|text| {
                 let source = Source::new(path.display().to_string(), text);
-                taken(syntax::read_settings(&source), &mut diagnostics)
+                taken(syntax::read_user_settings(&source), &mut diagnostics)
             }),
             None => None,
         };
@@ -183,7 +185,7 @@ impl Reading {
             shipped,
             catalog,
             places,
-            settings: settings.unwrap_or_default(),
+            settings: settings.ok_or_else(|| Failure::bug("settings that say nothing can not be read"))?,
             user: user.map(|file| file.settings().clone()).unwrap_or_default(),
             progress,
             renamed,

@@ -39,7 +39,7 @@ pub fn edit(
                 progress.entries.insert(item.id.clone(), entry);
             }
         }
-        let new = syntax::write_progress(&old, &progress);
+        let new = syntax::write_progress(&old, &progress).map_err(Failure::usage)?;
         if new != old {
             texts.push((Workspace::progress_name(checklist), new));
         }

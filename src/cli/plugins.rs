@@ -8,10 +8,9 @@ use super::context::Context;
 use super::failure::Failure;
 use super::shelf::{PluginFile, Shelf};
 use crate::model::{PluginId, PluginInfo};
-use crate::plugin::{Cache, Host};
+use crate::plugin::{CachePolicy, Host, HostOptions, Loaded};
 
 /// Opened plugins by id. Making one loads the wasm engine: only commands that verify or describe do.
-#[derive(Debug)]
 pub struct Plugins {
     /// What runs them.
     pub host: Host,
@@ -38,25 +37,27 @@ impl Plugins {
         files: impl IntoIterator<Item = &'a PluginFile>,
     ) -> Result<Self, Failure> {
         let cache = match &context.environment.cache {
-            Some(folder) if context.environment.keep_compiled => Cache::Folder(folder.join("cwasm-v1")),
-            _ => Cache::Off,
+            Some(folder) if context.environment.keep_compiled => CachePolicy::Directory(folder.join("cwasm-v1")),
+            _ => CachePolicy::Off,
         };
-        let mut host = Host::new(cache).map_err(Failure::bug)?;
+        let options = HostOptions { cache, environment: BTreeMap::new(), secrets: vec![] };
+        let host = Host::new(options).map_err(Failure::bug)?;
         let mut infos = BTreeMap::new();
         for file in files {
             let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
                 Failure::usage(format!("the plugin {} ({}) can not be used: {error}", file.id, file.place))
             };
-            let plugin = host.load(&file.bytes).map_err(|error| unusable(error.into()))?;
-            let info = host.describe(plugin).await.map_err(|error| unusable(error.into()))?;
+            let Loaded { plugin, warning } = host.load(&file.bytes).map_err(|error| unusable(error.into()))?;
+            if let Some(warning) = warning {
+                context.printer.note(&format!("warning: {} is compiled every time: {warning}", file.id));
+            }
+            let info = host.describe(&plugin).await.map_err(|error| unusable(error.into()))?;
             if info.id != file.id {
                 let failure = unusable(format!("it calls itself {}", info.id).into());
                 return Err(failure.hint(format!("name its file {}.wasm", info.id.as_str().replace(':', "."))));
             }
+            host.add(plugin, &info);
             infos.insert(file.id.clone(), info);
-        }
-        for warning in host.warnings() {
-            context.printer.note(&format!("warning: {warning}"));
         }
         Ok(Self { host, infos })
     }

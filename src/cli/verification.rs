@@ -24,9 +24,9 @@ use crate::model::{
 };
 use crate::report::Report;
 use crate::store::Workspace;
-use crate::syntax;
+use crate::syntax::{self, Unfit};
 use crate::target::{self, Died, StartOptions, Started};
-use crate::verify::{Event, Installed, Job, LeftOut, MissingGrant, Plan, PlanInput, Planned, Run, RunError, TaskId, Why, run};
+use crate::verify::{Event, Installed, Job, LeftOut, MissingGrant, ParamsFault, Plan, PlanInput, Planned, Run, RunError, TaskId, Why, run};
 
 /// What the command line says on a verification.
 #[derive(Debug, Clone, Copy, Default)]
@@ -163,7 +163,7 @@ impl Verification<'_> {
             catalog: &self.content.catalog,
             settings,
             plugins: &installed,
-            params: &syntax::params,
+            params: &|check, with| syntax::params(check, with).map_err(|Unfit { missing, wrong }| ParamsFault { missing, wrong }),
             seed,
             timeout: self.options.timeout,
         })

@@ -1,48 +1,46 @@
 //! What plugins have to say about content and settings: whether they know the checks, the targets and the parameters.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::json::params_json;
 use super::mark::{Inside, ParameterMarks};
 use super::shape::{Fit, Refusal, Shape};
 use super::table::quoted;
 use super::{Code, Diagnostic, Places, SettingsFile, Source, Spot};
 use crate::model::{
-    Catalog, CheckId, CheckInfo, Definition, Item, PluginId, PluginInfo, Settings, TargetKind, TargetName,
-    nearest,
+    Catalog, CheckId, CheckInfo, Definition, Item, PluginId, PluginInfo, TargetKind, TargetName, Value, nearest,
 };
 
-/// What a check needs and the settings do not give: while there is any, the check is not bound.
+/// Parameters that a check can not be asked with. Never both empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Missing {
-    /// Targets it has to be given, by the plugin's names: none is named, or none of that name is in the settings.
-    pub targets: BTreeSet<TargetName>,
+pub struct Unfit {
     /// Parameters it has to be given; where one of several will do, all of them.
-    pub parameters: BTreeSet<String>,
+    pub missing: Vec<String>,
+    /// What is wrong with those that were given, a sentence each.
+    pub wrong: Vec<String>,
 }
 
-impl Missing {
-    /// Whether the check is bound.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.targets.is_empty() && self.parameters.is_empty()
-    }
+/// The parameters as JSON text, once they fit what `check` takes.
+pub fn params(check: &CheckInfo, with: &BTreeMap<String, Value>) -> Result<String, Unfit> {
+    let unfit = match check.params_schema.as_deref().map(Shape::compile) {
+        None => Unfit { missing: vec![], wrong: with.keys().map(|name| refused(name, NO_PARAMETERS)).collect() },
+        Some(Err(error)) => Unfit { missing: vec![], wrong: vec![format!("the plugin's schema is broken: {error}")] },
+        Some(Ok(shape)) => {
+            let fit = shape.judge(with);
+            let wrong = fit.refusals.iter().map(|refusal| refused(&refusal.path.join("."), &refusal.reason));
+            Unfit { wrong: wrong.collect(), missing: fit.missing.into_iter().collect() }
+        }
+    };
+    if unfit == Unfit::default() { Ok(params_json(with)) } else { Err(unfit) }
 }
 
-/// What is missing to run `check` as `definition` asks.
-#[must_use]
-pub fn missing(definition: &Definition, settings: &Settings, check: &CheckInfo) -> Missing {
-    let required = check.capabilities.iter().filter(|request| request.required);
-    let asked = required.filter_map(|request| request.capability.target());
-    let bound =
-        |name: &TargetName| definition.target.get(name).is_some_and(|to| settings.targets.contains_key(to));
-    let shape = check.params_schema.as_deref().and_then(|schema| Shape::compile(schema).ok());
-    Missing {
-        targets: asked.filter(|name| !bound(name)).cloned().collect(),
-        parameters: shape.map(|shape| shape.judge(&definition.with).missing).unwrap_or_default(),
-    }
+const NO_PARAMETERS: &str = "the check takes no parameters";
+
+fn refused(name: &str, reason: &str) -> String {
+    format!("parameter \"{name}\": {reason}")
 }
 
-/// Holds content and settings against the plugins. What is merely not bound yet is no problem: see [`missing`].
+/// Holds content and settings against the plugins. What is merely not bound yet is no problem.
 #[must_use]
 pub fn check_bindings<'p>(
     catalog: &Catalog,
@@ -272,7 +270,7 @@ fn unknown_target(file: &SettingsFile, target: &TargetName, spot: Spot) -> Optio
 fn all_refused(definition: &Definition) -> Vec<Refusal> {
     let refuse = |name: &String| Refusal {
         path: vec![name.clone()],
-        reason: "the check takes no parameters".to_owned(),
+        reason: NO_PARAMETERS.to_owned(),
         nearest: None,
     };
     definition.with.keys().map(refuse).collect()

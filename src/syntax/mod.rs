@@ -23,6 +23,7 @@ mod mark;
 mod parameter;
 mod progress;
 mod render;
+pub mod schema;
 mod settings;
 mod shape;
 mod source;
@@ -30,7 +31,7 @@ mod table;
 mod target;
 mod write;
 
-pub use binding::{Missing, check_bindings, missing};
+pub use binding::{Unfit, check_bindings, params};
 pub use checklist::{ChecklistFile, read_checklist};
 pub use code::{Code, ParseCodeError};
 pub use diagnostic::{Diagnostic, Label, Read, Severity};

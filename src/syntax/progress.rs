@@ -14,7 +14,7 @@ use crate::model::{
 };
 
 /// The keys of a record, in the order in which they are written.
-pub(super) const RECORD: [&str; 15] = [
+pub(super) const RECORD: [&str; 16] = [
     "outcome",
     "at",
     "summary",
@@ -24,6 +24,7 @@ pub(super) const RECORD: [&str; 15] = [
     "definition",
     "seed",
     "commit",
+    "watched",
     "targets",
     "millis",
     "score",
@@ -141,6 +142,7 @@ fn record<'a>(table: &mut Table<'a>) -> Option<(Record, Field<'a>)> {
     let definition = table.required("definition").and_then(|field| field.parse(Code::BadDigest));
     let seed = table.required("seed").and_then(|field| seed(&field));
     let commit = string(table.optional("commit"));
+    let watched = table.optional("watched").and_then(|field| field.parse(Code::BadDigest));
     let targets = table.optional("targets").map(|field| targets(&field)).unwrap_or_default();
     let millis = table.required("millis").and_then(|field| field.integer_within(0, i64::MAX));
     let score = table.optional("score").and_then(|field| score(&field));
@@ -165,6 +167,7 @@ fn record<'a>(table: &mut Table<'a>) -> Option<(Record, Field<'a>)> {
         definition: definition?,
         seed: seed?,
         commit,
+        watched,
         targets,
         elapsed: Duration::from_millis(u64::try_from(millis?).ok()?),
     };

@@ -129,7 +129,7 @@ fn record(table: &mut dyn TableLike, record: Option<&Record>) {
 
 /// The values of a record, in the order of [`RECORD`].
 fn values(record: &Record) -> Vec<Option<Value>> {
-    let Record { verdict, fault, at, plugin, version, definition, seed, commit, targets, elapsed } = record;
+    let Record { verdict, fault, at, plugin, version, definition, seed, commit, watched, targets, elapsed } = record;
     let Verdict { outcome, summary, score, steps, findings, evidence: _, measurements } = verdict;
     let named = targets.iter().map(|(name, identity)| (name.as_str(), Some(line(identity))));
     vec![
@@ -142,6 +142,7 @@ fn values(record: &Record) -> Vec<Option<Value>> {
         Some(definition.to_string().into()),
         Some(format!("{seed:016x}").into()),
         commit.as_deref().map(line),
+        watched.map(|digest| digest.to_string().into()),
         (!targets.is_empty()).then(|| inline(named)),
         Some(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX).into()),
         score.map(|Score { earned, possible }| {

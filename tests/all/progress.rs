@@ -130,8 +130,9 @@ fn record(outcome: impl Strategy<Value = Outcome>) -> impl Strategy<Value = Reco
     let version = prop::sample::select(vec!["0.1.0", "1.2.3-rc.1+build.5", "10.20.30"]);
     let targets = prop::collection::btree_map(name(), words(), 0..3);
     let run = (verdict, any::<bool>(), time(), digest(), version, digest(), any::<u64>());
-    (run, prop::option::of(words()), targets, 0_u64..1 << 62).prop_map(
-        |((verdict, fault, at, plugin, version, definition, seed), commit, targets, millis)| Record {
+    let tree = (prop::option::of(words()), prop::option::of(digest()));
+    (run, tree, targets, 0_u64..1 << 62).prop_map(
+        |((verdict, fault, at, plugin, version, definition, seed), (commit, watched), targets, millis)| Record {
             verdict,
             fault,
             at,
@@ -140,6 +141,7 @@ fn record(outcome: impl Strategy<Value = Outcome>) -> impl Strategy<Value = Reco
             definition,
             seed,
             commit,
+            watched,
             targets,
             elapsed: Duration::from_millis(millis),
         },

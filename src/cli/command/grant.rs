@@ -46,7 +46,7 @@ pub fn give(content: &Content, plugin: &PluginFile, capabilities: &[Capability])
     let known = content.settings.settings().grants.get(&plugin.id).filter(|grant| grant.digest == plugin.digest);
     let mut grant = known.cloned().unwrap_or_else(|| Grant { digest: plugin.digest, allow: std::collections::BTreeSet::new() });
     grant.allow.extend(capabilities.iter().cloned());
-    let text = syntax::grant(&text, &plugin.id, &grant);
+    let text = syntax::grant(&text, &plugin.id, &grant).map_err(Failure::usage)?;
     workspace.write(&lock, Workspace::SETTINGS, &text)?;
     Ok(grant)
 }

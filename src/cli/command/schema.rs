@@ -33,7 +33,7 @@ pub fn run(context: &Context, args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaFile::Checklist => crate::syntax::schema::CHECKLIST,
         SchemaFile::Workspace => crate::syntax::schema::WORKSPACE,
         SchemaFile::Progress => crate::syntax::schema::PROGRESS,
-        SchemaFile::Report => crate::report::SCHEMA,
+        SchemaFile::Report => crate::report::JSON_SCHEMA,
     };
     context.answer(schema)?;
     Ok(Exit::Holds)

@@ -7,7 +7,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::shelf::Shelf;
-use crate::model::{Asked, Definition, Entry, Item, Language, Outcome, Record, Selection, Standing, plain};
+use crate::model::{Asked, Definition, Entry, Item, Language, Outcome, Record, Selection, Standing, plain_line};
 use crate::report;
 use crate::syntax;
 
@@ -120,7 +120,7 @@ impl Page<'_> {
         let language = self.language;
         let verdict = &record.verdict;
         let word = report::outcome(verdict.outcome, language, self.context.printer.stdout_color);
-        let mut text = format!("  {word}  {}  {}\n", record.at, plain(verdict.summary.get(language)));
+        let mut text = format!("  {word}  {}  {}\n", record.at, line(verdict.summary.get(language)));
         for step in &verdict.steps {
             let mark = match step.outcome {
                 Outcome::Pass => "✓",
@@ -128,15 +128,15 @@ impl Page<'_> {
                 Outcome::Inconclusive => "?",
                 Outcome::Skip => "–",
             };
-            text.push_str(&format!("    {mark} {} ({}): {}\n", plain(&step.id), step.need.word(), plain(step.summary.get(language))));
+            text.push_str(&format!("    {mark} {} ({}): {}\n", line(&step.id), step.need.word(), line(step.summary.get(language))));
         }
         for finding in &verdict.findings {
-            text.push_str(&format!("    {}: {}\n", plain(&finding.code), plain(finding.message.get(language))));
+            text.push_str(&format!("    {}: {}\n", line(&finding.code), line(finding.message.get(language))));
             if let Some(hint) = &finding.hint {
-                text.push_str(&format!("      next: {}\n", plain(hint.get(language))));
+                text.push_str(&format!("      next: {}\n", line(hint.get(language))));
             }
         }
-        let commit = record.commit.as_deref().map_or(String::new(), |commit| format!(", commit {}", plain(commit)));
+        let commit = record.commit.as_deref().map_or(String::new(), |commit| format!(", commit {}", line(commit)));
         text.push_str(&format!(
             "    plugin {} ({}), seed {:016x}{commit}\n",
             record.version,
@@ -152,11 +152,11 @@ impl Page<'_> {
         if let Some(claim) = &entry.claim {
             text.push_str(&format!("\nticked {}\n", claim.at));
             for line in claim.note.iter().chain(&claim.links) {
-                text.push_str(&format!("  {}\n", plain(line)));
+                text.push_str(&format!("  {}\n", line(line)));
             }
         }
         if let Some(waiver) = &entry.waiver {
-            text.push_str(&format!("\nwaived until {}: {}\n", waiver.until, plain(&waiver.why)));
+            text.push_str(&format!("\nwaived until {}: {}\n", waiver.until, line(&waiver.why)));
         }
         text
     }
@@ -185,6 +185,11 @@ impl Page<'_> {
         }
         text
     }
+}
+
+/// Words from a file that anybody may have edited, fit for a terminal.
+fn line(text: &str) -> String {
+    plain_line(text, 1_000)
 }
 
 fn row(name: &str, value: &str) -> String {

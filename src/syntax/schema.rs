@@ -1,0 +1,8 @@
+//! JSON Schemas (draft 2020-12) of the three kinds of file, for editors.
+
+/// Of a checklist: `checklists/*.toml`.
+pub const CHECKLIST: &str = include_str!("schema/checklist.json");
+/// Of `mustdo.toml`.
+pub const WORKSPACE: &str = include_str!("schema/workspace.json");
+/// Of a progress file: `progress/*.toml`.
+pub const PROGRESS: &str = include_str!("schema/progress.json");
