@@ -6,7 +6,6 @@
 mod argument;
 mod binding;
 mod command;
-mod content;
 mod context;
 mod display;
 mod edit;
@@ -16,6 +15,7 @@ mod failure;
 mod output;
 mod plugins;
 mod printer;
+mod project;
 mod prompt;
 mod shelf;
 mod verification;
@@ -47,7 +47,7 @@ pub fn main() -> ExitCode {
         Ok(environment) => environment,
         Err(error) => {
             let failure = Failure::usage(error).hint("start mustdo in a folder that exists");
-            Printer::unconfigured().warn(failure.render().trim_end());
+            printer::warn(failure.render().trim_end());
             return failure.exit().into();
         }
     };
@@ -55,7 +55,7 @@ pub fn main() -> ExitCode {
     match run(&context, &arguments.command) {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            context.printer.warn(failure.render().trim_end());
+            printer::warn(failure.render().trim_end());
             failure.exit().into()
         }
     }

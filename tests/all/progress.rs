@@ -132,18 +132,20 @@ fn record(outcome: impl Strategy<Value = Outcome>) -> impl Strategy<Value = Reco
     let run = (verdict, any::<bool>(), time(), digest(), version, digest(), any::<u64>());
     let tree = (prop::option::of(words()), prop::option::of(digest()));
     (run, tree, targets, 0_u64..1 << 62).prop_map(
-        |((verdict, fault, at, plugin, version, definition, seed), (commit, watched), targets, millis)| Record {
-            verdict,
-            fault,
-            at,
-            plugin,
-            version: version.parse().unwrap(),
-            definition,
-            seed,
-            commit,
-            watched,
-            targets,
-            elapsed: Duration::from_millis(millis),
+        |((verdict, fault, at, plugin, version, definition, seed), (commit, watched), targets, millis)| {
+            Record {
+                verdict,
+                fault,
+                at,
+                plugin,
+                version: version.parse().unwrap(),
+                definition,
+                seed,
+                commit,
+                watched,
+                targets,
+                elapsed: Duration::from_millis(millis),
+            }
         },
     )
 }

@@ -38,7 +38,8 @@ impl Sandbox {
         for folder in ["home", "work"] {
             fs::create_dir(root.path().join(folder)).unwrap();
         }
-        let config = "[user]\n\tname = Learner\n\temail = learner@example.org\n[init]\n\tdefaultBranch = main\n";
+        let config =
+            "[user]\n\tname = Learner\n\temail = learner@example.org\n[init]\n\tdefaultBranch = main\n";
         fs::write(root.path().join("home/.gitconfig"), config).unwrap();
         Self { root }
     }

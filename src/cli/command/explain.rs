@@ -10,16 +10,17 @@ use crate::syntax::Code;
 
 /// What can follow `mustdo explain`.
 #[derive(Debug, Args)]
-pub struct ExplainArgs {
+pub(crate) struct ExplainArgs {
     /// The code, such as E0101; none lists them all
     #[arg(value_name = "CODE")]
-    pub code: Option<String>,
+    pub(crate) code: Option<String>,
 }
 
 /// Prints the explanation.
-pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure> {
     let Some(wanted) = &args.code else {
-        let rows: String = Code::ALL.iter().map(|code| format!("{}  {}\n", code.code(), code.title())).collect();
+        let rows: String =
+            Code::ALL.iter().map(|code| format!("{}  {}\n", code.code(), code.title())).collect();
         context.answer(&rows)?;
         return Ok(Exit::Holds);
     };

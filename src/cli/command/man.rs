@@ -8,7 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 
 /// Prints the page in roff, for `man -l`: the program, then each command in a section of its own.
-pub fn run(context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     let mut command = Arguments::command();
     command.build();
     let mut page = vec![];
