@@ -11,6 +11,7 @@ mod id;
 mod level;
 mod manifest;
 mod nearest;
+mod plain;
 mod policy;
 mod progress;
 mod selection;
@@ -31,6 +32,7 @@ pub use id::{CardId, CheckId, ChecklistId, GroupId, IdError, ItemId, PluginId, T
 pub use level::{Level, ParseLevelError, Weight};
 pub use manifest::{CheckInfo, PluginInfo};
 pub use nearest::nearest;
+pub use plain::plain;
 pub use policy::{Ask, Judgement, Policy, Undecided, Violation};
 pub use progress::{CheckRecord, Claim, Entry, Progress, Record, Waiver};
 pub use selection::{SelectError, Selection};
