@@ -1,7 +1,5 @@
 //! What every command is given.
 
-use std::io;
-
 use super::argument::GlobalArgs;
 use super::environment::Environment;
 use super::failure::Failure;
@@ -54,13 +52,4 @@ impl Context {
         }
         Ok(Workspace::find(directory))
     }
-
-    /// Prints a part of the answer.
-    pub(crate) fn answer(&self, text: &str) -> Result<(), Failure> {
-        printer::answer(text).map_err(unwritable)
-    }
-}
-
-fn unwritable(error: io::Error) -> Failure {
-    Failure::usage(error).hint("standard output can not be written to: is the disk full?")
 }

@@ -29,7 +29,6 @@ use context::Context;
 use environment::Environment;
 use exit::Exit;
 use failure::Failure;
-use printer::Printer;
 
 /// Runs the program: parses what was typed, does it, and gives the exit code.
 #[must_use]
@@ -74,10 +73,10 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Grant(args) => command::grant::run(context, args),
         Command::Plugin(command) => command::plugin::run(context, command),
         Command::Lint(args) => command::lint::run(context, args),
-        Command::Explain(args) => command::explain::run(context, args),
-        Command::Schema(args) => command::schema::run(context, args),
+        Command::Explain(args) => command::explain::run(args),
+        Command::Schema(args) => command::schema::run(args),
         Command::Demo(args) => command::demo::run(context, args),
-        Command::Completions(args) => command::completions::run(context, args),
-        Command::Man => command::man::run(context),
+        Command::Completions(args) => command::completions::run(args),
+        Command::Man => command::man::run(),
     }
 }

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::printer::answer;
 use super::project::Project;
 use super::shelf::Shelf;
 use crate::model::{Item, Selection};
@@ -66,7 +67,7 @@ impl ReportSink {
                 let view = View { language, color: false, width: None, items: true };
                 Ok(sink.write(write(report, self.format, &view).as_bytes())?)
             }
-            None => context.answer(&write(report, self.format, &view(context, project, true))),
+            None => answer(&write(report, self.format, &view(context, project, true))),
         }
     }
 }

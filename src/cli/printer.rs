@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use clap::ValueEnum;
 
 use super::environment::Environment;
+use super::failure::Failure;
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -57,12 +58,13 @@ impl Printer {
 }
 
 /// Prints a part of the answer. A reader that has gone away (`mustdo list | head`) is no error.
-pub(crate) fn answer(text: &str) -> io::Result<()> {
+pub(crate) fn answer(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    match written {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::usage(error).hint("standard output can not be written to: is the disk full?"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -17,6 +17,7 @@ use super::exit::Exit;
 use super::failure::Failure;
 use super::output::select;
 use super::plugins::Plugins;
+use super::printer;
 use super::project::Project;
 use super::prompt::confirm;
 use super::shelf::Shelf;
@@ -141,21 +142,19 @@ impl Verification<'_> {
             () = &mut cancel => return Ok(Outcomes { records: vec![], missed, interrupted: true }),
             started = self.start(&plan, &settings) => started?,
         };
-        let (jobs, down) = self.jobs(&plan, &started);
+        let (jobs, down) = Self::jobs(&plan, &started);
         let limit = self.options.jobs.or(settings.jobs).unwrap_or_else(processors).max(1);
         let limit = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
         let (ended, interrupted) = self.execute(&plan, plugins, jobs, limit, cancel).await;
         let died = started.died();
         for Died { target, exit, output } in &died {
-            self.context
-                .printer
-                .warn(&format!("error: the target {target} ended while it was checked: {exit}"));
+            printer::warn(&format!("error: the target {target} ended while it was checked: {exit}"));
             for line in output {
                 printer::warn(&format!("    {line}"));
             }
         }
         let dead: BTreeSet<_> = died.into_iter().map(|died| died.target).collect();
-        let records = self.records(&plan, ended, &origin, &started, &dead, seed);
+        let records = Self::records(&plan, ended, &origin, &started, &dead, seed);
         started.stop().await;
         if self.options.record && !records.is_empty() {
             self.record(&records, &settings)?;
@@ -302,8 +301,7 @@ impl Verification<'_> {
     }
 
     /// Pairs tasks with the targets that can be reached; true where one can not.
-    fn jobs(&self, plan: &Plan, started: &Started) -> (Vec<Job>, bool) {
-        let printer = &self.context.printer;
+    fn jobs(plan: &Plan, started: &Started) -> (Vec<Job>, bool) {
         for (name, error) in started.failures() {
             printer::warn(&format!("error: target {name}: {error}"));
             for line in error.output() {
@@ -360,7 +358,6 @@ impl Verification<'_> {
     }
 
     fn records(
-        &self,
         plan: &Plan,
         ended: Vec<(TaskId, Result<Box<Run>, RunError>)>,
         origin: &Origin,
@@ -370,7 +367,7 @@ impl Verification<'_> {
     ) -> Vec<Recorded> {
         let record = |(id, result): (TaskId, Result<Box<Run>, RunError>)| {
             let task = plan.tasks.get(id.0)?;
-            let mut recorded = self.recorded(task, result, origin, started, seed);
+            let mut recorded = Self::recorded(task, result, origin, started, seed);
             // Whatever answered after the program ended was something else: neither a pass nor a fail can be believed.
             if let Some(name) = task.targets.values().find(|name| dead.contains(*name)) {
                 recorded.record.fault = true;
@@ -385,7 +382,6 @@ impl Verification<'_> {
     }
 
     fn recorded(
-        &self,
         task: &Planned,
         result: Result<Box<Run>, RunError>,
         origin: &Origin,

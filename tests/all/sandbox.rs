@@ -119,19 +119,6 @@ impl Sandbox {
         assert_eq!(printed.code, 0, "git {arguments:?}: {}", printed.stderr);
         printed.stdout
     }
-
-    /// Runs mustdo and shows what a person would see, with what changes from run to run replaced.
-    pub(crate) fn session(&self, arguments: &[&str]) -> String {
-        let printed = self.run(arguments);
-        let mut text = format!("$ mustdo {}\n{}", arguments.join(" "), printed.stdout);
-        for line in printed.stderr.lines() {
-            text.push_str("! ");
-            text.push_str(line);
-            text.push('\n');
-        }
-        text.push_str(&format!("[exit code {}]\n", printed.code));
-        text.replace(self.path().to_str().unwrap(), "<workspace>")
-    }
 }
 
 fn printed(output: &Output) -> Printed {

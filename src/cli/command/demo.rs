@@ -11,6 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{report, view};
 use crate::cli::plugins::runtime;
+use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::cli::verification::{Options, Outcomes, Verification};
@@ -88,11 +89,11 @@ async fn demo(context: &Context, flaw: Flaw) -> Result<Exit, Failure> {
     if good_outcomes.interrupted || broken_outcomes.interrupted {
         return Ok(Exit::Interrupted);
     }
-    context.answer("\nThe good shop\n\n")?;
+    answer("\nThe good shop\n\n")?;
     let good_exit = good.report(&good_outcomes)?;
-    context.answer(&format!("\nThe broken shop ({flaw}): {}\n\n", flaw.summary()))?;
+    answer(&format!("\nThe broken shop ({flaw}): {}\n\n", flaw.summary()))?;
     let broken_exit = broken.report(&broken_outcomes)?;
-    context.answer(concat!(
+    answer(concat!(
         "\nNothing is left running. Next:\n",
         "  1. in the repository of your own service:     mustdo init\n",
         "  2. say in mustdo.toml where it is ([targets.web]), then:     mustdo verify\n",
@@ -148,7 +149,7 @@ impl Stall {
     fn report(&self, outcomes: &Outcomes) -> Result<Exit, Failure> {
         let project = Project::of_workspace(&self.context)?;
         let report = report(&self.context, &project, &self.shelf, &selection())?;
-        self.context.answer(&write(&report, Format::Table, &view(&self.context, &project, true)))?;
+        answer(&write(&report, Format::Table, &view(&self.context, &project, true)))?;
         Ok(outcomes.exit(&report, &Settings::default()))
     }
 }

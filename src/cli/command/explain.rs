@@ -2,9 +2,9 @@
 
 use clap::Args;
 
-use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
 use crate::model::nearest;
 use crate::syntax::Code;
 
@@ -17,11 +17,11 @@ pub(crate) struct ExplainArgs {
 }
 
 /// Prints the explanation.
-pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     let Some(wanted) = &args.code else {
         let rows: String =
             Code::ALL.iter().map(|code| format!("{}  {}\n", code.code(), code.title())).collect();
-        context.answer(&rows)?;
+        answer(&rows)?;
         return Ok(Exit::Holds);
     };
     let wanted = wanted.to_ascii_uppercase();
@@ -33,6 +33,6 @@ pub(crate) fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure
             None => failure.hint("mustdo explain    lists them all"),
         });
     };
-    context.answer(&format!("{}: {}\n\n{}\n", code.code(), code.title(), code.explain().trim_end()))?;
+    answer(&format!("{}: {}\n\n{}\n", code.code(), code.title(), code.explain().trim_end()))?;
     Ok(Exit::Holds)
 }

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::{PluginFile, Shelf};
 use crate::model::{Capability, Grant, PluginId, nearest};
@@ -34,7 +35,7 @@ pub(crate) fn run(context: &Context, args: &GrantArgs) -> Result<Exit, Failure> 
     };
     give(&project, plugin, &args.capabilities)?;
     for capability in &args.capabilities {
-        context.answer(&format!("{} {} may use {capability}\n", plugin.id, plugin.digest.short()))?;
+        answer(&format!("{} {} may use {capability}\n", plugin.id, plugin.digest.short()))?;
     }
     Ok(Exit::Holds)
 }

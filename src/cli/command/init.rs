@@ -6,6 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::edit::commit_files;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
 use crate::model::Language;
 use crate::store::{CHECKLISTS, Repository, Workspace};
 
@@ -61,7 +62,7 @@ pub(crate) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
         done.push("nothing to do: this is a workspace already".to_owned());
     }
     for line in done {
-        context.answer(&format!("{line}\n"))?;
+        answer(&format!("{line}\n"))?;
     }
     if args.commit && !written.is_empty() {
         commit_files(context, &workspace, &written, "mustdo: start a workspace\n")?;

@@ -8,6 +8,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plugins::Plugins;
+use crate::cli::printer::{self, answer};
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::model::{Kind, Level};
@@ -35,7 +36,7 @@ pub(crate) fn run(context: &Context, args: &LintArgs) -> Result<Exit, Failure> {
         printer::warn(syntax::render(&diagnostics, context.printer.stderr_color).trim_end());
     }
     if args.coverage {
-        context.answer(&coverage(&project))?;
+        answer(&coverage(&project))?;
     }
     let items = project.catalog.items().count();
     let lists = project.catalog.checklists().len();

@@ -8,6 +8,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::select;
+use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::report;
@@ -52,6 +53,6 @@ pub(crate) fn run(context: &Context, args: &ListArgs) -> Result<Exit, Failure> {
     if text.is_empty() {
         context.printer.note("no item is selected");
     }
-    context.answer(&text)?;
+    answer(&text)?;
     Ok(Exit::Holds)
 }

@@ -6,6 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plugins::Plugins;
+use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::model::{CheckInfo, Language, PluginId, nearest};
@@ -54,7 +55,7 @@ fn list(context: &Context, shelf: &Shelf, language: Language) -> Result<Exit, Fa
             text.push_str(&format!("  {:<18} {}\n", check.id, check.title.get(language)));
         }
     }
-    context.answer(&text)?;
+    answer(&text)?;
     Ok(Exit::Holds)
 }
 
@@ -84,7 +85,7 @@ fn info(context: &Context, shelf: &Shelf, args: &InfoArgs, language: Language) -
     for check in &info.checks {
         text.push_str(&describe(&info.id, check, language));
     }
-    context.answer(&text)?;
+    answer(&text)?;
     Ok(Exit::Holds)
 }
 

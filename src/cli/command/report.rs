@@ -7,6 +7,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{ReportFile, report, view};
+use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::report::{Format, write};
@@ -33,7 +34,7 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
     let project = Project::of_workspace(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
     let report = report(context, &project, &shelf, &args.selection.selection())?;
-    context.answer(&write(&report, args.format, &view(context, &project, args.items)))?;
+    answer(&write(&report, args.format, &view(context, &project, args.items)))?;
     for sink in sinks {
         sink.write(&report, context, &project)?;
     }

@@ -5,6 +5,7 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::model::{
@@ -37,10 +38,10 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
         Page { context, project: &project, item, standing: &standing, language: project.language(context) };
     let mut text = page.head();
     text.push_str(&page.checks(&asked, entry));
-    text.push_str(&page.claim(entry));
+    text.push_str(&Page::claim(entry));
     text.push_str(&page.cards());
     text.push_str(&page.hints(args.hints));
-    context.answer(&text)?;
+    answer(&text)?;
     Ok(Exit::Holds)
 }
 
@@ -92,7 +93,7 @@ impl Page<'_> {
         }
         let mut text = String::new();
         for asked in asked {
-            text.push_str(&self.definition(&asked.definition, asked));
+            text.push_str(&Self::definition(&asked.definition, asked));
             let known = entry.and_then(|entry| entry.checks.get(&asked.definition.uses));
             match known {
                 None => text.push_str("  never run\n"),
@@ -109,7 +110,7 @@ impl Page<'_> {
         text
     }
 
-    fn definition(&self, definition: &Definition, asked: &Asked) -> String {
+    fn definition(definition: &Definition, asked: &Asked) -> String {
         let mut text = format!("\ncheck {}\n", definition.uses);
         for (plugin, workspace) in &definition.target {
             let state = if asked.unbound.contains(workspace) { "  not bound" } else { "" };
@@ -165,7 +166,7 @@ impl Page<'_> {
         text
     }
 
-    fn claim(&self, entry: Option<&Entry>) -> String {
+    fn claim(entry: Option<&Entry>) -> String {
         let Some(entry) = entry else { return String::new() };
         let mut text = String::new();
         if let Some(claim) = &entry.claim {

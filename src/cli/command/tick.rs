@@ -6,6 +6,7 @@ use crate::cli::context::Context;
 use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::model::{Claim, Item, Selection};
 
@@ -63,7 +64,7 @@ pub(crate) fn run(context: &Context, args: &TickArgs) -> Result<Exit, Failure> {
         } else {
             format!("prove it: mustdo verify {}", item.id)
         };
-        context.answer(&format!("ticked {} ({next})\n", item.id))?;
+        answer(&format!("ticked {} ({next})\n", item.id))?;
     }
     Ok(Exit::Holds)
 }
@@ -80,7 +81,7 @@ pub(crate) fn run_untick(context: &Context, args: &UntickArgs) -> Result<Exit, F
     };
     edit(context, &project, &items, take, commit.then_some(&message))?;
     for (id, was) in unticked {
-        context.answer(&format!("{} {id}\n", if was { "unticked" } else { "was not ticked:" }))?;
+        answer(&format!("{} {id}\n", if was { "unticked" } else { "was not ticked:" }))?;
     }
     Ok(Exit::Holds)
 }

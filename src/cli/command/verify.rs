@@ -9,6 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{ReportFile, report, view};
 use crate::cli::plugins::runtime;
+use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::cli::verification::{Options, Verification};
@@ -74,7 +75,7 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
     let report = report(context, &project, &shelf, &selection)?;
     let to_stdout = args.reports.iter().any(ReportFile::is_stdout);
     if !to_stdout {
-        context.answer(&write(&report, Format::Table, &view(context, &project, args.items)))?;
+        answer(&write(&report, Format::Table, &view(context, &project, args.items)))?;
     }
     for sink in sinks {
         sink.write(&report, context, &project)?;

@@ -8,6 +8,7 @@ use crate::cli::context::Context;
 use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::model::Waiver;
 
@@ -47,7 +48,7 @@ pub(crate) fn run(context: &Context, args: &WaiveArgs) -> Result<Exit, Failure> 
         commit.then_some(&message),
     )?;
     for item in &items {
-        context.answer(&format!("waived {} until {}\n", item.id, args.until))?;
+        answer(&format!("waived {} until {}\n", item.id, args.until))?;
     }
     Ok(Exit::Holds)
 }
