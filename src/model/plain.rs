@@ -11,8 +11,15 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     if !text.contains(|c: char| c.is_control() || is_invisible(c)) {
         return Cow::Borrowed(text);
     }
-    let characters = Plain(text.chars().peekable()).map(|c| if c == '\n' { ' ' } else { c });
-    Cow::Owned(characters.collect())
+    let mut line = String::with_capacity(text.len());
+    for c in Plain(text.chars().peekable()) {
+        match c {
+            '\n' if line.ends_with(' ') => {}
+            '\n' => line.push(' '),
+            c => line.push(c),
+        }
+    }
+    Cow::Owned(line)
 }
 
 /// `text` on one line of at most `limit` characters: escape sequences, control characters and invisible directions are
