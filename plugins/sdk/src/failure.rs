@@ -26,15 +26,18 @@ impl Failure {
     #[must_use]
     pub fn explain(&self) -> Text {
         match self {
-            Self::Denied(grant) => {
-                Text::new(format!("this plugin is not allowed to do that yet: {grant}"), format!("插件还没有得到许可：{grant}"))
-            }
+            Self::Denied(grant) => Text::new(
+                format!("this plugin is not allowed to do that yet: {grant}"),
+                format!("插件还没有得到许可：{grant}"),
+            ),
             Self::Unbound(target) => Text::new(
                 format!("no such target in mustdo.toml: {target}; add it under [targets]"),
                 format!("mustdo.toml 里没有绑定这个目标：{target}；请在 [targets] 下添加"),
             ),
             Self::Unreachable(why) => Text::new(
-                format!("the service did not take the connection ({why}); is it running, and is its url right?"),
+                format!(
+                    "the service did not take the connection ({why}); is it running, and is its url right?"
+                ),
                 format!("连不上服务（{why}）；它启动了吗？url 写对了吗？"),
             ),
             Self::TimedOut => Text::new(

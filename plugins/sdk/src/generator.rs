@@ -75,7 +75,10 @@ mod tests {
         let mut generator = Generator::new(1);
         for _ in 0..200 {
             let token = generator.token(12);
-            assert!(token.len() == 12 && token.starts_with(|first: char| first.is_ascii_lowercase()), "{token}");
+            assert!(
+                token.len() == 12 && token.starts_with(|first: char| first.is_ascii_lowercase()),
+                "{token}"
+            );
         }
     }
 

@@ -139,7 +139,11 @@ fn outgoing(request: &Request) -> http::Request {
     http::Request {
         method: request.method.clone(),
         path_and_query: request.path.clone(),
-        headers: request.headers.iter().map(|(name, value)| (name.clone(), value.clone().into_bytes())).collect(),
+        headers: request
+            .headers
+            .iter()
+            .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+            .collect(),
         body: request.body.clone(),
         timeout_millis: millis(request.timeout),
         max_body_bytes: request.keep_bytes,

@@ -9,10 +9,10 @@
 
 mod context;
 mod failure;
+mod generator;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
 pub mod guest;
-mod generator;
 mod host;
 pub mod http;
 #[cfg(not(target_arch = "wasm32"))]
@@ -61,7 +61,7 @@ macro_rules! export {
                 }
             }
 
-            $crate::guest::bindings::export_component!(Component with_types_in $crate::guest::bindings);
+    $crate::guest::bindings::export_component!(Component with_types_in $crate::guest::bindings);
         };
     };
 }

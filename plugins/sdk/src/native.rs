@@ -43,7 +43,7 @@ impl NativeHost {
         Self {
             targets: HashMap::new(),
             began: Instant::now(),
-            limit: Duration::from_secs(60),
+            limit: Duration::from_mins(1),
             lines: RefCell::default(),
             blobs: RefCell::default(),
             random: Cell::new(0x9e37_79b9_7f4a_7c15),
@@ -142,7 +142,7 @@ impl Connection for Plain {
         thread::sleep(request.after);
         let started = self.began.elapsed();
         let mut response = exchange(self.address, request).map_err(|error| failure(&error))?;
-        let total = self.began.elapsed() - started;
+        let total = self.began.elapsed().saturating_sub(started);
         response.timing = Timing { started, connect: Duration::ZERO, first_byte: total, total };
         Ok(response)
     }
@@ -191,12 +191,13 @@ fn exchange(address: SocketAddr, request: &Request) -> io::Result<Response> {
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
     stream.set_nodelay(true)?;
-    let mut head = format!("{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n", request.method, request.path);
+    let mut head =
+        format!("{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n", request.method, request.path);
     for (name, value) in &request.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name.as_str(), ": ", value.as_str(), "\r\n"]);
     }
     if !request.body.is_empty() || matches!(request.method.as_str(), "POST" | "PUT" | "PATCH") {
-        head.push_str(&format!("Content-Length: {}\r\n", request.body.len()));
+        head.extend(["Content-Length: ", &request.body.len().to_string(), "\r\n"]);
     }
     head.push_str("\r\n");
     stream.write_all(&[head.as_bytes(), &request.body].concat())?;
@@ -300,7 +301,8 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_as_its_length_says() {
-        let (address, server) = answer_once("HTTP/1.1 201 Created\r\nContent-Length: 2\r\nLocation: /7\r\n\r\n{}rest");
+        let (address, server) =
+            answer_once("HTTP/1.1 201 Created\r\nContent-Length: 2\r\nLocation: /7\r\n\r\n{}rest");
         let host = NativeHost::new().bind("api", address);
         let request = Request::new("POST", "/items").json(&serde_json::json!({"a": 1}));
         let response = client(&host).send(&request).unwrap();
@@ -311,8 +313,9 @@ mod tests {
 
     #[test]
     fn chunks_are_put_together() {
-        let (address, _server) =
-            answer_once("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n");
+        let (address, _server) = answer_once(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n",
+        );
         let host = NativeHost::new().bind("api", address);
         assert_eq!(client(&host).send(&Request::get("/")).unwrap().text(), "abcd");
     }

@@ -68,7 +68,7 @@ pub struct Plugin {
 }
 
 impl Plugin {
-    /// A plugin without checks. `id` is kebab-case, `version` is the plugin's own SemVer.
+    /// A plugin without checks. `id` is kebab-case, `version` is the plugin's own semantic version.
     #[must_use]
     pub fn new(id: &'static str, version: &'static str, title: Text, description: Text) -> Self {
         Self { id, version, title, description, license: "", homepage: "", checks: Vec::new() }
@@ -101,7 +101,7 @@ impl Plugin {
         self.id
     }
 
-    /// The plugin's own SemVer.
+    /// The plugin's own semantic version.
     #[must_use]
     pub fn version(&self) -> &'static str {
         self.version
@@ -222,7 +222,10 @@ mod tests {
     #[test]
     fn absent_parameters_take_their_defaults() {
         assert_eq!(run_polite("polite", "").map(|verdict| verdict.status), Ok(Status::Pass));
-        assert_eq!(run_polite("polite", r#"{"greeting":"hey"}"#).map(|verdict| verdict.status), Ok(Status::Fail));
+        assert_eq!(
+            run_polite("polite", r#"{"greeting":"hey"}"#).map(|verdict| verdict.status),
+            Ok(Status::Fail)
+        );
     }
 
     #[test]

@@ -22,8 +22,15 @@ pub struct Report {
 
 impl Report {
     /// An empty report; `passed` is its summary should it pass.
+    #[must_use]
     pub fn new(passed: Text) -> Self {
-        Self { passed, steps: Vec::new(), findings: Vec::new(), evidence: Vec::new(), measurements: Vec::new() }
+        Self {
+            passed,
+            steps: Vec::new(),
+            findings: Vec::new(),
+            evidence: Vec::new(),
+            measurements: Vec::new(),
+        }
     }
 
     /// Records one step from what came of it, and hands its value on: `None` means the step did not pass.
@@ -89,9 +96,8 @@ impl Report {
     /// Derives status, summary and score.
     #[must_use]
     pub fn verdict(self) -> Verdict {
-        let must = |status| {
-            self.steps.iter().find(move |step| step.need == Need::Must && step.status == status)
-        };
+        let must =
+            |status| self.steps.iter().find(move |step| step.need == Need::Must && step.status == status);
         let (status, summary) = if let Some(step) = must(Status::Fail) {
             (Status::Fail, step.summary.clone())
         } else if let Some(step) = must(Status::Inconclusive) {
@@ -148,6 +154,13 @@ impl Fault {
     #[must_use]
     pub fn with(mut self, finding: Finding) -> Self {
         self.findings.push(finding);
+        self
+    }
+
+    /// Drops what was to be read, for a step that its line explains well enough.
+    #[must_use]
+    pub fn without_findings(mut self) -> Self {
+        self.findings.clear();
         self
     }
 
@@ -221,7 +234,10 @@ mod tests {
 
     #[test]
     fn an_inconclusive_must_is_never_a_pass() {
-        assert_eq!(verdict_of(&[(Need::Must, Ok(())), (Need::Must, undecided())]).status, Status::Inconclusive);
+        assert_eq!(
+            verdict_of(&[(Need::Must, Ok(())), (Need::Must, undecided())]).status,
+            Status::Inconclusive
+        );
     }
 
     #[test]

@@ -25,7 +25,9 @@ pub(crate) enum ArtifactError {
     Parse { path: PathBuf, cause: wasmparser::BinaryReaderError },
     #[error("`{path}` does not say which sources it is made from; run plugins/build")]
     Unmarked { path: PathBuf },
-    #[error("`{path}` is made from other sources ({marked}) than these ({digest}); run plugins/build and commit it")]
+    #[error(
+        "`{path}` is made from other sources ({marked}) than these ({digest}); run plugins/build and commit it"
+    )]
     Stale { path: PathBuf, marked: String, digest: String },
 }
 

@@ -56,7 +56,11 @@ fn run(arguments: &[&str]) -> Result<String, Failure> {
             let same = artifact::check(&digest, &PathBuf::from(committed), &PathBuf::from(built))?;
             Ok(format!(
                 "{committed}: made from these sources; {}",
-                if same { "a fresh build is the same, byte for byte" } else { "a fresh build differs in bytes" }
+                if same {
+                    "a fresh build is the same, byte for byte"
+                } else {
+                    "a fresh build differs in bytes"
+                }
             ))
         }
         _ => Err(Failure::Usage),

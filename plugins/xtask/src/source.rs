@@ -36,7 +36,8 @@ pub(crate) fn digest(workspace: &Path, plugin: &str) -> Result<String, SourceErr
         hash.update((bytes.len() as u64).to_le_bytes());
         hash.update(&bytes);
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    Ok(hash.finalize().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect())
 }
 
 fn collect(path: &Path, name: &str, files: &mut Vec<(String, PathBuf)>) -> Result<(), SourceError> {
