@@ -21,13 +21,12 @@ use crate::model::{Digest, Hasher};
 use super::engine::COMPILER;
 
 /// Where compiled plugins are kept.
-#[derive(Debug, Clone, Default)]
-pub enum Cache {
+#[derive(Debug, Clone)]
+pub enum CachePolicy {
     /// Nowhere: every process compiles for itself.
-    #[default]
     Off,
     /// In this directory, of the user's own and outside every workspace; it is made when it is needed.
-    Folder(PathBuf),
+    Directory(PathBuf),
 }
 
 /// Why a compiled plugin was not kept. The plugin works all the same; it is compiled anew every time.
@@ -53,19 +52,19 @@ pub enum CacheError {
 }
 
 /// The compiled form of components, for one engine.
-pub(super) struct Compiled {
-    cache: Cache,
+pub(super) struct Cache {
+    policy: CachePolicy,
     /// What an artefact depends on besides the component: wasmtime's version, the processor, the settings, the compiler.
     fingerprint: String,
 }
 
-impl Compiled {
+impl Cache {
     /// A cache for what `engine` compiles.
-    pub(super) fn new(engine: &Engine, cache: Cache) -> Self {
+    pub(super) fn new(engine: &Engine, policy: CachePolicy) -> Self {
         let mut fingerprint = Fingerprint(Hasher::default());
         engine.precompile_compatibility_hash().hash(&mut fingerprint);
         fingerprint.0.field(COMPILER);
-        Self { cache, fingerprint: fingerprint.0.finish().short() }
+        Self { policy, fingerprint: fingerprint.0.finish().short() }
     }
 
     /// The component of `bytes`, whose digest is `digest`; beside it why it could not be kept, if it could not.
@@ -75,9 +74,9 @@ impl Compiled {
         digest: &Digest,
         bytes: &[u8],
     ) -> wasmtime::Result<(Component, Option<CacheError>)> {
-        let directory = match &self.cache {
-            Cache::Off => return Ok((Component::from_binary(engine, bytes)?, None)),
-            Cache::Folder(directory) => directory,
+        let directory = match &self.policy {
+            CachePolicy::Off => return Ok((Component::from_binary(engine, bytes)?, None)),
+            CachePolicy::Directory(directory) => directory,
         };
         let name = format!("{}-{}.cwasm", digest.hex(), self.fingerprint);
         match Directory::open(directory) {
@@ -216,7 +215,7 @@ mod tests {
 
     fn load(directory: &Path) -> Option<CacheError> {
         let engine = engine::start().unwrap();
-        let cache = Compiled::new(&engine, Cache::Folder(directory.to_owned()));
+        let cache = Cache::new(&engine, CachePolicy::Directory(directory.to_owned()));
         cache.component(&engine, &Digest::of(EMPTY), EMPTY).unwrap().1
     }
 

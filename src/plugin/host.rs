@@ -1,7 +1,7 @@
 //! Loads plugins and runs their checks.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use semver::Version;
 use thiserror::Error;
@@ -11,7 +11,7 @@ use wasmtime::component::{HasSelf, Linker};
 use crate::model::{Digest, PluginInfo, plain_line};
 use crate::verify::{Reporter, Run, RunError, RunFault, Task, Verifier};
 
-use super::cache::{Cache, CacheError, Compiled};
+use super::cache::{Cache, CacheError, CachePolicy};
 use super::component::{self, LoadError};
 use super::contract::{RunError as Refusal, RunRequest, VerifierWithProcess, VerifierWithProcessPre};
 use super::files::{SecretError, Secrets};
@@ -20,10 +20,10 @@ use super::state::{Common, State};
 use super::{description, engine, fault, verdict};
 
 /// What a host is made with.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub struct HostOptions {
     /// Where compiled plugins are kept.
-    pub cache: Cache,
+    pub cache: CachePolicy,
     /// Environment variables that a plugin may be granted; nothing else of the environment reaches one.
     pub environment: BTreeMap<String, String>,
     /// Globs, relative to the root of a directory target, of files that no plugin reads, beside the built-in ones.
@@ -87,6 +87,15 @@ impl std::fmt::Debug for Plugin {
     }
 }
 
+/// A plugin that was loaded, and what is worth telling the user about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The plugin.
+    pub plugin: Plugin,
+    /// Why it was compiled and not kept, if so.
+    pub warning: Option<CacheError>,
+}
+
 /// Why a plugin does not describe itself.
 #[derive(Debug, Error)]
 pub enum DescribeError {
@@ -98,18 +107,17 @@ pub enum DescribeError {
     Contract(String),
 }
 
-/// Runs the checks of plugins. [`Host::load`] and [`Host::describe`] each of them; then it is a [`Verifier`] of theirs.
+/// Runs the checks of plugins: [`Host::load`] and [`Host::describe`] them, [`Host::add`] them, and it is a
+/// [`Verifier`].
 pub struct Host {
     engine: Engine,
     linker: Linker<State>,
-    compiled: Compiled,
+    cache: Cache,
     common: Arc<Common>,
-    described: BTreeMap<Digest, Described>,
-    warnings: Vec<CacheError>,
+    plugins: RwLock<BTreeMap<Digest, Arc<Added>>>,
 }
 
-/// A plugin that may run: what it says of itself holds.
-struct Described {
+struct Added {
     plugin: Plugin,
     version: Version,
 }
@@ -122,22 +130,20 @@ impl Host {
         let fault = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = engine::start().map_err(fault)?;
         let linker = linker(&engine).map_err(fault)?;
-        let compiled = Compiled::new(&engine, cache);
-        let (described, warnings) = (BTreeMap::new(), Vec::new());
-        Ok(Self { engine, linker, compiled, common, described, warnings })
+        let cache = Cache::new(&engine, cache);
+        Ok(Self { engine, linker, cache, common, plugins: RwLock::default() })
     }
 
     /// Compiles `bytes`, or takes what was compiled before, and links it.
     ///
     /// Blocks for as long as compiling takes: a tenth of a second for a plugin in Rust, ten for one with an interpreter.
-    pub fn load(&mut self, bytes: &[u8]) -> Result<Plugin, LoadError> {
+    pub fn load(&self, bytes: &[u8]) -> Result<Loaded, LoadError> {
         component::admit(bytes)?;
         let digest = Digest::of(bytes);
         let (component, warning) = self
-            .compiled
+            .cache
             .component(&self.engine, &digest, bytes)
             .map_err(|error| LoadError::Invalid(plain_line(&format!("{error:#}"), LINE_CHARS)))?;
-        self.warnings.extend(warning);
         let contract = component::contract_version(&self.engine, &component)?;
         let pre = self
             .linker
@@ -146,31 +152,33 @@ impl Host {
             .map_err(|error| LoadError::Link(plain_line(&format!("{error:#}"), LINE_CHARS)))?;
         let sources = component::custom_section(bytes, "mustdo:sources")
             .map(|section| plain_line(&String::from_utf8_lossy(section), LINE_CHARS));
-        Ok(Plugin { digest, size: bytes.len(), contract, sources, pre })
+        Ok(Loaded { plugin: Plugin { digest, size: bytes.len(), contract, sources, pre }, warning })
     }
 
-    /// Why plugins were compiled and not kept, for each that was.
-    #[must_use]
-    pub fn warnings(&self) -> &[CacheError] {
-        &self.warnings
-    }
-
-    /// Asks `plugin` what it is, with everything withheld from it. When it answers, its checks can be verified.
-    pub async fn describe(&mut self, plugin: Plugin) -> Result<PluginInfo, DescribeError> {
+    /// Asks `plugin` what it is, with everything withheld from it.
+    pub async fn describe(&self, plugin: &Plugin) -> Result<PluginInfo, DescribeError> {
         let state = State::withheld(plugin.digest.short(), DESCRIBE, plugin.size, self.common.clone());
         let mut store = engine::store(&self.engine, state);
         let call = async {
             let instance = plugin.pre.instantiate_async(&mut store).await?;
             instance.mustdo_verifier_plugin().call_describe(&mut store).await
         };
-        let answer = match tokio::time::timeout(DESCRIBE, call).await {
-            Err(_) => return Err(DescribeError::Fault(RunFault::TimedOut { limit: DESCRIBE })),
-            Ok(Err(error)) => return Err(DescribeError::Fault(fault::of(&error, store.data()))),
-            Ok(Ok(answer)) => answer,
-        };
-        let info = description::convert(answer).map_err(DescribeError::Contract)?;
-        self.described.insert(plugin.digest, Described { plugin, version: info.version.clone() });
-        Ok(info)
+        match tokio::time::timeout(DESCRIBE, call).await {
+            Err(_) => Err(DescribeError::Fault(RunFault::TimedOut { limit: DESCRIBE })),
+            Ok(Err(error)) => Err(DescribeError::Fault(fault::of(&error, store.data()))),
+            Ok(Ok(info)) => description::convert(info).map_err(DescribeError::Contract),
+        }
+    }
+
+    /// Makes `plugin`, which describes itself as `info`, available to tasks that name its digest.
+    pub fn add(&self, plugin: Plugin, info: &PluginInfo) {
+        let added = Added { plugin, version: info.version.clone() };
+        let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
+        plugins.insert(added.plugin.digest, Arc::new(added));
+    }
+
+    fn added(&self, digest: &Digest) -> Option<Arc<Added>> {
+        self.plugins.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 
     async fn run(&self, plugin: &Plugin, task: &Task, reporter: Reporter) -> Result<Run, RunFault> {
@@ -210,18 +218,12 @@ impl Host {
 impl Verifier for Host {
     async fn verify(&self, task: &Task, reporter: Reporter) -> Result<Run, RunError> {
         let plugin = task.check.plugin.clone();
-        let Some(Described { plugin: found, version }) = self.described.get(&task.plugin) else {
+        let Some(added) = self.added(&task.plugin) else {
             let fault = RunFault::Host(format!("{} is not loaded", task.plugin));
             return Err(RunError { plugin, version: Version::new(0, 0, 0), fault });
         };
-        let run = self.run(found, task, reporter).await;
-        run.map_err(|fault| RunError { plugin, version: version.clone(), fault })
-    }
-}
-
-impl std::fmt::Debug for Host {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Host").field("described", &self.described.keys()).finish_non_exhaustive()
+        let run = self.run(&added.plugin, task, reporter).await;
+        run.map_err(|fault| RunError { plugin, version: added.version.clone(), fault })
     }
 }
 

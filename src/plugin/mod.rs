@@ -27,7 +27,7 @@ mod state;
 mod verdict;
 mod withheld;
 
-pub use cache::{Cache, CacheError};
+pub use cache::{CacheError, CachePolicy};
 pub use component::LoadError;
 pub use files::SecretError;
-pub use host::{DescribeError, Host, HostError, HostOptions, Plugin};
+pub use host::{DescribeError, Host, HostError, HostOptions, Loaded, Plugin};

@@ -74,20 +74,20 @@ impl Guest {
     }
 
     /// Instructions of `describe`, before it returns.
-    pub(crate) fn describe(mut self, text: &str) -> Self {
-        self.describe = text.to_owned();
+    pub(crate) fn describe(mut self, text: impl Into<String>) -> Self {
+        self.describe = text.into();
         self
     }
 
     /// Instructions of `run`, before it returns the verdict at `$verdict`. Its locals are `$i`, `$j` and `$w` (i64).
-    pub(crate) fn run(mut self, text: &str) -> Self {
-        self.run = text.to_owned();
+    pub(crate) fn run(mut self, text: impl Into<String>) -> Self {
+        self.run = text.into();
         self
     }
 
     /// Fields beside the functions.
-    pub(crate) fn more(mut self, text: &str) -> Self {
-        self.more = text.to_owned();
+    pub(crate) fn more(mut self, text: impl Into<String>) -> Self {
+        self.more = text.into();
         self
     }
 
@@ -111,8 +111,8 @@ impl Guest {
     }
 
     /// The check's schema.
-    pub(crate) fn schema(mut self, text: &str) -> Self {
-        self.schema = text.to_owned();
+    pub(crate) fn schema(mut self, text: impl Into<String>) -> Self {
+        self.schema = text.into();
         self
     }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mustdo::model::{Authority, Capability, Digest, Endpoint, Outcome, VerdictError};
-use mustdo::plugin::{Cache, DescribeError, Host, HostOptions, LoadError};
+use mustdo::plugin::{CachePolicy, DescribeError, Host, HostOptions, LoadError, Plugin};
 use mustdo::verify::{Event, Reporter, Run, RunError, RunFault, Task, TaskId, Verifier};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -21,20 +21,29 @@ struct Bench {
 impl Bench {
     fn new() -> Self {
         let environment = BTreeMap::from([("WORD".to_owned(), "swordfish".to_owned())]);
-        Self { host: Host::new(HostOptions { environment, ..HostOptions::default() }).unwrap() }
+        Self { host: Host::new(HostOptions { environment, ..options(CachePolicy::Off) }).unwrap() }
     }
 
-    async fn add(&mut self, guest: &Guest) -> Task {
-        let plugin = self.host.load(&guest.build()).unwrap();
+    async fn add(&self, guest: &Guest) -> Task {
+        let plugin = self.load(guest);
         let digest = plugin.digest();
-        let info = self.host.describe(plugin).await.unwrap();
+        let info = self.host.describe(&plugin).await.unwrap();
         assert_eq!(info.checks.len(), 1);
+        self.host.add(plugin, &info);
         task(digest)
+    }
+
+    fn load(&self, guest: &Guest) -> Plugin {
+        self.host.load(&guest.build()).unwrap().plugin
     }
 
     async fn verify(&self, task: &Task) -> Result<Run, RunError> {
         self.host.verify(task, silent()).await
     }
+}
+
+fn options(cache: CachePolicy) -> HostOptions {
+    HostOptions { cache, environment: BTreeMap::new(), secrets: vec![] }
 }
 
 fn task(plugin: Digest) -> Task {
@@ -56,7 +65,7 @@ fn silent() -> Reporter {
 }
 
 async fn run(guest: &Guest) -> Result<Run, RunError> {
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     let task = bench.add(guest).await;
     bench.verify(&task).await
 }
@@ -104,7 +113,7 @@ async fn endless_recursion_is_a_crash() {
 }
 
 async fn times_out(guest: Guest) {
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     let mut task = bench.add(&guest).await;
     task.deadline = Duration::from_millis(200);
     let began = Instant::now();
@@ -128,7 +137,7 @@ async fn endless_sleep_ends_at_the_deadline() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn others_go_on_while_one_hangs() {
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     let mut hanging = bench.add(&Guest::new().run("(loop $again (br $again))")).await;
     hanging.deadline = Duration::from_secs(1);
     let honest = bench.add(&Guest::new()).await;
@@ -145,7 +154,7 @@ async fn others_go_on_while_one_hangs() {
 
 #[tokio::test]
 async fn dropped_run_stops_and_leaves_the_host_whole() {
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     let hanging = bench.add(&Guest::new().run("(loop $again (br $again))")).await;
     let honest = bench.add(&Guest::new()).await;
     let began = Instant::now();
@@ -163,9 +172,9 @@ async fn memory_bomb_is_told_from_a_crash() {
 
 #[tokio::test]
 async fn memory_that_is_too_large_from_the_start_is_refused() {
-    let mut bench = Bench::new();
-    let plugin = bench.host.load(&Guest::new().memory(2_000).build()).unwrap();
-    let error = bench.host.describe(plugin).await.unwrap_err();
+    let bench = Bench::new();
+    let plugin = bench.load(&Guest::new().memory(2_000));
+    let error = bench.host.describe(&plugin).await.unwrap_err();
     assert!(matches!(error, DescribeError::Fault(RunFault::OutOfMemory { .. })), "{error}");
 }
 
@@ -212,7 +221,7 @@ async fn refusals_of_a_plugin_are_told_apart() {
 
 #[tokio::test]
 async fn other_contracts_are_refused_with_what_to_do() {
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     let error = bench.host.load(&Guest::new().contract("0.2.0").build()).unwrap_err();
     assert!(matches!(error, LoadError::Newer { .. }), "{error}");
     let error = bench.host.load(&Guest::new().contract("0.0.4").build()).unwrap_err();
@@ -224,18 +233,20 @@ async fn other_contracts_are_refused_with_what_to_do() {
 
 #[tokio::test]
 async fn description_is_held_to_the_contract_and_to_time() {
-    let mut bench = Bench::new();
-    let plugin = bench.host.load(&Guest::new().schema("{\"type\": 7}").build()).unwrap();
-    assert!(
-        matches!(bench.host.describe(plugin).await, Err(DescribeError::Contract(why)) if why.contains("schema"))
-    );
-    let plugin = bench.host.load(&Guest::new().describe("(loop $again (br $again))").build()).unwrap();
-    let digest = plugin.digest();
-    let error = bench.host.describe(plugin).await.unwrap_err();
+    let bench = Bench::new();
+    let described = bench.host.describe(&bench.load(&Guest::new().schema("{\"type\": 7}"))).await;
+    assert!(matches!(described, Err(DescribeError::Contract(why)) if why.contains("schema")));
+    let hanging = bench.load(&Guest::new().describe("(loop $again (br $again))"));
+    let error = bench.host.describe(&hanging).await.unwrap_err();
     assert!(matches!(error, DescribeError::Fault(RunFault::TimedOut { .. })), "{error}");
-    // What does not describe itself does not run.
-    let error = bench.verify(&task(digest)).await.unwrap_err();
-    assert!(matches!(error.fault, RunFault::Host(_)));
+}
+
+#[tokio::test]
+async fn only_added_plugins_run() {
+    let bench = Bench::new();
+    let plugin = bench.load(&Guest::new());
+    let error = bench.verify(&task(plugin.digest())).await.unwrap_err();
+    assert!(matches!(error.fault, RunFault::Host(why) if why.contains("is not loaded")));
 }
 
 #[tokio::test]
@@ -271,7 +282,7 @@ async fn progress_is_throttled_and_clean() {
                (call $report-progress (i32.const 1) (f32.const 7) (i32.const 100) (i32.const 7))
                (br_if $again (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 10000))))",
         );
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     let task = bench.add(&guest).await;
     let (sender, receiver) = unbounded_channel();
     bench.host.verify(&task, Reporter::new(TaskId(0), sender)).await.unwrap();
@@ -301,12 +312,12 @@ fn environment_reader() -> Guest {
     Guest::new()
         .import("environment", "get", "(param i32 i32 i32)")
         .more("(data (i32.const 100) \"WORD\")")
-        .run(&format!("(call $get (i32.const 100) (i32.const 4) (i32.const 0)) {SUMMARY_FROM_FAILURE}"))
+        .run(format!("(call $get (i32.const 100) (i32.const 4) (i32.const 0)) {SUMMARY_FROM_FAILURE}"))
 }
 
 #[tokio::test]
 async fn variable_is_read_only_when_granted() {
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     let mut task = bench.add(&environment_reader()).await;
     let run = bench.verify(&task).await.unwrap();
     assert_eq!(run.verdict.summary.en, "mustdo grant test-guest env:WORD");
@@ -328,7 +339,7 @@ fn opener(then: &str) -> Guest {
     Guest::new()
         .import("http", "open", OPEN)
         .more("(data (i32.const 100) \"web\")")
-        .run(&format!("{OPEN_WEB} {then}"))
+        .run(format!("{OPEN_WEB} {then}"))
 }
 
 fn web(task: &mut Task, address: SocketAddr) {
@@ -339,7 +350,7 @@ fn web(task: &mut Task, address: SocketAddr) {
 
 #[tokio::test]
 async fn target_needs_a_grant_and_then_a_binding() {
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     let mut task = bench.add(&opener(SUMMARY_FROM_FAILURE)).await;
     web(&mut task, ([127, 0, 0, 1], 1).into());
     task.allowed.clear();
@@ -354,7 +365,7 @@ async fn target_needs_a_grant_and_then_a_binding() {
 
 #[tokio::test]
 async fn metadata_address_is_never_reached() {
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     let mut task = bench.add(&opener(SUMMARY_FROM_FAILURE)).await;
     web(&mut task, ([169, 254, 169, 254], 80).into());
     let run = bench.verify(&task).await.unwrap();
@@ -363,8 +374,8 @@ async fn metadata_address_is_never_reached() {
 
 #[tokio::test]
 async fn hoarded_clients_are_over_a_limit() {
-    let mut bench = Bench::new();
-    let guest = opener("").run(&format!("(loop $again {OPEN_WEB} (br $again))"));
+    let bench = Bench::new();
+    let guest = opener("").run(format!("(loop $again {OPEN_WEB} (br $again))"));
     let mut task = bench.add(&guest).await;
     web(&mut task, ([127, 0, 0, 1], 1).into());
     let error = bench.verify(&task).await.unwrap_err();
@@ -373,7 +384,7 @@ async fn hoarded_clients_are_over_a_limit() {
 
 #[tokio::test]
 async fn interface_that_is_not_offered_says_so() {
-    let guest = Guest::new().import("udp", "open", "(param i32 i32 i32 i32 i32 i32)").run(&format!(
+    let guest = Guest::new().import("udp", "open", "(param i32 i32 i32 i32 i32 i32)").run(format!(
         "(call $open (i32.const 100) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
              {SUMMARY_FROM_FAILURE}"
     ));
@@ -412,7 +423,7 @@ async fn granted_target_is_talked_to() {
             "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)",
         )
         .more("(data (i32.const 100) \"web GET /orders\")");
-    let mut bench = Bench::new();
+    let bench = Bench::new();
     let mut task = bench.add(&guest).await;
     web(&mut task, server("hello from the shop").await);
     let run = bench.verify(&task).await.unwrap();
@@ -424,15 +435,16 @@ async fn granted_target_is_talked_to() {
 #[tokio::test]
 async fn compiled_plugin_is_found_again() {
     let root = tempfile::tempdir().unwrap();
-    let cache = Cache::Folder(root.path().join("cwasm"));
+    let directory = root.path().join("cwasm");
     let bytes = Guest::new().build();
     for _ in 0..2 {
-        let mut host = Host::new(HostOptions { cache: cache.clone(), ..HostOptions::default() }).unwrap();
-        let plugin = host.load(&bytes).unwrap();
-        let digest = plugin.digest();
-        host.describe(plugin).await.unwrap();
+        let host = Host::new(options(CachePolicy::Directory(directory.clone()))).unwrap();
+        let loaded = host.load(&bytes).unwrap();
+        assert!(loaded.warning.is_none());
+        let digest = loaded.plugin.digest();
+        let info = host.describe(&loaded.plugin).await.unwrap();
+        host.add(loaded.plugin, &info);
         assert!(host.verify(&task(digest), silent()).await.is_ok());
-        assert!(host.warnings().is_empty());
     }
-    assert_eq!(root.path().join("cwasm").read_dir().unwrap().count(), 1);
+    assert_eq!(directory.read_dir().unwrap().count(), 1);
 }
