@@ -129,7 +129,7 @@ pub(super) fn deep(items: usize) -> Report {
 
 /// All of these.
 pub(super) fn all() -> Vec<Report> {
-    vec![mixed(), untouched(), proven(), hostile(), empty(), deep(30)]
+    vec![mixed(), untouched(), proven(), hostile(), empty(), deep(300)]
 }
 
 fn must_do() -> Checklist {
