@@ -105,7 +105,14 @@ fn failing(row: &Row, language: Language) -> TestCaseStatus {
 fn untold(row: &Row, language: Language) -> TestCaseStatus {
     let untold = row.checks.iter().filter_map(|check| Some((check, check.undecided.as_ref()?)));
     let untold: Vec<_> = untold.collect();
-    let kind = if untold.iter().any(|(_, record)| record.fault) { "fault" } else { "inconclusive" };
+    let any = |of: fn(&Record) -> bool| untold.iter().any(|(_, record)| of(record));
+    let kind = if any(|record| record.fault) {
+        "fault"
+    } else if any(|record| record.verdict.outcome == Outcome::Inconclusive) {
+        Outcome::Inconclusive.word()
+    } else {
+        Outcome::Skip.word()
+    };
     non_success(NonSuccessKind::Error, &untold, kind, language)
 }
 
@@ -177,7 +184,7 @@ fn reason(row: &Row, language: Language) -> String {
     if row.checks.is_empty() && standing.status != Status::Waived {
         reasons.push(phrase::no_check(language).to_owned());
     }
-    if reasons.is_empty() { status.to_owned() } else { format!("{status}: {}", reasons.join("; ")) }
+    phrase::because(status, &reasons, language)
 }
 
 #[cfg(test)]
@@ -208,7 +215,9 @@ mod tests {
     #[test]
     fn what_could_not_be_told_is_an_error_even_where_it_was_proven() {
         let document = read(&sample::mixed());
-        for (id, kind) in [("must-do.csrf", "inconclusive"), ("stack.tests-bite", "fault")] {
+        for (id, kind) in
+            [("must-do.csrf", "inconclusive"), ("stack.tests-bite", "fault"), ("stack.rollback", "skip")]
+        {
             let status = case(&document, id);
             assert!(
                 matches!(status, TestCaseStatus::NonSuccess { kind: NonSuccessKind::Error, ty: Some(ty), .. } if ty == kind),

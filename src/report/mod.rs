@@ -133,3 +133,34 @@ pub fn outcome(outcome: Outcome, language: Language, color: bool) -> String {
 pub fn heading(text: &str, color: bool) -> String {
     Ink::Strong.paint(text, color)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_parse_what_they_print() {
+        for format in Format::ALL {
+            assert_eq!(format.to_string().parse(), Ok(format));
+        }
+        assert_eq!("html".parse::<Format>(), Err(ParseFormatError));
+    }
+
+    #[test]
+    fn every_format_ends_with_a_line_break() {
+        for report in sample::all() {
+            for format in Format::ALL {
+                assert!(write(&report, format, &sample::VIEW).ends_with('\n'), "{format}");
+            }
+        }
+    }
+
+    #[test]
+    fn status_cells_are_equally_wide() {
+        for language in Language::ALL {
+            let widths: std::collections::BTreeSet<_> =
+                Status::ALL.into_iter().map(|of| wrap::width(&status_cell(of, language, false))).collect();
+            assert_eq!(widths.len(), 1);
+        }
+    }
+}

@@ -143,7 +143,7 @@ pub(super) fn stays(status: Status, language: Language) -> String {
     }
 }
 
-/// A claim beside a status that is not "claimed".
+/// How long a waiver holds, and why it was given.
 pub(super) fn waived(until: Date, why: &str, language: Language) -> String {
     match language {
         Language::En => format!("until {until}: {why}"),
@@ -439,6 +439,11 @@ pub(super) fn subject(report: &Report, language: Language) -> Vec<String> {
         parts.push(word::Word::Selection.get(language).to_owned());
     }
     parts
+}
+
+/// Something and the reasons for it, if there are any.
+pub(super) fn because(what: &str, reasons: &[String], language: Language) -> String {
+    join(what, &reasons.join(if language == Language::En { "; " } else { "；" }), language)
 }
 
 fn join(head: &str, tail: &str, language: Language) -> String {

@@ -18,6 +18,9 @@ const LEAST_WIDTH: u16 = 24;
 /// From here on an item's title stands beside its id instead of below.
 const SIDE_BY_SIDE: usize = 110;
 
+/// How many headings an item's path names, the nearest ones.
+const PATH: usize = 4;
+
 /// The report as text whose lines are at most as wide as the view, 24 columns at least.
 pub(super) fn table(report: &Report, view: View) -> String {
     let Report {
@@ -171,7 +174,7 @@ impl Page<'_> {
     }
 
     fn summary_entry(&mut self, title: &str, depth: usize, tally: &Tally) {
-        let indent = "  ".repeat(depth.min(3));
+        let indent = "  ".repeat(depth);
         self.paragraph(&indent, title, if depth == 0 { Ink::Strong } else { Ink::Plain });
         let percent = phrase::percent(tally.readiness());
         self.line(&format!("{indent}  {} {percent}", bar(tally, 8, self.color)));
@@ -202,7 +205,9 @@ impl Page<'_> {
                     continue;
                 }
                 if path.len() > repeated {
-                    self.paragraph("", &path[repeated..].join(" › "), Ink::Faint);
+                    let above = path.len().saturating_sub(PATH).max(repeated);
+                    let start = if above > repeated { "… › " } else { "" };
+                    self.paragraph("", &format!("{start}{}", path[above..].join(" › ")), Ink::Faint);
                 }
                 self.rows(layout.as_ref(), &heading.rows);
             }

@@ -220,13 +220,11 @@ impl Section {
         self.headings.iter().take_while(|heading| heading.tally.items == self.tally.items).count()
     }
 
-    /// The headings that add something, each with how many of these stand above it.
+    /// The headings that add something, each with how many of these stand above it, as far as an indent shows it.
     pub(super) fn telling(&self) -> impl Iterator<Item = (usize, &Heading)> {
         let repeated = self.repeated();
-        self.headings
-            .iter()
-            .skip(repeated)
-            .map(move |heading| (heading.depth.saturating_sub(repeated), heading))
+        let depth = move |heading: &Heading| heading.depth.saturating_sub(repeated).min(DEEPEST);
+        self.headings.iter().skip(repeated).map(move |heading| (depth(heading), heading))
     }
 
     /// Every row, in the order of the headings.
@@ -234,6 +232,9 @@ impl Section {
         self.headings.iter().flat_map(|heading| &heading.rows)
     }
 }
+
+/// Headings further down are indented like this one: a deeper indent would leave no room for the title.
+const DEEPEST: usize = 3;
 
 /// One step of a walk over groups.
 struct Visit {

@@ -39,6 +39,7 @@ impl Word {
     pub(super) fn narrow(self, language: Language) -> &'static str {
         match (self, language) {
             (Self::Inconclusive, Language::En) => "incon-\nclusive",
+            (Self::Inconclusive, Language::Zh) => "未能\n判定",
             (Self::NotBound, Language::En) => "not\nbound",
             (word, language) => word.get(language),
         }
