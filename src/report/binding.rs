@@ -2,12 +2,12 @@
 
 use crate::model::{TargetKind, TargetName};
 
-/// Lines for `mustdo.toml` that bind `name`, to be filled in by the learner. The kind is the usual one of that name, where
-/// the shipped checklists share it; else the learner has to know.
+/// Lines for `mustdo.toml` that bind `name`, to be filled in by the learner. Where nobody says which `kind` is wanted, it is
+/// the usual one of that name, if the shipped checklists share it; else the learner has to know.
 #[must_use]
-pub fn binding(name: &TargetName) -> Vec<String> {
+pub fn binding(name: &TargetName, kind: Option<TargetKind>) -> Vec<String> {
     let mut lines = vec![format!("[targets.{name}]")];
-    let rest: &[&str] = match usual(name) {
+    let rest: &[&str] = match kind.or_else(|| usual(name)) {
         Some(TargetKind::Http) => &["kind = \"http\"", "url = \"http://127.0.0.1:8000\""],
         Some(TargetKind::Tcp) => &["kind = \"tcp\"", "address = \"127.0.0.1:9000\""],
         Some(TargetKind::Udp) => &["kind = \"udp\"", "address = \"127.0.0.1:9000\""],
@@ -37,7 +37,7 @@ mod tests {
 
     #[test]
     fn shared_names_have_their_kind_and_others_name_the_choice() {
-        let lines = |name: &str| binding(&name.parse().unwrap());
+        let lines = |name: &str| binding(&name.parse().unwrap(), None);
         assert_eq!(lines("web")[..2], ["[targets.web]", "kind = \"http\""]);
         assert_eq!(lines("worker")[1], "kind = \"command\"");
         assert!(lines("shop")[1].contains("or tcp, udp, dir, command"));

@@ -207,7 +207,7 @@ fn unbound(report: &Report, language: Language) -> Note {
         ink: Ink::Faint,
         name: target.to_string(),
         title: phrase::needed_by(&items, language),
-        lines: vec![Line::Text(phrase::paste(language).to_owned()), Line::Code(binding(target))],
+        lines: vec![Line::Text(phrase::paste(language).to_owned()), Line::Code(binding(target, None))],
     });
     note(Word::Unbound, entries.collect(), None, language)
 }

@@ -41,7 +41,7 @@ pub(crate) fn run(context: &Context, args: &ListArgs) -> Result<Exit, Failure> {
             heading = Some(&checklist.id);
         }
         let standing = project.standing(context, item, &settings, &shelf)?;
-        let status = report::status(standing.status, language, context.printer.stdout_color);
+        let status = report::status_cell(standing.status, language, context.printer.stdout_color);
         let level = item.level.word();
         let proof = if item.checks.is_empty() { " " } else { "✓" };
         text.push_str(&format!(

@@ -121,9 +121,10 @@ impl Page<'_> {
         }
         if !asked.unbound.is_empty() {
             text.push_str("  not bound: add to mustdo.toml, with your own address:\n");
-            for name in &asked.unbound {
+            for line in asked.unbound.iter().flat_map(|name| report::binding(name, None)) {
                 text.push_str(&format!(
-                    "    [targets.{name}]\n    kind = \"http\"\n    url = \"http://127.0.0.1:8000\"\n"
+                    "    {line}
+"
                 ));
             }
         }
