@@ -134,7 +134,7 @@ fn progress_of_a_newer_mustdo_survives_a_tick() {
     sandbox.run(&["tick", "xss"]).ends(0);
     let text = sandbox.read("progress/must-do.toml") + "\n[item.\"must-do.mq\"]\nfuture = \"kept\"\n";
     sandbox.write("progress/must-do.toml", &text);
-    sandbox.run(&["tick", "celery"]).ends(0);
+    sandbox.run(&["tick", "must-do.celery"]).ends(0);
     let text = sandbox.read("progress/must-do.toml");
     assert!(text.contains("future = \"kept\"") && text.contains("must-do.celery"), "{text}");
 }
@@ -184,7 +184,7 @@ fn reports_are_written_in_every_form_and_a_bad_path_fails_first() {
 #[test]
 fn both_languages_are_spoken() {
     let sandbox = Sandbox::workspace();
-    assert!(sandbox.run(&["show", "celery", "--lang", "zh"]).ends(0).stdout.contains("Celery"));
+    assert!(sandbox.run(&["show", "must-do.celery", "--lang", "zh"]).ends(0).stdout.contains("Celery"));
     assert!(sandbox.run(&["list", "must-do", "--lang", "zh"]).ends(0).stdout.contains("用户注册登录模块"));
     assert!(sandbox.run(&["list", "must-do"]).ends(0).stdout.contains("User registration"));
 }

@@ -17,3 +17,4 @@ mod progress;
 mod sandbox;
 mod schema;
 mod shop;
+mod verify;

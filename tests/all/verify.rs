@@ -1,0 +1,206 @@
+//! `mustdo verify` from end to end: real targets, the real plugin, what is recorded and how it ends.
+
+use std::fs;
+use std::io::Read as _;
+use std::net::TcpListener;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::sandbox::Sandbox;
+
+const SAFE_GET: &str = "frontend.idempotent-request";
+const REPEAT: &str = "idempotence.definition";
+
+/// Settings whose target is the demo's shop, with a mistake where one is given.
+fn shop(flaw: Option<&str>) -> String {
+    let flaw = flaw.map_or(String::new(), |flaw| format!(", \"--flaw\", \"{flaw}\""));
+    format!(
+        "[targets.web]\nkind = \"http\"\nurl = \"http://127.0.0.1:{{port}}\"\nready = \"/healthz\"\n\
+         run = [{:?}, \"demo\", \"serve\", \"--port\", \"{{port}}\"{flaw}]\n",
+        env!("CARGO_BIN_EXE_mustdo")
+    )
+}
+
+fn json(sandbox: &Sandbox, name: &str) -> serde_json::Value {
+    serde_json::from_str(&sandbox.read(name)).unwrap()
+}
+
+#[test]
+fn good_service_is_proven_and_everything_is_recorded() {
+    let sandbox = Sandbox::workspace();
+    sandbox.write("mustdo.toml", &shop(None));
+    sandbox.git(&["add", "."]);
+    sandbox.git(&["commit", "--quiet", "-m", "shop"]);
+    let printed = sandbox.run(&["verify", SAFE_GET, "--seed", "0x2a"]).ends(0);
+    assert!(printed.stdout.contains("proven"), "{}", printed.stdout);
+
+    let progress = sandbox.read("progress/frontend.toml");
+    for part in [
+        "outcome = \"pass\"",
+        "plugin = \"sha256:",
+        "definition = \"sha256:",
+        "seed = \"000000000000002a\"",
+        "commit = \"",
+        "started: ",
+        "version = \"",
+    ] {
+        assert!(progress.contains(part), "{part} is missing:\n{progress}");
+    }
+    assert!(sandbox.run(&["report", SAFE_GET]).ends(0).stdout.contains("100%"));
+    assert!(sandbox.run(&["show", SAFE_GET]).ends(0).stdout.contains("pass"));
+    assert!(sandbox.run(&["list", "--status", "proven"]).ends(0).stdout.contains(SAFE_GET));
+    assert!(sandbox.run(&["verify", SAFE_GET, "--commit"]).ends(0).stderr.contains("committed"));
+    assert!(sandbox.git(&["log", "-1", "--format=%B"]).contains(SAFE_GET));
+}
+
+#[test]
+fn broken_service_fails_with_the_finding_in_every_report() {
+    let sandbox = Sandbox::workspace();
+    sandbox.write("mustdo.toml", &shop(Some("repeat-effect/put-appends")));
+    let arguments =
+        ["verify", REPEAT, "--report", "json=r.json", "--report", "junit=r.xml", "--report", "markdown=r.md"];
+    let printed = sandbox.run(&arguments).ends(1);
+    assert!(printed.stdout.contains("failing"), "{}", printed.stdout);
+    assert!(sandbox.read("r.xml").contains("<failure"));
+    assert!(sandbox.read("r.md").contains(REPEAT));
+    assert!(json(&sandbox, "r.json").to_string().contains("\"failing\""));
+    sandbox.run(&["report"]).ends(1);
+
+    // Mended, it is proven: the failure is not remembered against it.
+    sandbox.write("mustdo.toml", &shop(None));
+    sandbox.run(&["verify", "--status", "failing"]).ends(0);
+    sandbox.run(&["report"]).ends(0);
+}
+
+#[test]
+fn proof_goes_stale_when_the_binding_or_a_watched_file_changes() {
+    let sandbox = Sandbox::workspace();
+    let bound = format!("{}\n[item.\"{SAFE_GET}\"]\nwatch = [\"app/**\"]\n", shop(None));
+    sandbox.write("mustdo.toml", &bound);
+    sandbox.write("app/shop.py", "1\n");
+    sandbox.run(&["verify", SAFE_GET]).ends(0);
+    let stale = || sandbox.run(&["list", "--status", "stale"]).ends(0).stdout.contains(SAFE_GET);
+    assert!(!stale());
+    sandbox.write("app/shop.py", "2\n");
+    assert!(stale());
+    sandbox.write("app/shop.py", "1\n");
+    assert!(!stale());
+    sandbox.write("mustdo.toml", &format!("{bound}with = {{ n = 4 }}\n"));
+    assert!(stale());
+}
+
+#[test]
+fn no_record_leaves_no_trace_and_reports_all_the_same() {
+    let sandbox = Sandbox::workspace();
+    sandbox.write("mustdo.toml", &shop(None));
+    let printed = sandbox.run(&["verify", SAFE_GET, "--no-record"]).ends(0);
+    assert!(printed.stdout.contains("proven"), "{}", printed.stdout);
+    assert!(!sandbox.files().iter().any(|name| name.starts_with("progress/")));
+}
+
+#[test]
+fn nothing_to_check_is_not_success() {
+    let sandbox = Sandbox::workspace();
+    let printed = sandbox.run(&["verify"]).ends(3);
+    assert!(printed.stderr.contains("web") && printed.stderr.contains("not bound"), "{}", printed.stderr);
+    let printed = sandbox.run(&["verify", "must-do.xss"]).ends(3);
+    assert!(printed.stderr.contains("has no check"), "{}", printed.stderr);
+    let printed = sandbox.run(&["verify", SAFE_GET]).ends(3);
+    assert!(printed.stderr.contains("[targets.web]"), "{}", printed.stderr);
+}
+
+#[test]
+fn target_that_is_down_or_ends_at_once_is_no_verdict() {
+    let sandbox = Sandbox::workspace();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("[targets.web]\nkind = \"http\"\nurl = \"http://127.0.0.1:{free}\"\n");
+    sandbox.write("mustdo.toml", &url);
+    sandbox.run(&["verify", SAFE_GET]).ends(3);
+    let ends = "[targets.web]\nkind = \"http\"\nurl = \"http://127.0.0.1:{port}\"\n\
+                run = [\"sh\", \"-c\", \"echo no database on {port}; exit 7\"]\n";
+    sandbox.write("mustdo.toml", ends);
+    let printed = sandbox.run(&["verify", SAFE_GET]).ends(3);
+    assert!(printed.stderr.contains("no database on") && printed.stderr.contains('7'), "{}", printed.stderr);
+    assert!(!sandbox.files().iter().any(|name| name.starts_with("progress/")));
+}
+
+#[test]
+fn port_that_somebody_else_answers_on_is_never_judged() {
+    let sandbox = Sandbox::workspace();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    sandbox.write("mustdo.toml", &shop(None).replace("{port}", &port.to_string()));
+    sandbox.run(&["verify", SAFE_GET]).ends(3);
+}
+
+/// The shipped plugin with one custom section more: the same checks under another digest, so nobody trusts it yet.
+fn foreign_plugin() -> Vec<u8> {
+    let mut bytes = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/plugins/http-idempotency.wasm")).unwrap();
+    bytes.extend_from_slice(b"\x00\x07\x06foreig");
+    bytes
+}
+
+#[test]
+fn foreign_plugin_is_refused_with_the_command_that_grants() {
+    let sandbox = Sandbox::workspace();
+    sandbox.write("mustdo.toml", &shop(None));
+    fs::create_dir(sandbox.path().join("plugins")).unwrap();
+    fs::write(sandbox.path().join("plugins/http-idempotency.wasm"), foreign_plugin()).unwrap();
+    let printed = sandbox.run(&["verify", SAFE_GET]).ends(3);
+    assert!(printed.stderr.contains("mustdo grant http-idempotency http:web"), "{}", printed.stderr);
+    sandbox.run(&["grant", "http-idempotency", "http:web"]).ends(0);
+    sandbox.run(&["verify", SAFE_GET]).ends(0);
+
+    // Other bytes under the same name have to be allowed anew.
+    let mut other = foreign_plugin();
+    *other.last_mut().unwrap() = b'h';
+    fs::write(sandbox.path().join("plugins/http-idempotency.wasm"), other).unwrap();
+    sandbox.run(&["verify", SAFE_GET]).ends(3);
+}
+
+fn wait(child: &mut Child, patience: Duration) -> Option<i32> {
+    let began = Instant::now();
+    while began.elapsed() < patience {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status.code().unwrap_or(-1));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    None
+}
+
+#[test]
+fn ctrl_c_keeps_finished_verdicts_and_leaves_nothing_running() {
+    let sandbox = Sandbox::workspace();
+    // The shell leaves its process id, and a child of its own that would outlive a careless stop.
+    let settings = format!(
+        "[targets.web]\nkind = \"http\"\nurl = \"http://127.0.0.1:{{port}}\"\n\
+         run = [\"sh\", \"-c\", \"echo $$ > shell.pid; sleep 600 & echo $! > child.pid; \
+         exec '{}' demo serve --port {{port}} --flaw trap/never-answers\"]\n",
+        env!("CARGO_BIN_EXE_mustdo")
+    );
+    sandbox.write("mustdo.toml", &settings);
+    let mut child = sandbox
+        .command(env!("CARGO_BIN_EXE_mustdo"))
+        .args(["verify", SAFE_GET])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let began = Instant::now();
+    while !sandbox.path().join("child.pid").exists() && began.elapsed() < Duration::from_secs(10) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let code = wait(&mut child, Duration::from_secs(15));
+    let mut words = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+    assert_eq!(code, Some(130), "{words}");
+    for name in ["shell.pid", "child.pid"] {
+        let pid: i32 = sandbox.read(name).trim().parse().unwrap();
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
+        assert!(rustix::process::test_kill_process(pid).is_err(), "{name} {pid:?} is still there");
+    }
+}
