@@ -8,7 +8,8 @@ use super::shape::{Fit, Refusal, Shape};
 use super::table::quoted;
 use super::{Code, Diagnostic, Places, SettingsFile, Source, Spot};
 use crate::model::{
-    Catalog, CheckId, CheckInfo, Definition, Item, PluginId, PluginInfo, TargetKind, TargetName, Value, nearest,
+    Catalog, CheckId, CheckInfo, Definition, Item, PluginId, PluginInfo, TargetKind, TargetName, Value,
+    nearest,
 };
 
 /// Parameters that a check can not be asked with. Never both empty.
@@ -23,8 +24,12 @@ pub struct Unfit {
 /// The parameters as JSON text, once they fit what `check` takes.
 pub fn params(check: &CheckInfo, with: &BTreeMap<String, Value>) -> Result<String, Unfit> {
     let unfit = match check.params_schema.as_deref().map(Shape::compile) {
-        None => Unfit { missing: vec![], wrong: with.keys().map(|name| refused(name, NO_PARAMETERS)).collect() },
-        Some(Err(error)) => Unfit { missing: vec![], wrong: vec![format!("the plugin's schema is broken: {error}")] },
+        None => {
+            Unfit { missing: vec![], wrong: with.keys().map(|name| refused(name, NO_PARAMETERS)).collect() }
+        }
+        Some(Err(error)) => {
+            Unfit { missing: vec![], wrong: vec![format!("the plugin's schema is broken: {error}")] }
+        }
         Some(Ok(shape)) => {
             let fit = shape.judge(with);
             let wrong = fit.refusals.iter().map(|refusal| refused(&refusal.path.join("."), &refusal.reason));
@@ -268,11 +273,8 @@ fn unknown_target(file: &SettingsFile, target: &TargetName, spot: Spot) -> Optio
 }
 
 fn all_refused(definition: &Definition) -> Vec<Refusal> {
-    let refuse = |name: &String| Refusal {
-        path: vec![name.clone()],
-        reason: NO_PARAMETERS.to_owned(),
-        nearest: None,
-    };
+    let refuse =
+        |name: &String| Refusal { path: vec![name.clone()], reason: NO_PARAMETERS.to_owned(), nearest: None };
     definition.with.keys().map(refuse).collect()
 }
 

@@ -129,7 +129,8 @@ fn record(table: &mut dyn TableLike, record: Option<&Record>) {
 
 /// The values of a record, in the order of [`RECORD`].
 fn values(record: &Record) -> Vec<Option<Value>> {
-    let Record { verdict, fault, at, plugin, version, definition, seed, commit, watched, targets, elapsed } = record;
+    let Record { verdict, fault, at, plugin, version, definition, seed, commit, watched, targets, elapsed } =
+        record;
     let Verdict { outcome, summary, score, steps, findings, evidence: _, measurements } = verdict;
     let named = targets.iter().map(|(name, identity)| (name.as_str(), Some(line(identity))));
     vec![

@@ -14,4 +14,5 @@ mod layers;
 mod progress;
 mod sandbox;
 mod schema;
+mod shipped;
 mod shop;
