@@ -15,39 +15,39 @@ use crate::model::{Language, Level, Selection, Status, Tag};
 /// the requirement hold. The report shows both, and the gap between them.
 #[derive(Debug, Parser)]
 #[command(name = "mustdo", version, max_term_width = 100, after_help = Exit::table(), disable_help_subcommand = true)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// What holds for every command.
     #[command(flatten)]
-    pub global: GlobalArgs,
+    pub(crate) global: GlobalArgs,
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// Options of every command.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Everywhere")]
-pub struct GlobalArgs {
+pub(crate) struct GlobalArgs {
     /// Work as if started in this folder
     #[arg(short = 'C', value_name = "DIR", global = true)]
-    pub directory: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
     /// Language of content and reports: en or zh [default: the workspace's, else the locale's]
     #[arg(long, value_name = "LANG", global = true, env = "MUSTDO_LANG", hide_env_values = true)]
-    pub lang: Option<Language>,
+    pub(crate) lang: Option<Language>,
     /// When to use colour
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_possible_values = false)]
-    pub color: ColorChoice,
+    pub(crate) color: ColorChoice,
     /// Print only the answer and errors
     #[arg(short, long, global = true)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// Never ask a question: refuse instead, with the command that answers it
     #[arg(long, global = true, env = "MUSTDO_NO_INPUT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
-    pub no_input: bool,
+    pub(crate) no_input: bool,
 }
 
 /// Every command, in the order of a learner's day.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Make this folder a workspace: settings, git, and optionally your own copy of the checklists
     Init(command::init::InitArgs),
     /// List items and where each stands
@@ -86,24 +86,24 @@ pub enum Command {
 /// Which items: the same everywhere.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Selection")]
-pub struct SelectionArgs {
+pub(crate) struct SelectionArgs {
     /// Item ids or their unique endings (xss), globs (tcp.*), checklists or groups [default: all]
     #[arg(value_name = "SELECTION")]
-    pub names: Vec<String>,
+    pub(crate) names: Vec<String>,
     /// Only items of this level: must, should or challenge
     #[arg(long, value_name = "LEVEL", value_delimiter = ',')]
-    pub level: Vec<Level>,
+    pub(crate) level: Vec<Level>,
     /// Only items with this tag
     #[arg(long, value_name = "TAG", value_delimiter = ',')]
-    pub tag: Vec<Tag>,
+    pub(crate) tag: Vec<Tag>,
     /// Only items of this status: open, claimed, failing, proven, stale or waived
     #[arg(long, value_name = "STATUS", value_delimiter = ',')]
-    pub status: Vec<Status>,
+    pub(crate) status: Vec<Status>,
 }
 
 impl SelectionArgs {
     /// What was typed, as the model understands it.
-    pub fn selection(&self) -> Selection {
+    pub(crate) fn selection(&self) -> Selection {
         Selection {
             names: self.names.clone(),
             levels: self.level.clone(),

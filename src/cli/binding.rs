@@ -4,7 +4,7 @@ use crate::model::{TargetKind, TargetName};
 use crate::verify::{LeftOut, Why};
 
 /// The lines that bind what a check lacks; none where lines would not help.
-pub fn lines(left: &LeftOut) -> Vec<String> {
+pub(crate) fn lines(left: &LeftOut) -> Vec<String> {
     let Why::NotBound { targets, params } = &left.why else { return vec![] };
     let mut lines = vec![];
     for unbound in targets {
@@ -24,7 +24,7 @@ pub fn lines(left: &LeftOut) -> Vec<String> {
 }
 
 /// The lines that bind a target of that kind: an example to change.
-pub fn target(name: &TargetName, kind: TargetKind) -> Vec<String> {
+pub(crate) fn target(name: &TargetName, kind: TargetKind) -> Vec<String> {
     let place = match kind {
         TargetKind::Http => "url = \"http://127.0.0.1:8000\"",
         TargetKind::Tcp | TargetKind::Udp => "address = \"127.0.0.1:9000\"",

@@ -1,7 +1,5 @@
 //! What every command is given.
 
-use std::io;
-
 use super::argument::GlobalArgs;
 use super::environment::Environment;
 use super::failure::Failure;
@@ -11,30 +9,30 @@ use crate::store::Workspace;
 
 /// The world and the options that hold for every command.
 #[derive(Debug, Clone)]
-pub struct Context {
+pub(crate) struct Context {
     /// The world.
-    pub environment: Environment,
+    pub(crate) environment: Environment,
     /// Where words go.
-    pub printer: Printer,
+    pub(crate) printer: Printer,
     /// The language asked for on the command line or by `MUSTDO_LANG`.
-    pub language: Option<Language>,
+    pub(crate) language: Option<Language>,
     /// Whether a question may be asked.
-    pub interactive: bool,
+    pub(crate) interactive: bool,
 }
 
 impl Context {
     /// Joins both.
-    pub fn new(mut environment: Environment, global: &GlobalArgs) -> Self {
+    pub(crate) fn new(mut environment: Environment, global: &GlobalArgs) -> Self {
         let printer = Printer::new(&environment, global.color, global.quiet);
         if let Some(directory) = &global.directory {
             environment.directory = environment.directory.join(directory);
         }
-        let interactive = environment.interactive && !global.no_input;
+        let interactive = environment.terminal.interactive && !global.no_input;
         Self { printer, language: global.lang, interactive, environment }
     }
 
     /// The workspace around the current folder.
-    pub fn workspace(&self) -> Result<Workspace, Failure> {
+    pub(crate) fn workspace(&self) -> Result<Workspace, Failure> {
         self.find_workspace()?.ok_or_else(|| {
             Failure::usage(format!(
                 "there is no {} in {} or above it",
@@ -47,20 +45,11 @@ impl Context {
     }
 
     /// The workspace around the current folder; none where it lies in none.
-    pub fn find_workspace(&self) -> Result<Option<Workspace>, Failure> {
+    pub(crate) fn find_workspace(&self) -> Result<Option<Workspace>, Failure> {
         let directory = &self.environment.directory;
         if !directory.is_dir() {
             return Err(Failure::usage(format!("there is no folder {}", directory.display())));
         }
         Ok(Workspace::find(directory))
     }
-
-    /// Prints a part of the answer.
-    pub fn answer(&self, text: &str) -> Result<(), Failure> {
-        self.printer.answer(text).map_err(unwritable)
-    }
-}
-
-fn unwritable(error: io::Error) -> Failure {
-    Failure::usage(error).hint("standard output can not be written to: is the disk full?")
 }

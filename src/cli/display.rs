@@ -12,7 +12,7 @@ use crate::verify::{Event, Plan, Planned, TaskId};
 
 /// Where running checks are shown; several verifications may share one.
 #[derive(Debug, Clone)]
-pub struct Display {
+pub(crate) struct Display {
     bars: MultiProgress,
     moving: bool,
     quiet: bool,
@@ -22,8 +22,8 @@ pub struct Display {
 
 impl Display {
     /// On standard error: moving lines where a person sees it, plain lines elsewhere, nothing where quiet is asked for.
-    pub fn new(context: &Context) -> Self {
-        let moving = context.environment.stderr_terminal && !context.printer.quiet();
+    pub(crate) fn new(context: &Context) -> Self {
+        let moving = context.environment.terminal.stderr && !context.printer.quiet();
         let target = if moving { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self {
             bars: MultiProgress::with_draw_target(target),
@@ -35,12 +35,12 @@ impl Display {
     }
 
     /// The same place, with `label` before each line.
-    pub fn labelled(&self, label: &'static str) -> Self {
+    pub(crate) fn labelled(&self, label: &'static str) -> Self {
         Self { label, ..self.clone() }
     }
 
     /// Begins to show a plan.
-    pub fn begin<'a>(&'a self, plan: &'a Plan, language: Language) -> Progress<'a> {
+    pub(crate) fn begin<'a>(&'a self, plan: &'a Plan, language: Language) -> Progress<'a> {
         Progress { display: self, plan, language, running: HashMap::new() }
     }
 
@@ -61,7 +61,7 @@ impl Display {
 
 /// A plan being shown.
 #[derive(Debug)]
-pub struct Progress<'a> {
+pub(crate) struct Progress<'a> {
     display: &'a Display,
     plan: &'a Plan,
     language: Language,
@@ -70,7 +70,7 @@ pub struct Progress<'a> {
 
 impl Progress<'_> {
     /// Shows what happened.
-    pub fn show(&mut self, event: &Event) {
+    pub(crate) fn show(&mut self, event: &Event) {
         match event {
             Event::Started(id) => self.started(*id),
             Event::Progress { task, fraction, message } => self.progressed(*task, *fraction, message),
@@ -80,7 +80,11 @@ impl Progress<'_> {
                         let verdict = &run.verdict;
                         let word = report::outcome(verdict.outcome, self.language, self.display.color);
                         let seconds = format!("{:.1} s", run.elapsed.as_secs_f64());
-                        format!("{word}  {}  {seconds}  {}", self.name(*task), verdict.summary.get(self.language))
+                        format!(
+                            "{word}  {}  {seconds}  {}",
+                            self.name(*task),
+                            verdict.summary.get(self.language)
+                        )
                     }
                     Err(error) => format!("error  {}  {error}", self.name(*task)),
                 };
@@ -112,7 +116,11 @@ impl Progress<'_> {
         if let Some(fraction) = fraction {
             bar.set_style(style("{spinner} {prefix}  {bar:12.green/dim}  {elapsed:>4}  {wide_msg}"));
             // From 0 to 1 by contract: a thousandth is as fine as a bar can show.
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0..=1000")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "clamped to 0..=1000"
+            )]
             bar.set_position((fraction.clamp(0.0, 1.0) * 1_000.0) as u64);
         }
         bar.set_message(message.to_owned());

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use super::content::Content;
 use super::context::Context;
 use super::failure::Failure;
+use super::project::Project;
 use crate::model::{ChecklistId, Entry, Item, Progress};
 use crate::store::Workspace;
 use crate::syntax::{self, Severity, Source};
@@ -14,18 +14,19 @@ use crate::syntax::{self, Severity, Source};
 ///
 /// Each file is read again under the lock, so that what another mustdo wrote meanwhile stays. Where one can not be read,
 /// nothing is written.
-pub fn edit(
+pub(crate) fn edit(
     context: &Context,
-    content: &Content,
+    project: &Project,
     items: &[&Item],
     mut change: impl FnMut(&Item, &mut Entry),
     commit: Option<&str>,
 ) -> Result<(), Failure> {
-    let workspace = content.workspace.as_ref().ok_or_else(|| Failure::bug("progress is edited outside a workspace"))?;
+    let workspace =
+        project.workspace.as_ref().ok_or_else(|| Failure::bug("progress is edited outside a workspace"))?;
     let lock = workspace.lock()?;
     let mut by_checklist: BTreeMap<&ChecklistId, Vec<&Item>> = BTreeMap::new();
     for &item in items {
-        if let Some(checklist) = content.catalog.checklist_of(&item.id) {
+        if let Some(checklist) = project.catalog.checklist_of(&item.id) {
             by_checklist.entry(&checklist.id).or_default().push(item);
         }
     }
@@ -62,7 +63,11 @@ fn take(progress: &mut Progress, item: &Item) -> Entry {
     progress.entries.remove(&item.id).or(former).unwrap_or_default()
 }
 
-fn read(context: &Context, workspace: &Workspace, checklist: &ChecklistId) -> Result<(String, Progress), Failure> {
+fn read(
+    context: &Context,
+    workspace: &Workspace,
+    checklist: &ChecklistId,
+) -> Result<(String, Progress), Failure> {
     let Some(file) = workspace.progress_of(checklist)? else {
         return Ok((String::new(), Progress::new(checklist.clone())));
     };
@@ -76,7 +81,7 @@ fn read(context: &Context, workspace: &Workspace, checklist: &ChecklistId) -> Re
 }
 
 /// Commits files of the workspace, and nothing else that is staged.
-pub fn commit_files(
+pub(crate) fn commit_files(
     context: &Context,
     workspace: &Workspace,
     paths: &[PathBuf],
@@ -88,7 +93,11 @@ pub fn commit_files(
     };
     let committed = repository.commit(paths, message).map_err(|error| Failure::from(error).hint(saved))?;
     if let Some(id) = committed {
-        context.printer.note(&format!("committed {}: {}", &id[..id.len().min(9)], message.lines().next().unwrap_or_default()));
+        context.printer.note(&format!(
+            "committed {}: {}",
+            &id[..id.len().min(9)],
+            message.lines().next().unwrap_or_default()
+        ));
     }
     Ok(())
 }

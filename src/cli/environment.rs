@@ -14,67 +14,69 @@ use crate::model::Language;
 
 /// The world a command runs in.
 #[derive(Debug, Clone)]
-pub struct Environment {
+pub(crate) struct Environment {
     /// Where the command was started.
-    pub directory: PathBuf,
+    pub(crate) directory: PathBuf,
     /// When it was started, in whole milliseconds.
-    pub now: Timestamp,
+    pub(crate) now: Timestamp,
     /// The language of the locale.
-    pub language: Language,
-    /// Whether a person sees standard output.
-    pub stdout_terminal: bool,
-    /// Whether a person sees standard error.
-    pub stderr_terminal: bool,
-    /// Whether a person can answer questions.
-    pub interactive: bool,
+    pub(crate) language: Language,
+    /// What a person sees.
+    pub(crate) terminal: Terminal,
     /// Whether colour is wanted by convention: no-color.org, `CLICOLOR_FORCE`, `TERM=dumb`.
-    pub color: Option<bool>,
+    pub(crate) color: Option<bool>,
     /// Columns of the terminal; none in a pipe.
-    pub width: Option<u16>,
+    pub(crate) width: Option<u16>,
     /// Where this user's cached files go; none where there is no home.
-    pub cache: Option<PathBuf>,
+    pub(crate) cache: Option<PathBuf>,
     /// The user's own settings file; none where there is no home.
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// This program.
-    pub program: Option<PathBuf>,
+    pub(crate) program: Option<PathBuf>,
     /// Where programs are looked up.
-    pub path: Option<OsString>,
+    pub(crate) path: Option<OsString>,
     /// Whether compiled plugins may be kept: `MUSTDO_CWASM_CACHE=off` says no.
-    pub keep_compiled: bool,
+    pub(crate) keep_compiled: bool,
+}
+
+/// Which streams a person is at the other end of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Terminal {
+    /// Standard output is seen.
+    pub(crate) stdout: bool,
+    /// Standard error is seen.
+    pub(crate) stderr: bool,
+    /// Questions can be answered.
+    pub(crate) interactive: bool,
 }
 
 impl Environment {
     /// Reads it.
-    pub fn read() -> io::Result<Self> {
+    pub(crate) fn read() -> io::Result<Self> {
         let strategy = etcetera::choose_base_strategy().ok();
-        let stderr_terminal = io::stderr().is_terminal();
-        let stdout_terminal = io::stdout().is_terminal();
-        let width = fixed_width().or_else(|| stdout_terminal.then(console_width).flatten());
+        let (stdout, stderr) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        let interactive = stderr && io::stdin().is_terminal() && !set("CI");
+        let width = fixed_width().or_else(|| stdout.then(console_width).flatten());
         Ok(Self {
             directory: env::current_dir()?,
             now: now(),
             language: Language::of_locale(&locale()),
-            stdout_terminal,
-            stderr_terminal,
-            interactive: stderr_terminal && io::stdin().is_terminal() && !set("CI"),
+            terminal: Terminal { stdout, stderr, interactive },
             color: color(),
             width,
             cache: strategy.as_ref().map(|strategy| strategy.cache_dir().join("mustdo")),
-            config: strategy.as_ref().map(|strategy| strategy.config_dir().join("mustdo").join("config.toml")),
+            config: strategy
+                .as_ref()
+                .map(|strategy| strategy.config_dir().join("mustdo").join("config.toml")),
             program: env::current_exe().ok(),
             path: env::var_os("PATH"),
             keep_compiled: env::var("MUSTDO_CWASM_CACHE").as_deref() != Ok("off"),
         })
     }
-
-    /// The time now, for what happens after the start.
-    pub fn clock(&self) -> Timestamp {
-        now()
-    }
 }
 
-/// `MUSTDO_NOW` fixes the clock, so that a report of the past can be made again and tests can be exact.
-fn now() -> Timestamp {
+/// The time, in whole milliseconds. `MUSTDO_NOW` fixes the clock, so that a report of the past can be made again and tests can be exact.
+pub(crate) fn now() -> Timestamp {
     let fixed = env::var("MUSTDO_NOW").ok().and_then(|text| text.parse().ok());
     let now: Timestamp = fixed.unwrap_or_else(Timestamp::now);
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)

@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// Done, and what was asked holds.
     Holds,
     /// What was asked could not be decided.
     Undecided,
     /// What was asked does not hold.
     Fails,
-    /// Wrong usage or content.
+    /// Wrong usage or project.
     Usage,
     /// Stopped by Ctrl-C.
     Interrupted,
@@ -21,12 +21,12 @@ pub enum Exit {
 
 impl Exit {
     /// Every exit, by code.
-    pub const ALL: [Self; 6] =
+    pub(crate) const ALL: [Self; 6] =
         [Self::Holds, Self::Fails, Self::Usage, Self::Undecided, Self::Bug, Self::Interrupted];
 
     /// The number.
     #[must_use]
-    pub fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         match self {
             Self::Holds => 0,
             Self::Fails => 1,
@@ -39,11 +39,11 @@ impl Exit {
 
     /// When it is used.
     #[must_use]
-    pub fn meaning(self) -> &'static str {
+    pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::Holds => "done; the policy holds and every check that was asked for passed",
             Self::Fails => "the policy does not hold, or a check failed",
-            Self::Usage => "wrong usage or content; nothing was changed",
+            Self::Usage => "wrong usage or project; nothing was changed",
             Self::Undecided => {
                 "could not be decided: a target is down, a grant is missing, a check is inconclusive, or there was nothing to check"
             }
@@ -54,8 +54,9 @@ impl Exit {
 
     /// The table for `--help`.
     #[must_use]
-    pub fn table() -> String {
-        let rows: Vec<_> = Self::ALL.iter().map(|exit| format!("  {:<4} {}", exit.code(), exit.meaning())).collect();
+    pub(crate) fn table() -> String {
+        let rows: Vec<_> =
+            Self::ALL.iter().map(|exit| format!("  {:<4} {}", exit.code(), exit.meaning())).collect();
         format!("Exit codes:\n{}", rows.join("\n"))
     }
 }

@@ -9,7 +9,7 @@ use crate::store::StoreError;
 
 /// A command that could not do its work: what went wrong, and ways out.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     exit: Exit,
     what: What,
     hints: Vec<String>,
@@ -24,41 +24,41 @@ enum What {
 }
 
 impl Failure {
-    /// Wrong usage or content.
-    pub fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    /// Wrong usage or project.
+    pub(crate) fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { exit: Exit::Usage, what: What::Error(error.into()), hints: vec![] }
     }
 
     /// Something needed is missing, so that nothing could be decided.
-    pub fn undecided(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn undecided(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { exit: Exit::Undecided, what: What::Error(error.into()), hints: vec![] }
     }
 
-    /// Problems in content, laid out with their places.
-    pub fn content(rendered: String) -> Self {
+    /// Problems in project, laid out with their places.
+    pub(crate) fn content(rendered: String) -> Self {
         Self { exit: Exit::Usage, what: What::Rendered(rendered), hints: vec![] }
     }
 
     /// A bug in mustdo.
-    pub fn bug(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub(crate) fn bug(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let hint = "this is a bug in mustdo: please report it with the command and this text".to_owned();
         Self { exit: Exit::Bug, what: What::Error(error.into()), hints: vec![hint] }
     }
 
     /// Adds a way out.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hints.push(hint.into());
         self
     }
 
     /// The exit code.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
 
     /// What is printed on stderr: the error, its causes, and the hints.
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let mut text = match &self.what {
             What::Rendered(rendered) => rendered.clone(),
             What::Error(error) => {

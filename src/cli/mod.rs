@@ -6,7 +6,6 @@
 mod argument;
 mod binding;
 mod command;
-mod content;
 mod context;
 mod display;
 mod edit;
@@ -16,6 +15,7 @@ mod failure;
 mod output;
 mod plugins;
 mod printer;
+mod project;
 mod prompt;
 mod shelf;
 mod verification;
@@ -29,7 +29,6 @@ use context::Context;
 use environment::Environment;
 use exit::Exit;
 use failure::Failure;
-use printer::Printer;
 
 /// Runs the program: parses what was typed, does it, and gives the exit code.
 #[must_use]
@@ -47,7 +46,7 @@ pub fn main() -> ExitCode {
         Ok(environment) => environment,
         Err(error) => {
             let failure = Failure::usage(error).hint("start mustdo in a folder that exists");
-            Printer::unconfigured().warn(failure.render().trim_end());
+            printer::warn(failure.render().trim_end());
             return failure.exit().into();
         }
     };
@@ -55,7 +54,7 @@ pub fn main() -> ExitCode {
     match run(&context, &arguments.command) {
         Ok(exit) => exit.into(),
         Err(failure) => {
-            context.printer.warn(failure.render().trim_end());
+            printer::warn(failure.render().trim_end());
             failure.exit().into()
         }
     }
@@ -74,10 +73,10 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Grant(args) => command::grant::run(context, args),
         Command::Plugin(command) => command::plugin::run(context, command),
         Command::Lint(args) => command::lint::run(context, args),
-        Command::Explain(args) => command::explain::run(context, args),
-        Command::Schema(args) => command::schema::run(context, args),
+        Command::Explain(args) => command::explain::run(args),
+        Command::Schema(args) => command::schema::run(args),
         Command::Demo(args) => command::demo::run(context, args),
-        Command::Completions(args) => command::completions::run(context, args),
-        Command::Man => command::man::run(context),
+        Command::Completions(args) => command::completions::run(args),
+        Command::Man => command::man::run(),
     }
 }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use super::content::Content;
 use super::context::Context;
 use super::failure::Failure;
+use super::printer::answer;
+use super::project::Project;
 use super::shelf::Shelf;
 use crate::model::{Item, Selection};
 use crate::report::{Format, Input, Report, View, write};
@@ -14,7 +15,7 @@ use crate::store::{Sink, Workspace};
 
 /// A report to write to a file: `FORMAT=FILE`, or `FORMAT` alone for standard output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportFile {
+pub(crate) struct ReportFile {
     format: Format,
     file: Option<PathBuf>,
 }
@@ -35,19 +36,19 @@ impl FromStr for ReportFile {
 
 /// An opened place for a report.
 #[derive(Debug)]
-pub struct ReportSink {
+pub(crate) struct ReportSink {
     format: Format,
     sink: Option<Sink>,
 }
 
 impl ReportFile {
     /// Whether it goes to standard output.
-    pub fn is_stdout(&self) -> bool {
+    pub(crate) fn is_stdout(&self) -> bool {
         self.file.is_none()
     }
 
     /// Opens every file, before any work starts: a bad path fails first.
-    pub fn open_all(context: &Context, files: &[Self]) -> Result<Vec<ReportSink>, Failure> {
+    pub(crate) fn open_all(context: &Context, files: &[Self]) -> Result<Vec<ReportSink>, Failure> {
         let open = |file: &Self| {
             let path = file.file.as_ref().map(|path| context.environment.directory.join(path));
             let sink = path.map(|path| Sink::open(&path)).transpose()?;
@@ -59,22 +60,22 @@ impl ReportFile {
 
 impl ReportSink {
     /// Writes the report.
-    pub fn write(self, report: &Report, context: &Context, content: &Content) -> Result<(), Failure> {
-        let language = content.language(context);
+    pub(crate) fn write(self, report: &Report, context: &Context, project: &Project) -> Result<(), Failure> {
+        let language = project.language(context);
         match self.sink {
             Some(sink) => {
                 let view = View { language, color: false, width: None, items: true };
                 Ok(sink.write(write(report, self.format, &view).as_bytes())?)
             }
-            None => context.answer(&write(report, self.format, &view(context, content, true))),
+            None => answer(&write(report, self.format, &view(context, project, true))),
         }
     }
 }
 
 /// How a report is shown on standard output.
-pub fn view(context: &Context, content: &Content, items: bool) -> View {
+pub(crate) fn view(context: &Context, project: &Project, items: bool) -> View {
     View {
-        language: content.language(context),
+        language: project.language(context),
         color: context.printer.stdout_color,
         width: context.environment.width,
         items,
@@ -82,21 +83,26 @@ pub fn view(context: &Context, content: &Content, items: bool) -> View {
 }
 
 /// The report of what is recorded for a selection.
-pub fn report(context: &Context, content: &Content, shelf: &Shelf, selection: &Selection) -> Result<Report, Failure> {
-    let settings = content.effective_settings();
-    let items = select(context, content, shelf, selection)?;
+pub(crate) fn report(
+    context: &Context,
+    project: &Project,
+    shelf: &Shelf,
+    selection: &Selection,
+) -> Result<Report, Failure> {
+    let settings = project.effective_settings();
+    let items = select(context, project, shelf, selection)?;
     let mut asked = Vec::with_capacity(items.len());
     for item in &items {
-        asked.push(content.asked(item, &settings, shelf)?);
+        asked.push(project.asked(item, &settings, shelf)?);
     }
-    let workspace = content.workspace.as_ref();
+    let workspace = project.workspace.as_ref();
     let revision = match workspace.map(Workspace::repository).transpose()?.flatten() {
         Some(repository) => repository.head_id()?,
         None => None,
     };
     Ok(Report::new(Input {
-        catalog: &content.catalog,
-        entries: items.iter().map(|item| content.entry(item)).collect(),
+        catalog: &project.catalog,
+        entries: items.iter().map(|item| project.entry(item)).collect(),
         items,
         asked,
         policy: &settings.policy,
@@ -108,18 +114,18 @@ pub fn report(context: &Context, content: &Content, shelf: &Shelf, selection: &S
 }
 
 /// The items of a selection, in file order.
-pub fn select<'a>(
+pub(crate) fn select<'a>(
     context: &Context,
-    content: &'a Content,
+    project: &'a Project,
     shelf: &Shelf,
     selection: &Selection,
 ) -> Result<Vec<&'a Item>, Failure> {
-    let settings = content.effective_settings();
+    let settings = project.effective_settings();
     let mut statuses = HashMap::new();
     if !selection.statuses.is_empty() {
-        for item in content.catalog.items() {
-            statuses.insert(&item.id, content.standing(context, item, &settings, shelf)?.status);
+        for item in project.catalog.items() {
+            statuses.insert(&item.id, project.standing(context, item, &settings, shelf)?.status);
         }
     }
-    Ok(selection.resolve(&content.catalog, |item| statuses.get(&item.id).copied().unwrap_or_default())?)
+    Ok(selection.resolve(&project.catalog, |item| statuses.get(&item.id).copied().unwrap_or_default())?)
 }

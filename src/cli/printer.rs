@@ -5,10 +5,11 @@ use std::io::{self, Write as _};
 use clap::ValueEnum;
 
 use super::environment::Environment;
+use super::failure::Failure;
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
-pub enum ColorChoice {
+pub(crate) enum ColorChoice {
     /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
@@ -20,17 +21,17 @@ pub enum ColorChoice {
 
 /// Where a command's words go.
 #[derive(Debug, Clone)]
-pub struct Printer {
+pub(crate) struct Printer {
     quiet: bool,
     /// Whether the answer is coloured.
-    pub stdout_color: bool,
+    pub(crate) stdout_color: bool,
     /// Whether the rest is coloured.
-    pub stderr_color: bool,
+    pub(crate) stderr_color: bool,
 }
 
 impl Printer {
     /// Decides colour once.
-    pub fn new(environment: &Environment, choice: ColorChoice, quiet: bool) -> Self {
+    pub(crate) fn new(environment: &Environment, choice: ColorChoice, quiet: bool) -> Self {
         let decide = |terminal: bool| match choice {
             ColorChoice::Always => true,
             ColorChoice::Never => false,
@@ -38,42 +39,37 @@ impl Printer {
         };
         Self {
             quiet,
-            stdout_color: decide(environment.stdout_terminal),
-            stderr_color: decide(environment.stderr_terminal),
-        }
-    }
-
-    /// For errors before anything is known: no colour, nothing left out.
-    pub fn unconfigured() -> Self {
-        Self { quiet: false, stdout_color: false, stderr_color: false }
-    }
-
-    /// Prints a part of the answer. A reader that has gone away (`mustdo list | head`) is no error.
-    pub fn answer(&self, text: &str) -> io::Result<()> {
-        let mut stdout = io::stdout().lock();
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-        match written {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            other => other,
+            stdout_color: decide(environment.terminal.stdout),
+            stderr_color: decide(environment.terminal.stderr),
         }
     }
 
     /// Says something beside the answer; `--quiet` leaves it out.
-    pub fn note(&self, text: &str) {
+    pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            self.warn(text);
+            warn(text);
         }
     }
 
-    /// Says something beside the answer that must be seen.
-    pub fn warn(&self, text: &str) {
-        let mut stderr = io::stderr().lock();
-        // Nobody is left to tell when standard error is closed.
-        let _ = writeln!(stderr, "{text}");
-    }
-
     /// Whether only the answer and errors are wanted.
-    pub fn quiet(&self) -> bool {
+    pub(crate) fn quiet(&self) -> bool {
         self.quiet
     }
+}
+
+/// Prints a part of the answer. A reader that has gone away (`mustdo list | head`) is no error.
+pub(crate) fn answer(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::usage(error).hint("standard output can not be written to: is the disk full?"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Says something beside the answer that must be seen.
+pub(crate) fn warn(text: &str) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -9,28 +9,28 @@ use crate::store::{PLUGINS, Workspace};
 
 /// Plugins by id, unopened: nothing here needs the wasm engine.
 #[derive(Debug)]
-pub struct Shelf {
+pub(crate) struct Shelf {
     plugins: BTreeMap<PluginId, PluginFile>,
 }
 
 /// The bytes of one plugin.
 #[derive(Debug, Clone)]
-pub struct PluginFile {
+pub(crate) struct PluginFile {
     /// By its place: the file name, with "." for the ":" after a namespace.
-    pub id: PluginId,
+    pub(crate) id: PluginId,
     /// Of the bytes.
-    pub digest: Digest,
+    pub(crate) digest: Digest,
     /// The component.
-    pub bytes: Cow<'static, [u8]>,
+    pub(crate) bytes: Cow<'static, [u8]>,
     /// Where it comes from, for people.
-    pub place: String,
+    pub(crate) place: String,
     /// Whether it ships inside mustdo.
-    pub embedded: bool,
+    pub(crate) embedded: bool,
 }
 
 impl Shelf {
     /// Collects the shipped plugins and, where there is a workspace, its own; its own wins where both have an id.
-    pub fn open(workspace: Option<&Workspace>) -> Result<Self, Failure> {
+    pub(crate) fn open(workspace: Option<&Workspace>) -> Result<Self, Failure> {
         let mut plugins = BTreeMap::new();
         for shipped in PLUGINS {
             let id: PluginId = shipped.id.parse().map_err(Failure::bug)?;
@@ -44,7 +44,8 @@ impl Shelf {
             plugins.insert(id, file);
         }
         for (place, bytes) in workspace.map(Workspace::plugins).transpose()?.unwrap_or_default() {
-            let stem = place.rsplit('/').next().and_then(|name| name.strip_suffix(".wasm")).unwrap_or_default();
+            let stem =
+                place.rsplit('/').next().and_then(|name| name.strip_suffix(".wasm")).unwrap_or_default();
             let id: PluginId = stem.replace('.', ":").parse().map_err(|error| {
                 Failure::usage(format!("{place} is not named like a plugin: {error}"))
                     .hint("name the file after the plugin's id: acme.http-extra.wasm for acme:http-extra")
@@ -57,12 +58,12 @@ impl Shelf {
     }
 
     /// The plugin of that id.
-    pub fn find(&self, id: &PluginId) -> Option<&PluginFile> {
+    pub(crate) fn find(&self, id: &PluginId) -> Option<&PluginFile> {
         self.plugins.get(id)
     }
 
     /// Every plugin, by id.
-    pub fn iter(&self) -> impl Iterator<Item = &PluginFile> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &PluginFile> {
         self.plugins.values()
     }
 }

@@ -9,90 +9,100 @@ use std::thread;
 use tokio::sync::mpsc;
 
 use super::command::grant::give;
-use super::content::Content;
 use super::context::Context;
 use super::display::Display;
 use super::edit::edit;
+use super::environment::now;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::select;
 use super::plugins::Plugins;
+use super::printer;
+use super::project::Project;
 use super::prompt::confirm;
 use super::shelf::Shelf;
 use crate::model::{
-    CheckId, Digest, Item, ItemId, Outcome, Record, Selection, Settings, Span, TargetName, Text, Undecided, Verdict,
+    CheckId, Digest, Item, ItemId, Outcome, Record, Selection, Settings, Span, TargetName, Text, Undecided,
+    Verdict,
 };
 use crate::report::Report;
 use crate::store::Workspace;
 use crate::syntax::{self, Unfit};
 use crate::target::{self, Died, StartOptions, Started};
-use crate::verify::{Event, Installed, Job, LeftOut, MissingGrant, ParamsFault, Plan, PlanInput, Planned, Run, RunError, TaskId, Why, run};
+use crate::verify::{
+    Event, Installed, Job, LeftOut, MissingGrant, ParamsFault, Plan, PlanInput, Planned, Run, RunError,
+    TaskId, Why, run,
+};
 
 /// What the command line says on a verification.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Options {
+pub(crate) struct Options {
     /// Repeats a run; none for a new one.
-    pub seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// Checks at once; none for the settings', else the number of processors.
-    pub jobs: Option<usize>,
+    pub(crate) jobs: Option<usize>,
     /// The time for each check; none for the settings', else the plugin's guess.
-    pub timeout: Option<Span>,
+    pub(crate) timeout: Option<Span>,
     /// Write the verdicts down.
-    pub record: bool,
+    pub(crate) record: bool,
     /// Commit them.
-    pub commit: bool,
+    pub(crate) commit: bool,
 }
 
 /// Everything a verification works with.
 #[derive(Debug, Clone, Copy)]
-pub struct Verification<'a> {
+pub(crate) struct Verification<'a> {
     /// The world.
-    pub context: &'a Context,
+    pub(crate) context: &'a Context,
     /// What is to be proven, and what is known.
-    pub content: &'a Content,
+    pub(crate) project: &'a Project,
     /// The plugins.
-    pub shelf: &'a Shelf,
+    pub(crate) shelf: &'a Shelf,
     /// The command line.
-    pub options: Options,
+    pub(crate) options: Options,
     /// Where it is shown.
-    pub display: &'a Display,
+    pub(crate) display: &'a Display,
 }
 
 /// What came of a verification.
 #[derive(Debug)]
-pub struct Outcomes {
+pub(crate) struct Outcomes {
     /// Verdicts, in the order they were reached.
-    pub records: Vec<Recorded>,
+    pub(crate) records: Vec<Recorded>,
     /// Whether checks that were asked for by name, or all of them, could not be run.
-    pub missed: bool,
+    pub(crate) missed: bool,
     /// Whether Ctrl-C ended it.
-    pub interrupted: bool,
+    pub(crate) interrupted: bool,
 }
 
 /// A verdict and whose it is.
 #[derive(Debug, Clone)]
-pub struct Recorded {
+pub(crate) struct Recorded {
     /// The item.
-    pub item: ItemId,
+    pub(crate) item: ItemId,
     /// The check.
-    pub check: CheckId,
+    pub(crate) check: CheckId,
     /// The verdict.
-    pub record: Record,
+    pub(crate) record: Record,
 }
 
 impl Outcomes {
     /// The exit code, with the policy judged on the report made afterwards.
-    pub fn exit(&self, report: &Report, settings: &Settings) -> Exit {
-        let undecided = self.records.iter().any(|recorded| {
-            matches!(recorded.record.verdict.outcome, Outcome::Inconclusive | Outcome::Skip)
-        });
+    pub(crate) fn exit(&self, report: &Report, settings: &Settings) -> Exit {
+        let undecided = self
+            .records
+            .iter()
+            .any(|recorded| matches!(recorded.record.verdict.outcome, Outcome::Inconclusive | Outcome::Skip));
         let asks = settings.policy.inconclusive == Undecided::Ask;
         let judgement = report.judgement();
         if self.interrupted {
             Exit::Interrupted
         } else if !judgement.violations.is_empty() {
             Exit::Fails
-        } else if self.missed || self.records.is_empty() || (asks && (undecided || !judgement.undecided.is_empty())) {
+        } else if self.missed
+            || self.records.is_empty()
+            || (asks && (undecided || !judgement.undecided.is_empty()))
+        {
             Exit::Undecided
         } else {
             Exit::Holds
@@ -102,15 +112,20 @@ impl Outcomes {
 
 impl Verification<'_> {
     /// Runs the checks of a selection.
-    pub async fn run(&self, selection: &Selection) -> Result<Outcomes, Failure> {
-        let items = select(self.context, self.content, self.shelf, selection)?;
-        let files = items.iter().flat_map(|item| &item.checks).map(|check| &check.uses.plugin).collect::<BTreeSet<_>>();
-        let plugins = Plugins::open(self.context, files.into_iter().filter_map(|id| self.shelf.find(id))).await?;
+    pub(crate) async fn run(&self, selection: &Selection) -> Result<Outcomes, Failure> {
+        let items = select(self.context, self.project, self.shelf, selection)?;
+        let files = items
+            .iter()
+            .flat_map(|item| &item.checks)
+            .map(|check| &check.uses.plugin)
+            .collect::<BTreeSet<_>>();
+        let plugins =
+            Plugins::open(self.context, files.into_iter().filter_map(|id| self.shelf.find(id))).await?;
         let seed = match self.options.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(Failure::bug)?,
         };
-        let mut settings = self.content.effective_settings();
+        let mut settings = self.project.effective_settings();
         let mut plan = self.plan(&items, selection, &settings, &plugins, seed);
         let missing: Vec<_> = plan.missing_grants.iter().filter(|grant| grant.required).cloned().collect();
         if !missing.is_empty() && self.permit(&missing, &mut settings)? {
@@ -127,19 +142,19 @@ impl Verification<'_> {
             () = &mut cancel => return Ok(Outcomes { records: vec![], missed, interrupted: true }),
             started = self.start(&plan, &settings) => started?,
         };
-        let (jobs, down) = self.jobs(&plan, &started);
+        let (jobs, down) = Self::jobs(&plan, &started);
         let limit = self.options.jobs.or(settings.jobs).unwrap_or_else(processors).max(1);
         let limit = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
         let (ended, interrupted) = self.execute(&plan, plugins, jobs, limit, cancel).await;
         let died = started.died();
         for Died { target, exit, output } in &died {
-            self.context.printer.warn(&format!("error: the target {target} ended while it was checked: {exit}"));
+            printer::warn(&format!("error: the target {target} ended while it was checked: {exit}"));
             for line in output {
-                self.context.printer.warn(&format!("    {line}"));
+                printer::warn(&format!("    {line}"));
             }
         }
         let dead: BTreeSet<_> = died.into_iter().map(|died| died.target).collect();
-        let records = self.records(&plan, ended, &origin, &started, &dead, seed);
+        let records = Self::records(&plan, ended, &origin, &started, &dead, seed);
         started.stop().await;
         if self.options.record && !records.is_empty() {
             self.record(&records, &settings)?;
@@ -147,11 +162,23 @@ impl Verification<'_> {
         Ok(Outcomes { records, missed: missed || down, interrupted })
     }
 
-    fn plan(&self, items: &[&Item], selection: &Selection, settings: &Settings, plugins: &Plugins, seed: u64) -> Plan {
+    fn plan(
+        &self,
+        items: &[&Item],
+        selection: &Selection,
+        settings: &Settings,
+        plugins: &Plugins,
+        seed: u64,
+    ) -> Plan {
         let named: BTreeSet<ItemId> = if selection.names.is_empty() {
             BTreeSet::new()
         } else {
-            selection.names.iter().filter_map(|name| Selection::one(&self.content.catalog, name).ok()).map(|item| item.id.clone()).collect()
+            selection
+                .names
+                .iter()
+                .filter_map(|name| Selection::one(&self.project.catalog, name).ok())
+                .map(|item| item.id.clone())
+                .collect()
         };
         let installed = |id: &_| {
             let (file, info) = (self.shelf.find(id)?, plugins.info(id)?);
@@ -160,10 +187,12 @@ impl Verification<'_> {
         Plan::new(&PlanInput {
             items,
             named: &named,
-            catalog: &self.content.catalog,
+            catalog: &self.project.catalog,
             settings,
             plugins: &installed,
-            params: &|check, with| syntax::params(check, with).map_err(|Unfit { missing, wrong }| ParamsFault { missing, wrong }),
+            params: &|check, with| {
+                syntax::params(check, with).map_err(|Unfit { missing, wrong }| ParamsFault { missing, wrong })
+            },
             seed,
             timeout: self.options.timeout,
         })
@@ -186,8 +215,13 @@ impl Verification<'_> {
         for grant in missing {
             let target = grant.capability.target().and_then(|name| settings.targets.get(name));
             let place = target.map_or(String::new(), |target| format!(" ({})", target::identity(target)));
-            let language = self.content.language(self.context);
-            words.push_str(&format!("  {} wants {}{place}: {}\n", grant.plugin, grant.capability, grant.reason.get(language)));
+            let language = self.project.language(self.context);
+            words.push_str(&format!(
+                "  {} wants {}{place}: {}\n",
+                grant.plugin,
+                grant.capability,
+                grant.reason.get(language)
+            ));
         }
         if !confirm(&words, "Allow this?")? {
             return Ok(false);
@@ -195,7 +229,7 @@ impl Verification<'_> {
         for (plugin, grants) in by_plugin {
             let Some(file) = self.shelf.find(plugin) else { continue };
             let capabilities: Vec<_> = grants.iter().map(|grant| grant.capability.clone()).collect();
-            let grant = give(self.content, file, &capabilities)?;
+            let grant = give(self.project, file, &capabilities)?;
             settings.grants.insert(plugin.clone(), grant);
         }
         Ok(true)
@@ -206,17 +240,24 @@ impl Verification<'_> {
         let mut unbound: BTreeMap<String, Vec<&LeftOut>> = BTreeMap::new();
         let mut missed = false;
         for left in &plan.left_out {
-            let name = left.check.as_ref().map_or(left.item.to_string(), |check| format!("{} ({check})", left.item));
+            let name =
+                left.check.as_ref().map_or(left.item.to_string(), |check| format!("{} ({check})", left.item));
             match &left.why {
                 Why::NotBound { targets, .. } if !asked => {
                     let names: Vec<_> = targets.iter().map(ToString::to_string).collect();
                     unbound.entry(names.join(", ")).or_default().push(left);
                 }
-                why => {
+                Why::NoCheck
+                | Why::UnknownPlugin
+                | Why::UnknownCheck
+                | Why::NotBound { .. }
+                | Why::WrongKind { .. }
+                | Why::BadParams(_)
+                | Why::NotGranted(_) => {
                     missed = true;
-                    self.context.printer.warn(&format!("not run: {name}: {why}"));
+                    printer::warn(&format!("not run: {name}: {}", left.why));
                     for line in super::binding::lines(left) {
-                        self.context.printer.warn(&format!("    {line}"));
+                        printer::warn(&format!("    {line}"));
                     }
                 }
             }
@@ -248,7 +289,8 @@ impl Verification<'_> {
 
     async fn start(&self, plan: &Plan, settings: &Settings) -> Result<Started, Failure> {
         let workspace = self.workspace()?;
-        let wanted = plan.targets().into_iter().filter_map(|name| Some((name.clone(), settings.targets.get(name)?)));
+        let wanted =
+            plan.targets().into_iter().filter_map(|name| Some((name.clone(), settings.targets.get(name)?)));
         let logs = workspace.private("logs")?;
         let options = StartOptions {
             root: workspace.root(),
@@ -259,12 +301,11 @@ impl Verification<'_> {
     }
 
     /// Pairs tasks with the targets that can be reached; true where one can not.
-    fn jobs(&self, plan: &Plan, started: &Started) -> (Vec<Job>, bool) {
-        let printer = &self.context.printer;
+    fn jobs(plan: &Plan, started: &Started) -> (Vec<Job>, bool) {
         for (name, error) in started.failures() {
-            printer.warn(&format!("error: target {name}: {error}"));
+            printer::warn(&format!("error: target {name}: {error}"));
             for line in error.output() {
-                printer.warn(&format!("    {line}"));
+                printer::warn(&format!("    {line}"));
             }
         }
         let (mut jobs, mut down) = (vec![], false);
@@ -274,7 +315,11 @@ impl Verification<'_> {
                 Err(absent) => {
                     down = true;
                     let names: Vec<_> = absent.iter().map(ToString::to_string).collect();
-                    printer.warn(&format!("not run: {}: {} can not be reached", task.item, names.join(", ")));
+                    printer::warn(&format!(
+                        "not run: {}: {} can not be reached",
+                        task.item,
+                        names.join(", ")
+                    ));
                 }
             }
         }
@@ -282,7 +327,7 @@ impl Verification<'_> {
     }
 
     fn workspace(&self) -> Result<&Workspace, Failure> {
-        self.content.workspace.as_ref().ok_or_else(|| Failure::bug("a verification outside a workspace"))
+        self.project.workspace.as_ref().ok_or_else(|| Failure::bug("a verification outside a workspace"))
     }
 
     async fn execute(
@@ -294,7 +339,7 @@ impl Verification<'_> {
         cancel: impl Future<Output = ()>,
     ) -> (Vec<(TaskId, Result<Box<Run>, RunError>)>, bool) {
         let (sender, mut events) = mpsc::unbounded_channel();
-        let language = self.content.language(self.context);
+        let language = self.project.language(self.context);
         let shown = async {
             let (mut ended, mut interrupted) = (vec![], false);
             let mut progress = self.display.begin(plan, language);
@@ -313,7 +358,6 @@ impl Verification<'_> {
     }
 
     fn records(
-        &self,
         plan: &Plan,
         ended: Vec<(TaskId, Result<Box<Run>, RunError>)>,
         origin: &Origin,
@@ -323,7 +367,7 @@ impl Verification<'_> {
     ) -> Vec<Recorded> {
         let record = |(id, result): (TaskId, Result<Box<Run>, RunError>)| {
             let task = plan.tasks.get(id.0)?;
-            let mut recorded = self.recorded(task, result, origin, started, seed);
+            let mut recorded = Self::recorded(task, result, origin, started, seed);
             // Whatever answered after the program ended was something else: neither a pass nor a fail can be believed.
             if let Some(name) = task.targets.values().find(|name| dead.contains(*name)) {
                 recorded.record.fault = true;
@@ -338,7 +382,6 @@ impl Verification<'_> {
     }
 
     fn recorded(
-        &self,
         task: &Planned,
         result: Result<Box<Run>, RunError>,
         origin: &Origin,
@@ -347,13 +390,15 @@ impl Verification<'_> {
     ) -> Recorded {
         let (verdict, fault, elapsed) = match result {
             Ok(run) => (Verdict { evidence: vec![], ..run.verdict }, false, run.elapsed),
-            Err(error) => (Verdict::undecided(Text::same(error.to_string())), true, std::time::Duration::ZERO),
+            Err(error) => {
+                (Verdict::undecided(Text::same(error.to_string())), true, std::time::Duration::ZERO)
+            }
         };
         let identity = |name: &TargetName| Some((name.clone(), started.identity(name)?.to_owned()));
         let record = Record {
             verdict,
             fault,
-            at: self.context.environment.clock(),
+            at: now(),
             plugin: task.plugin,
             version: task.version.clone(),
             definition: task.definition.digest(),
@@ -368,8 +413,9 @@ impl Verification<'_> {
 
     fn record(&self, records: &[Recorded], settings: &Settings) -> Result<(), Failure> {
         let ids: BTreeSet<_> = records.iter().map(|recorded| &recorded.item).collect();
-        let items: Vec<_> = ids.into_iter().filter_map(|id| self.content.catalog.item(id)).collect();
-        let passed = records.iter().filter(|recorded| recorded.record.verdict.outcome == Outcome::Pass).count();
+        let items: Vec<_> = ids.into_iter().filter_map(|id| self.project.catalog.item(id)).collect();
+        let passed =
+            records.iter().filter(|recorded| recorded.record.verdict.outcome == Outcome::Pass).count();
         let mut message = format!("mustdo: verify, {passed} of {} checks pass\n\n", records.len());
         for recorded in records {
             let word = recorded.record.verdict.outcome.word();
@@ -381,7 +427,7 @@ impl Verification<'_> {
                 entry.checks.entry(recorded.check.clone()).or_default().remember(recorded.record.clone());
             }
         };
-        edit(self.context, self.content, &items, remember, commit.then_some(&*message))
+        edit(self.context, self.project, &items, remember, commit.then_some(&*message))
     }
 }
 
@@ -396,7 +442,7 @@ fn processors() -> usize {
 }
 
 /// Ends when the user or the system asks to stop.
-pub async fn interrupt() {
+pub(crate) async fn interrupt() {
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).ok();
     let terminated = async {
         match &mut terminate {

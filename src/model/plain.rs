@@ -1,7 +1,26 @@
 //! Foreign words made fit to show: what a plugin or a server wrote may not steer a terminal.
 
+use std::borrow::Cow;
 use std::iter::Peekable;
 use std::str::Chars;
+
+/// `text` on one line: escape sequences, control characters and invisible directions are gone, a line break or a tab is
+/// a space. A text that has none of these is not copied.
+#[must_use]
+pub fn plain(text: &str) -> Cow<'_, str> {
+    if !text.contains(|c: char| c.is_control() || is_invisible(c)) {
+        return Cow::Borrowed(text);
+    }
+    let mut line = String::with_capacity(text.len());
+    for c in Plain(text.chars().peekable()) {
+        match c {
+            '\n' if line.ends_with(' ') => {}
+            '\n' => line.push(' '),
+            c => line.push(c),
+        }
+    }
+    Cow::Owned(line)
+}
 
 /// `text` on one line of at most `limit` characters: escape sequences, control characters and invisible directions are
 /// gone, every run of white space is one space. A text that was cut ends in "…".
@@ -110,7 +129,7 @@ impl Plain<'_> {
 }
 
 /// Characters that draw nothing and change how others are drawn: directions (Unicode TR 9, explicit formatting), the
-/// byte order mark, zero-width spaces and tags. The joiner of emoji and scripts, U+200D, stays.
+/// byte order mark, zero-width spaces and tags, and what XML 1.0 (section 2.2) does not allow. The joiner of emoji and scripts, U+200D, stays.
 fn is_invisible(c: char) -> bool {
     matches!(
         c,
@@ -120,7 +139,9 @@ fn is_invisible(c: char) -> bool {
             | '\u{200f}'
             | '\u{202a}'..='\u{202e}'
             | '\u{2060}'..='\u{2069}'
+            | '\u{2028}'..='\u{2029}'
             | '\u{feff}'
+            | '\u{fffe}'..='\u{ffff}'
             | '\u{fff9}'..='\u{fffb}'
             | '\u{e0000}'..='\u{e007f}'
     )
@@ -149,6 +170,14 @@ mod tests {
         ] {
             assert_eq!(plain_line(text, 80), "ab", "{text:?}");
         }
+    }
+
+    #[test]
+    fn plain_text_is_not_copied() {
+        for text in ["", "plain", "幂等接口，键", "é 🙂"] {
+            assert!(matches!(plain(text), Cow::Borrowed(same) if same == text));
+        }
+        assert_eq!(plain("a\r\nb\tc\u{2028}d\u{202e}"), "a b c d");
     }
 
     #[test]
@@ -181,6 +210,7 @@ mod tests {
             let line = plain_line(&text, 1_000);
             prop_assert!(!line.chars().any(|c| c.is_control() || is_invisible(c)));
             prop_assert_eq!(plain_line(&line, 1_000), line.clone());
+            prop_assert!(matches!(plain(&plain(&text)), Cow::Borrowed(_)));
             prop_assert!(plain_text(&text, 1_000).chars().all(|c| c == '\n' || !c.is_control()));
         }
     }

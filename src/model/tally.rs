@@ -1,5 +1,7 @@
 //! Counting items: readiness and everything shown beside it.
 
+use std::ops::AddAssign;
+
 use super::{Item, Standing, Status};
 
 /// Items counted by where they stand, and their weights.
@@ -71,6 +73,39 @@ impl Tally {
     #[must_use]
     pub fn claimed_share(&self) -> Option<u32> {
         percent(self.claimed_weight, self.weight)
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        let Self {
+            items,
+            proven,
+            claimed,
+            failing,
+            stale,
+            waived,
+            open,
+            inconclusive,
+            unbound,
+            checkable,
+            proven_weight,
+            claimed_weight,
+            weight,
+        } = other;
+        self.items += items;
+        self.proven += proven;
+        self.claimed += claimed;
+        self.failing += failing;
+        self.stale += stale;
+        self.waived += waived;
+        self.open += open;
+        self.inconclusive += inconclusive;
+        self.unbound += unbound;
+        self.checkable += checkable;
+        self.proven_weight += proven_weight;
+        self.claimed_weight += claimed_weight;
+        self.weight += weight;
     }
 }
 

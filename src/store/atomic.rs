@@ -1,7 +1,5 @@
 //! Files that are replaced whole: whoever looks sees the old text or the new one, never a part.
 
-#![expect(clippy::disallowed_methods, reason = "this module owns writing files")]
-
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -72,6 +70,7 @@ fn new_file_permissions() -> fs::Permissions {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests look at what was written")]
 mod tests {
     use super::*;
 

@@ -181,7 +181,7 @@ mod tests {
         ]);
         assert_eq!(popped(&mut queue), [0, 1]);
         queue.end(1);
-        assert_eq!(popped(&mut queue), Vec::<usize>::new(), "0 is still inside");
+        assert!(popped(&mut queue).is_empty(), "0 is still inside");
         queue.end(0);
         assert_eq!(popped(&mut queue), [2]);
         assert_eq!(queue.never_popped(), [3, 4]);

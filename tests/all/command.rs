@@ -31,11 +31,8 @@ fn settings_that_init_writes_are_valid_with_every_line_uncommented() {
     sandbox.run(&["lint"]).ends(0);
     let settings = sandbox.read("mustdo.toml");
     let is_code = |line: &&str| line.contains('=') || line.trim_start().starts_with('[');
-    let uncommented: Vec<_> = settings
-        .lines()
-        .map(|line| line.strip_prefix("# ").unwrap_or(line))
-        .filter(is_code)
-        .collect();
+    let uncommented: Vec<_> =
+        settings.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).filter(is_code).collect();
     assert!(uncommented.len() > 20);
     sandbox.write("mustdo.toml", &uncommented.join("\n"));
     sandbox.run(&["lint"]).ends(0);
@@ -57,7 +54,12 @@ fn content_can_be_read_outside_any_workspace_and_progress_can_not() {
     for command in [&["list"][..], &["show", "xss"], &["lint"], &["plugin", "list"]] {
         sandbox.run(command).ends(0);
     }
-    for command in [&["tick", "xss"][..], &["report"], &["verify"], &["waive", "xss", "--why", "x", "--until", "2026-07-01"]] {
+    for command in [
+        &["tick", "xss"][..],
+        &["report"],
+        &["verify"],
+        &["waive", "xss", "--why", "x", "--until", "2026-07-01"],
+    ] {
         let printed = sandbox.run(command).ends(2);
         assert!(printed.stderr.contains("mustdo init"), "{}", printed.stderr);
     }
@@ -67,7 +69,8 @@ fn content_can_be_read_outside_any_workspace_and_progress_can_not() {
 #[test]
 fn tick_is_a_claim_in_one_file_and_untick_takes_it_back() {
     let sandbox = Sandbox::workspace();
-    let printed = sandbox.run(&["tick", "xss", "--note", "see the shop", "--link", "https://example.org"]).ends(0);
+    let printed =
+        sandbox.run(&["tick", "xss", "--note", "see the shop", "--link", "https://example.org"]).ends(0);
     assert!(printed.stdout.contains("must-do.xss"), "{}", printed.stdout);
     let progress = sandbox.read("progress/must-do.toml");
     assert!(progress.contains("see the shop") && progress.contains("2026-06-01T12:00:00"), "{progress}");
@@ -144,7 +147,16 @@ fn policy_decides_the_exit_code_of_a_report() {
     sandbox.run(&["report"]).ends(1);
     sandbox.write("mustdo.toml", "[policy]\nmust = \"claimed\"\n");
     sandbox.run(&["report", "must-do"]).ends(1);
-    sandbox.run(&["tick", "must-do.xss", "must-do.mq", "must-do.celery", "network-programming", "register-login"]).ends(0);
+    sandbox
+        .run(&[
+            "tick",
+            "must-do.xss",
+            "must-do.mq",
+            "must-do.celery",
+            "network-programming",
+            "register-login",
+        ])
+        .ends(0);
     sandbox.run(&["report", "must-do"]).ends(0);
 }
 
@@ -152,7 +164,15 @@ fn policy_decides_the_exit_code_of_a_report() {
 fn reports_are_written_in_every_form_and_a_bad_path_fails_first() {
     let sandbox = Sandbox::workspace();
     sandbox
-        .run(&["report", "--report", "json=out/report.json", "--report", "junit=out/report.xml", "--report", "markdown=r.md"])
+        .run(&[
+            "report",
+            "--report",
+            "json=out/report.json",
+            "--report",
+            "junit=out/report.xml",
+            "--report",
+            "markdown=r.md",
+        ])
         .ends(0);
     let json: serde_json::Value = serde_json::from_str(&sandbox.read("out/report.json")).unwrap();
     assert_eq!(json["format"], 1);
@@ -174,7 +194,10 @@ fn every_command_has_help_and_the_exit_codes_are_in_it() {
     let sandbox = Sandbox::empty();
     let help = sandbox.run(&["--help"]).ends(0).stdout;
     assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");
-    for command in ["init", "list", "show", "tick", "untick", "waive", "verify", "report", "lint", "plugin", "explain", "schema", "demo"] {
+    for command in [
+        "init", "list", "show", "tick", "untick", "waive", "verify", "report", "lint", "plugin", "explain",
+        "schema", "demo",
+    ] {
         assert!(help.contains(command), "{command}");
         sandbox.run(&[command, "--help"]).ends(0);
     }

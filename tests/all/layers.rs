@@ -84,7 +84,8 @@ fn each_layer_knows_only_the_layers_below_it() {
     let mut seen = BTreeMap::new();
     for (path, text) in sources() {
         let Some(own) = layer(&path) else { continue };
-        let allowed = allowed.get(&*own).unwrap_or_else(|| panic!("{own} is in no layer: {}", path.display()));
+        let allowed =
+            allowed.get(&*own).unwrap_or_else(|| panic!("{own} is in no layer: {}", path.display()));
         for used in names_after(&code(&text), "crate::") {
             *seen.entry(own.clone()).or_insert(0) += 1;
             let known = LAYERS.iter().any(|(layer, _)| *layer == used);
@@ -106,7 +107,8 @@ fn crates_that_reach_outside_have_one_owner() {
         let Some(own) = layer(&path) else { continue };
         let code = code(&text);
         for (owned, owners) in OWNERS {
-            let uses = code.contains(&format!("{owned}::")) && !names_after(&code, &format!("{owned}::")).is_empty();
+            let uses =
+                code.contains(&format!("{owned}::")) && !names_after(&code, &format!("{owned}::")).is_empty();
             seen += usize::from(uses);
             assert!(
                 !uses || owners.contains(&&*own),

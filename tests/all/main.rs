@@ -9,6 +9,8 @@ mod command;
 mod content;
 #[cfg(feature = "live-servers")]
 mod flask;
+mod guest;
+mod host;
 mod invalid;
 mod layers;
 mod progress;

@@ -38,7 +38,8 @@ impl Sandbox {
         for folder in ["home", "work"] {
             fs::create_dir(root.path().join(folder)).unwrap();
         }
-        let config = "[user]\n\tname = Learner\n\temail = learner@example.org\n[init]\n\tdefaultBranch = main\n";
+        let config =
+            "[user]\n\tname = Learner\n\temail = learner@example.org\n[init]\n\tdefaultBranch = main\n";
         fs::write(root.path().join("home/.gitconfig"), config).unwrap();
         Self { root }
     }
@@ -117,19 +118,6 @@ impl Sandbox {
         let printed = printed(&self.command("git").args(arguments).output().unwrap());
         assert_eq!(printed.code, 0, "git {arguments:?}: {}", printed.stderr);
         printed.stdout
-    }
-
-    /// Runs mustdo and shows what a person would see, with what changes from run to run replaced.
-    pub(crate) fn session(&self, arguments: &[&str]) -> String {
-        let printed = self.run(arguments);
-        let mut text = format!("$ mustdo {}\n{}", arguments.join(" "), printed.stdout);
-        for line in printed.stderr.lines() {
-            text.push_str("! ");
-            text.push_str(line);
-            text.push('\n');
-        }
-        text.push_str(&format!("[exit code {}]\n", printed.code));
-        text.replace(self.path().to_str().unwrap(), "<workspace>")
     }
 }
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::content::Content;
 use crate::cli::context::Context;
 use crate::cli::display::Display;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{report, view};
 use crate::cli::plugins::runtime;
+use crate::cli::printer::answer;
+use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::cli::verification::{Options, Outcomes, Verification};
 use crate::model::{Selection, Settings};
@@ -22,7 +23,7 @@ use crate::store::{Repository, Scratch, Workspace, replace};
 /// What can follow `mustdo demo`.
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub struct DemoArgs {
+pub(crate) struct DemoArgs {
     #[command(subcommand)]
     command: Option<DemoCommand>,
     /// What is wrong with the broken service; an unknown name lists them all
@@ -58,7 +59,7 @@ const SELECTION: [&str; 4] = [
 const SLOW: Duration = Duration::from_millis(200);
 
 /// Runs the demo, or serves its shop.
-pub fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
     match &args.command {
         Some(DemoCommand::Serve(serve)) => runtime()?.block_on(self::serve(serve)),
         None => runtime()?.block_on(demo(context, args.flaw)),
@@ -80,17 +81,19 @@ async fn demo(context: &Context, flaw: Flaw) -> Result<Exit, Failure> {
     note("The same four checks of the plugin http-idempotency go to both:\n");
     let good = Stall::open(context, None)?;
     let broken = Stall::open(context, Some(flaw))?;
-    let (good_outcomes, broken_outcomes) =
-        tokio::join!(good.verify(display.labelled("good shop    ")), broken.verify(display.labelled("broken shop  ")));
+    let (good_outcomes, broken_outcomes) = tokio::join!(
+        good.verify(display.labelled("good shop    ")),
+        broken.verify(display.labelled("broken shop  "))
+    );
     let (good_outcomes, broken_outcomes) = (good_outcomes?, broken_outcomes?);
     if good_outcomes.interrupted || broken_outcomes.interrupted {
         return Ok(Exit::Interrupted);
     }
-    context.answer("\nThe good shop\n\n")?;
+    answer("\nThe good shop\n\n")?;
     let good_exit = good.report(&good_outcomes)?;
-    context.answer(&format!("\nThe broken shop ({flaw}): {}\n\n", flaw.summary()))?;
+    answer(&format!("\nThe broken shop ({flaw}): {}\n\n", flaw.summary()))?;
     let broken_exit = broken.report(&broken_outcomes)?;
-    context.answer(concat!(
+    answer(concat!(
         "\nNothing is left running. Next:\n",
         "  1. in the repository of your own service:     mustdo init\n",
         "  2. say in mustdo.toml where it is ([targets.web]), then:     mustdo verify\n",
@@ -103,7 +106,7 @@ async fn demo(context: &Context, flaw: Flaw) -> Result<Exit, Failure> {
 /// A shop in a workspace of its own, removed when dropped.
 struct Stall {
     context: Context,
-    content: Content,
+    project: Project,
     shelf: Shelf,
     _folder: Scratch,
 }
@@ -112,22 +115,29 @@ impl Stall {
     fn open(context: &Context, flaw: Option<Flaw>) -> Result<Self, Failure> {
         let folder = Scratch::new("mustdo-demo")?;
         Repository::init(folder.path())?;
-        let program = context.environment.program.as_ref().ok_or_else(|| Failure::bug("mustdo does not know its own path"))?;
-        replace(&folder.path().join(Workspace::SETTINGS), settings(&program.to_string_lossy(), flaw).as_bytes())?;
+        let program = context
+            .environment
+            .program
+            .as_ref()
+            .ok_or_else(|| Failure::bug("mustdo does not know its own path"))?;
+        replace(
+            &folder.path().join(Workspace::SETTINGS),
+            settings(&program.to_string_lossy(), flaw).as_bytes(),
+        )?;
         let mut context = context.clone();
-        context.environment.directory = folder.path().to_owned();
+        folder.path().clone_into(&mut context.environment.directory);
         // The user's own settings have no say in a demo.
         context.environment.config = None;
-        let content = Content::of_workspace(&context)?;
-        let shelf = Shelf::open(content.workspace.as_ref())?;
-        Ok(Self { context, content, shelf, _folder: folder })
+        let project = Project::of_workspace(&context)?;
+        let shelf = Shelf::open(project.workspace.as_ref())?;
+        Ok(Self { context, project, shelf, _folder: folder })
     }
 
     async fn verify(&self, display: Display) -> Result<Outcomes, Failure> {
         let options = Options { record: true, ..Options::default() };
         let verification = Verification {
             context: &self.context,
-            content: &self.content,
+            project: &self.project,
             shelf: &self.shelf,
             options,
             display: &display,
@@ -137,9 +147,9 @@ impl Stall {
 
     /// Prints what was recorded, read back from the workspace.
     fn report(&self, outcomes: &Outcomes) -> Result<Exit, Failure> {
-        let content = Content::of_workspace(&self.context)?;
-        let report = report(&self.context, &content, &self.shelf, &selection())?;
-        self.context.answer(&write(&report, Format::Table, &view(&self.context, &content, true)))?;
+        let project = Project::of_workspace(&self.context)?;
+        let report = report(&self.context, &project, &self.shelf, &selection())?;
+        answer(&write(&report, Format::Table, &view(&self.context, &project, true)))?;
         Ok(outcomes.exit(&report, &Settings::default()))
     }
 }

@@ -2,25 +2,26 @@
 
 use clap::Args;
 
-use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
 use crate::model::nearest;
 use crate::syntax::Code;
 
 /// What can follow `mustdo explain`.
 #[derive(Debug, Args)]
-pub struct ExplainArgs {
+pub(crate) struct ExplainArgs {
     /// The code, such as E0101; none lists them all
     #[arg(value_name = "CODE")]
-    pub code: Option<String>,
+    pub(crate) code: Option<String>,
 }
 
 /// Prints the explanation.
-pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
     let Some(wanted) = &args.code else {
-        let rows: String = Code::ALL.iter().map(|code| format!("{}  {}\n", code.code(), code.title())).collect();
-        context.answer(&rows)?;
+        let rows: String =
+            Code::ALL.iter().map(|code| format!("{}  {}\n", code.code(), code.title())).collect();
+        answer(&rows)?;
         return Ok(Exit::Holds);
     };
     let wanted = wanted.to_ascii_uppercase();
@@ -32,6 +33,6 @@ pub fn run(context: &Context, args: &ExplainArgs) -> Result<Exit, Failure> {
             None => failure.hint("mustdo explain    lists them all"),
         });
     };
-    context.answer(&format!("{}: {}\n\n{}\n", code.code(), code.title(), code.explain().trim_end()))?;
+    answer(&format!("{}: {}\n\n{}\n", code.code(), code.title(), code.explain().trim_end()))?;
     Ok(Exit::Holds)
 }

@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use crate::cli::content::Content;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
+use crate::cli::project::Project;
 use crate::cli::shelf::{PluginFile, Shelf};
 use crate::model::{Capability, Grant, PluginId, nearest};
 use crate::store::Workspace;
@@ -13,38 +14,46 @@ use crate::syntax;
 
 /// What can follow `mustdo grant`.
 #[derive(Debug, Args)]
-pub struct GrantArgs {
+pub(crate) struct GrantArgs {
     /// The plugin
     #[arg(value_name = "PLUGIN")]
-    pub plugin: PluginId,
+    pub(crate) plugin: PluginId,
     /// What it may do, with your own target names: `http:web`, `tcp:db`, `read:src`, …
     #[arg(value_name = "CAPABILITY", required = true)]
-    pub capabilities: Vec<Capability>,
+    pub(crate) capabilities: Vec<Capability>,
 }
 
 /// Adds to what the plugin may do and writes it into `mustdo.toml`.
-pub fn run(context: &Context, args: &GrantArgs) -> Result<Exit, Failure> {
-    let content = Content::of_workspace(context)?;
-    let shelf = Shelf::open(content.workspace.as_ref())?;
+pub(crate) fn run(context: &Context, args: &GrantArgs) -> Result<Exit, Failure> {
+    let project = Project::of_workspace(context)?;
+    let shelf = Shelf::open(project.workspace.as_ref())?;
     let Some(plugin) = shelf.find(&args.plugin) else {
         let failure = Failure::usage(format!("there is no plugin \"{}\"", args.plugin));
         let near = nearest(args.plugin.as_str(), shelf.iter().map(|plugin| plugin.id.as_str()));
-        return Err(failure.hint(near.map_or("mustdo plugin list".to_owned(), |near| format!("did you mean \"{near}\"?"))));
+        return Err(failure
+            .hint(near.map_or("mustdo plugin list".to_owned(), |near| format!("did you mean \"{near}\"?"))));
     };
-    give(&content, plugin, &args.capabilities)?;
+    give(&project, plugin, &args.capabilities)?;
     for capability in &args.capabilities {
-        context.answer(&format!("{} {} may use {capability}\n", plugin.id, plugin.digest.short()))?;
+        answer(&format!("{} {} may use {capability}\n", plugin.id, plugin.digest.short()))?;
     }
     Ok(Exit::Holds)
 }
 
 /// Writes a grant into `mustdo.toml`: what was granted to the same bytes before stays, what was granted to others goes.
-pub fn give(content: &Content, plugin: &PluginFile, capabilities: &[Capability]) -> Result<Grant, Failure> {
-    let workspace = content.workspace.as_ref().ok_or_else(|| Failure::bug("a grant outside a workspace"))?;
+pub(crate) fn give(
+    project: &Project,
+    plugin: &PluginFile,
+    capabilities: &[Capability],
+) -> Result<Grant, Failure> {
+    let workspace = project.workspace.as_ref().ok_or_else(|| Failure::bug("a grant outside a workspace"))?;
     let lock = workspace.lock()?;
     let text = workspace.settings()?.map(|file| file.text).unwrap_or_default();
-    let known = content.settings.settings().grants.get(&plugin.id).filter(|grant| grant.digest == plugin.digest);
-    let mut grant = known.cloned().unwrap_or_else(|| Grant { digest: plugin.digest, allow: std::collections::BTreeSet::new() });
+    let known =
+        project.settings.settings().grants.get(&plugin.id).filter(|grant| grant.digest == plugin.digest);
+    let mut grant = known
+        .cloned()
+        .unwrap_or_else(|| Grant { digest: plugin.digest, allow: std::collections::BTreeSet::new() });
     grant.allow.extend(capabilities.iter().cloned());
     let text = syntax::grant(&text, &plugin.id, &grant).map_err(Failure::usage)?;
     workspace.write(&lock, Workspace::SETTINGS, &text)?;

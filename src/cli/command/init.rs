@@ -6,25 +6,26 @@ use crate::cli::context::Context;
 use crate::cli::edit::commit_files;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
 use crate::model::Language;
 use crate::store::{CHECKLISTS, Repository, Workspace};
 
 /// What can follow `mustdo init`.
 #[derive(Debug, Args)]
-pub struct InitArgs {
+pub(crate) struct InitArgs {
     /// Copy the shipped checklists into the workspace, to change them; else the shipped ones are used as they are
     #[arg(long)]
-    pub copy_checklists: bool,
+    pub(crate) copy_checklists: bool,
     /// Commit what was written
     #[arg(long)]
-    pub commit: bool,
+    pub(crate) commit: bool,
 }
 
 /// The settings file to begin with: every key, commented.
 const TEMPLATE: &str = include_str!("init/mustdo.toml");
 
 /// Writes what is missing and touches nothing that is there.
-pub fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
     let root = context.environment.directory.clone();
     if !root.is_dir() {
         return Err(Failure::usage(format!("there is no folder {}", root.display())).hint("mkdir it first"));
@@ -61,7 +62,7 @@ pub fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
         done.push("nothing to do: this is a workspace already".to_owned());
     }
     for line in done {
-        context.answer(&format!("{line}\n"))?;
+        answer(&format!("{line}\n"))?;
     }
     if args.commit && !written.is_empty() {
         commit_files(context, &workspace, &written, "mustdo: start a workspace\n")?;

@@ -4,41 +4,46 @@ use std::collections::BTreeMap;
 
 use clap::Args;
 
-use crate::cli::content::Content;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plugins::Plugins;
+use crate::cli::printer::{self, answer};
+use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::model::{Kind, Level};
 use crate::syntax::{self, Severity};
 
 /// What can follow `mustdo lint`.
 #[derive(Debug, Args)]
-pub struct LintArgs {
+pub(crate) struct LintArgs {
     /// Also count how many items have a check, by checklist, and how they are meant to be shown
     #[arg(long)]
-    pub coverage: bool,
+    pub(crate) coverage: bool,
 }
 
 /// Reads everything and tells every problem; fails where one is an error.
-pub fn run(context: &Context, args: &LintArgs) -> Result<Exit, Failure> {
-    let (content, mut diagnostics) = Content::lint(context)?;
-    let shelf = Shelf::open(content.workspace.as_ref())?;
+pub(crate) fn run(context: &Context, args: &LintArgs) -> Result<Exit, Failure> {
+    let (project, mut diagnostics) = Project::lint(context)?;
+    let shelf = Shelf::open(project.workspace.as_ref())?;
     let plugins = Plugins::describe_all(context, &shelf)?;
-    diagnostics.extend(syntax::check_bindings(&content.catalog, &content.places, &content.settings, &|id| plugins.info(id)));
+    diagnostics.extend(syntax::check_bindings(&project.catalog, &project.places, &project.settings, &|id| {
+        plugins.info(id)
+    }));
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let warnings = diagnostics.len() - errors;
     if !diagnostics.is_empty() {
-        context.printer.warn(syntax::render(&diagnostics, context.printer.stderr_color).trim_end());
+        printer::warn(syntax::render(&diagnostics, context.printer.stderr_color).trim_end());
     }
     if args.coverage {
-        context.answer(&coverage(&content))?;
+        answer(&coverage(&project))?;
     }
-    let items = content.catalog.items().count();
-    let lists = content.catalog.checklists().len();
-    let from = if content.shipped { "shipped with mustdo" } else { "of this workspace" };
-    context.printer.note(&format!("{lists} checklists {from}, {items} items: {errors} errors, {warnings} warnings"));
+    let items = project.catalog.items().count();
+    let lists = project.catalog.checklists().len();
+    let from = if project.shipped { "shipped with mustdo" } else { "of this workspace" };
+    context
+        .printer
+        .note(&format!("{lists} checklists {from}, {items} items: {errors} errors, {warnings} warnings"));
     if errors > 0 {
         context.printer.note("mustdo explain CODE tells more about a code");
     }
@@ -46,11 +51,14 @@ pub fn run(context: &Context, args: &LintArgs) -> Result<Exit, Failure> {
 }
 
 /// How much of each checklist a check can prove.
-fn coverage(content: &Content) -> String {
-    let mut text = format!("{:<12} {:>6} {:>11} {:>6} {:>5} {:>9}\n", "checklist", "items", "with check", "cards", "quiz", "evidence");
+fn coverage(project: &Project) -> String {
+    let mut text = format!(
+        "{:<12} {:>6} {:>11} {:>6} {:>5} {:>9}\n",
+        "checklist", "items", "with check", "cards", "quiz", "evidence"
+    );
     let mut by_level: BTreeMap<Level, (usize, usize)> = BTreeMap::new();
     let mut total = [0; 5];
-    for checklist in content.catalog.checklists() {
+    for checklist in project.catalog.checklists() {
         let items = &checklist.items;
         let of = |kind: Kind| items.iter().filter(|item| item.kind == kind).count();
         let cards = items.iter().map(|item| item.cards.len()).sum::<usize>()

@@ -4,33 +4,34 @@ use clap::Args;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::cli::argument::SelectionArgs;
-use crate::cli::content::Content;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::select;
+use crate::cli::printer::answer;
+use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::report;
 
 /// What can follow `mustdo list`.
 #[derive(Debug, Args)]
-pub struct ListArgs {
+pub(crate) struct ListArgs {
     #[command(flatten)]
     selection: SelectionArgs,
 }
 
 /// Prints status, id, level and title, under a heading for each checklist.
-pub fn run(context: &Context, args: &ListArgs) -> Result<Exit, Failure> {
-    let content = Content::read(context)?;
-    let shelf = Shelf::open(content.workspace.as_ref())?;
-    let items = select(context, &content, &shelf, &args.selection.selection())?;
-    let language = content.language(context);
-    let settings = content.effective_settings();
+pub(crate) fn run(context: &Context, args: &ListArgs) -> Result<Exit, Failure> {
+    let project = Project::read(context)?;
+    let shelf = Shelf::open(project.workspace.as_ref())?;
+    let items = select(context, &project, &shelf, &args.selection.selection())?;
+    let language = project.language(context);
+    let settings = project.effective_settings();
     let widest = items.iter().map(|item| item.id.as_str().width()).max().unwrap_or_default();
     let mut text = String::new();
     let mut heading = None;
     for item in items {
-        let checklist = content.catalog.checklist_of(&item.id);
+        let checklist = project.catalog.checklist_of(&item.id);
         if let Some(checklist) = checklist.filter(|checklist| heading != Some(&checklist.id)) {
             if heading.is_some() {
                 text.push('\n');
@@ -39,15 +40,19 @@ pub fn run(context: &Context, args: &ListArgs) -> Result<Exit, Failure> {
             text.push('\n');
             heading = Some(&checklist.id);
         }
-        let standing = content.standing(context, item, &settings, &shelf)?;
+        let standing = project.standing(context, item, &settings, &shelf)?;
         let status = report::status(standing.status, language, context.printer.stdout_color);
         let level = item.level.word();
         let proof = if item.checks.is_empty() { " " } else { "✓" };
-        text.push_str(&format!("  {status}  {:<widest$}  {level:<9}  {proof}  {}\n", item.id, item.title.get(language)));
+        text.push_str(&format!(
+            "  {status}  {:<widest$}  {level:<9}  {proof}  {}\n",
+            item.id,
+            item.title.get(language)
+        ));
     }
     if text.is_empty() {
         context.printer.note("no item is selected");
     }
-    context.answer(&text)?;
+    answer(&text)?;
     Ok(Exit::Holds)
 }

@@ -3,12 +3,12 @@
 use clap::CommandFactory as _;
 
 use crate::cli::argument::Arguments;
-use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
 
 /// Prints the page in roff, for `man -l`: the program, then each command in a section of its own.
-pub fn run(context: &Context) -> Result<Exit, Failure> {
+pub(crate) fn run() -> Result<Exit, Failure> {
     let mut command = Arguments::command();
     command.build();
     let mut page = vec![];
@@ -24,6 +24,6 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
         // A section of the program's page can not hold sections of its own.
         page.extend_from_slice(String::from_utf8_lossy(&body).replace(".SH ", ".SS ").as_bytes());
     }
-    context.answer(&String::from_utf8_lossy(&page))?;
+    answer(&String::from_utf8_lossy(&page))?;
     Ok(Exit::Holds)
 }

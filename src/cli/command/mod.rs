@@ -1,17 +1,17 @@
 //! One command, one file: what can be typed after it, and what it does.
 
-pub mod completions;
-pub mod demo;
-pub mod explain;
-pub mod grant;
-pub mod init;
-pub mod lint;
-pub mod list;
-pub mod man;
-pub mod plugin;
-pub mod report;
-pub mod schema;
-pub mod show;
-pub mod tick;
-pub mod verify;
-pub mod waive;
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod explain;
+pub(crate) mod grant;
+pub(crate) mod init;
+pub(crate) mod lint;
+pub(crate) mod list;
+pub(crate) mod man;
+pub(crate) mod plugin;
+pub(crate) mod report;
+pub(crate) mod schema;
+pub(crate) mod show;
+pub(crate) mod tick;
+pub(crate) mod verify;
+pub(crate) mod waive;

@@ -2,17 +2,18 @@
 
 use clap::{Args, Subcommand};
 
-use crate::cli::content::Content;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plugins::Plugins;
+use crate::cli::printer::answer;
+use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::model::{CheckInfo, Language, PluginId, nearest};
 
 /// What can follow `mustdo plugin`.
 #[derive(Debug, Subcommand)]
-pub enum PluginCommand {
+pub(crate) enum PluginCommand {
     /// List the shipped plugins and the workspace's own
     List,
     /// Tell what a plugin does, asks for and takes
@@ -21,17 +22,17 @@ pub enum PluginCommand {
 
 /// What can follow `mustdo plugin info`.
 #[derive(Debug, Args)]
-pub struct InfoArgs {
+pub(crate) struct InfoArgs {
     /// The plugin
     #[arg(value_name = "PLUGIN")]
-    pub plugin: PluginId,
+    pub(crate) plugin: PluginId,
 }
 
 /// Does one of them.
-pub fn run(context: &Context, command: &PluginCommand) -> Result<Exit, Failure> {
-    let content = Content::read(context)?;
-    let shelf = Shelf::open(content.workspace.as_ref())?;
-    let language = content.language(context);
+pub(crate) fn run(context: &Context, command: &PluginCommand) -> Result<Exit, Failure> {
+    let project = Project::read(context)?;
+    let shelf = Shelf::open(project.workspace.as_ref())?;
+    let language = project.language(context);
     match command {
         PluginCommand::List => list(context, &shelf, language),
         PluginCommand::Info(args) => info(context, &shelf, args, language),
@@ -43,12 +44,18 @@ fn list(context: &Context, shelf: &Shelf, language: Language) -> Result<Exit, Fa
     let mut text = String::new();
     for file in shelf.iter() {
         let Some(info) = plugins.info(&file.id) else { continue };
-        text.push_str(&format!("{} {}  {} ({})\n", info.id, info.version, info.title.get(language), file.place));
+        text.push_str(&format!(
+            "{} {}  {} ({})\n",
+            info.id,
+            info.version,
+            info.title.get(language),
+            file.place
+        ));
         for check in &info.checks {
             text.push_str(&format!("  {:<18} {}\n", check.id, check.title.get(language)));
         }
     }
-    context.answer(&text)?;
+    answer(&text)?;
     Ok(Exit::Holds)
 }
 
@@ -56,7 +63,8 @@ fn info(context: &Context, shelf: &Shelf, args: &InfoArgs, language: Language) -
     let Some(file) = shelf.find(&args.plugin) else {
         let failure = Failure::usage(format!("there is no plugin \"{}\"", args.plugin));
         let near = nearest(args.plugin.as_str(), shelf.iter().map(|plugin| plugin.id.as_str()));
-        return Err(failure.hint(near.map_or("mustdo plugin list".to_owned(), |near| format!("did you mean \"{near}\"?"))));
+        return Err(failure
+            .hint(near.map_or("mustdo plugin list".to_owned(), |near| format!("did you mean \"{near}\"?"))));
     };
     let plugins = Plugins::describe(context, [file])?;
     let Some(info) = plugins.info(&file.id) else {
@@ -77,7 +85,7 @@ fn info(context: &Context, shelf: &Shelf, args: &InfoArgs, language: Language) -
     for check in &info.checks {
         text.push_str(&describe(&info.id, check, language));
     }
-    context.answer(&text)?;
+    answer(&text)?;
     Ok(Exit::Holds)
 }
 
@@ -93,7 +101,8 @@ fn describe(plugin: &PluginId, check: &CheckInfo, language: Language) -> String 
         text.push_str(&format!("  {must} {}: {}\n", request.capability, request.reason.get(language)));
     }
     if let Some(schema) = &check.params_schema {
-        let pretty = serde_json::from_str::<serde_json::Value>(schema).and_then(|value| serde_json::to_string_pretty(&value));
+        let pretty = serde_json::from_str::<serde_json::Value>(schema)
+            .and_then(|value| serde_json::to_string_pretty(&value));
         text.push_str("  parameters (JSON Schema):\n");
         for line in pretty.unwrap_or_else(|_| schema.clone()).lines() {
             text.push_str(&format!("    {line}\n"));

@@ -3,39 +3,40 @@
 use clap::Args;
 
 use crate::cli::argument::SelectionArgs;
-use crate::cli::content::Content;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{ReportFile, report, view};
+use crate::cli::printer::answer;
+use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::report::{Format, write};
 
 /// What can follow `mustdo report`.
 #[derive(Debug, Args)]
-pub struct ReportArgs {
+pub(crate) struct ReportArgs {
     #[command(flatten)]
     selection: SelectionArgs,
     /// In which form: table, markdown, json or junit
     #[arg(long, value_name = "FORMAT", default_value = "table")]
-    pub format: Format,
+    pub(crate) format: Format,
     /// Also write a report in this form to a file; may be given several times
     #[arg(long = "report", value_name = "FORMAT=FILE")]
-    pub reports: Vec<ReportFile>,
+    pub(crate) reports: Vec<ReportFile>,
     /// Show every item
     #[arg(long)]
-    pub items: bool,
+    pub(crate) items: bool,
 }
 
 /// Prints the report and judges the policy.
-pub fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
     let sinks = ReportFile::open_all(context, &args.reports)?;
-    let content = Content::of_workspace(context)?;
-    let shelf = Shelf::open(content.workspace.as_ref())?;
-    let report = report(context, &content, &shelf, &args.selection.selection())?;
-    context.answer(&write(&report, args.format, &view(context, &content, args.items)))?;
+    let project = Project::of_workspace(context)?;
+    let shelf = Shelf::open(project.workspace.as_ref())?;
+    let report = report(context, &project, &shelf, &args.selection.selection())?;
+    answer(&write(&report, args.format, &view(context, &project, args.items)))?;
     for sink in sinks {
-        sink.write(&report, context, &content)?;
+        sink.write(&report, context, &project)?;
     }
     let judgement = report.judgement();
     Ok(match (judgement.violations.is_empty(), judgement.undecided.is_empty()) {

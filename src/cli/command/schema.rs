@@ -2,21 +2,21 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
 
 /// What can follow `mustdo schema`.
 #[derive(Debug, Args)]
-pub struct SchemaArgs {
+pub(crate) struct SchemaArgs {
     /// Of which file
     #[arg(value_name = "FILE")]
-    pub file: SchemaFile,
+    pub(crate) file: SchemaFile,
 }
 
 /// What mustdo has a schema of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum SchemaFile {
+pub(crate) enum SchemaFile {
     /// `checklists/*.toml`
     Checklist,
     /// `mustdo.toml`
@@ -28,13 +28,13 @@ pub enum SchemaFile {
 }
 
 /// Prints the schema (JSON Schema, draft 2020-12).
-pub fn run(context: &Context, args: &SchemaArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
     let schema = match args.file {
         SchemaFile::Checklist => crate::syntax::schema::CHECKLIST,
         SchemaFile::Workspace => crate::syntax::schema::WORKSPACE,
         SchemaFile::Progress => crate::syntax::schema::PROGRESS,
         SchemaFile::Report => crate::report::JSON_SCHEMA,
     };
-    context.answer(schema)?;
+    answer(schema)?;
     Ok(Exit::Holds)
 }

@@ -2,48 +2,52 @@
 
 use clap::Args;
 
-use crate::cli::content::Content;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
+use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
-use crate::model::{Asked, Definition, Entry, Item, Language, Outcome, Record, Selection, Standing, plain_line};
+use crate::model::{
+    Asked, Definition, Entry, Item, Language, Outcome, Record, Selection, Standing, plain_line,
+};
 use crate::report;
 use crate::syntax;
 
 /// What can follow `mustdo show`.
 #[derive(Debug, Args)]
-pub struct ShowArgs {
+pub(crate) struct ShowArgs {
     /// An item id or its unique ending
     #[arg(value_name = "ITEM")]
-    pub item: String,
+    pub(crate) item: String,
     /// Show this many hints
     #[arg(long, value_name = "N", default_value_t = 0)]
-    pub hints: usize,
+    pub(crate) hints: usize,
 }
 
 /// Prints it.
-pub fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
-    let content = Content::read(context)?;
-    let item = Selection::one(&content.catalog, &args.item)?;
-    let shelf = Shelf::open(content.workspace.as_ref())?;
-    let settings = content.effective_settings();
-    let asked = content.asked(item, &settings, &shelf)?;
-    let entry = content.entry(item);
+pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
+    let project = Project::read(context)?;
+    let item = Selection::one(&project.catalog, &args.item)?;
+    let shelf = Shelf::open(project.workspace.as_ref())?;
+    let settings = project.effective_settings();
+    let asked = project.asked(item, &settings, &shelf)?;
+    let entry = project.entry(item);
     let standing = Standing::of(item, &asked, entry, context.environment.now);
-    let page = Page { context, content: &content, item, standing: &standing, language: content.language(context) };
+    let page =
+        Page { context, project: &project, item, standing: &standing, language: project.language(context) };
     let mut text = page.head();
     text.push_str(&page.checks(&asked, entry));
-    text.push_str(&page.claim(entry));
+    text.push_str(&Page::claim(entry));
     text.push_str(&page.cards());
     text.push_str(&page.hints(args.hints));
-    context.answer(&text)?;
+    answer(&text)?;
     Ok(Exit::Holds)
 }
 
 struct Page<'a> {
     context: &'a Context,
-    content: &'a Content,
+    project: &'a Project,
     item: &'a Item,
     standing: &'a Standing,
     language: Language,
@@ -56,7 +60,12 @@ impl Page<'_> {
         let title = report::heading(item.title.get(language), color);
         let status = report::status(self.standing.status, language, color);
         let mut text = format!("{title}\n{}  {status}\n\n", item.id);
-        let group = self.content.catalog.lineage(&item.group).map(|group| group.title.get(language)).collect::<Vec<_>>();
+        let group = self
+            .project
+            .catalog
+            .lineage(&item.group)
+            .map(|group| group.title.get(language))
+            .collect::<Vec<_>>();
         let group = group.into_iter().rev().collect::<Vec<_>>().join(" › ");
         text.push_str(&row("in", &group));
         text.push_str(&row("level", &format!("{}, weight {}", item.level, item.weight.get())));
@@ -64,9 +73,12 @@ impl Page<'_> {
             text.push_str(&row("source", source));
         }
         if !item.tags.is_empty() {
-            text.push_str(&row("tags", &item.tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
+            text.push_str(&row(
+                "tags",
+                &item.tags.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            ));
         }
-        for needed in item.needs.iter().filter_map(|id| self.content.catalog.item(id)) {
+        for needed in item.needs.iter().filter_map(|id| self.project.catalog.item(id)) {
             text.push_str(&row("needs", &format!("{}  {}", needed.id, needed.title.get(language))));
         }
         for (check, why) in &self.standing.staleness {
@@ -81,7 +93,7 @@ impl Page<'_> {
         }
         let mut text = String::new();
         for asked in asked {
-            text.push_str(&self.definition(&asked.definition, asked));
+            text.push_str(&Self::definition(&asked.definition, asked));
             let known = entry.and_then(|entry| entry.checks.get(&asked.definition.uses));
             match known {
                 None => text.push_str("  never run\n"),
@@ -98,7 +110,7 @@ impl Page<'_> {
         text
     }
 
-    fn definition(&self, definition: &Definition, asked: &Asked) -> String {
+    fn definition(definition: &Definition, asked: &Asked) -> String {
         let mut text = format!("\ncheck {}\n", definition.uses);
         for (plugin, workspace) in &definition.target {
             let state = if asked.unbound.contains(workspace) { "  not bound" } else { "" };
@@ -110,7 +122,9 @@ impl Page<'_> {
         if !asked.unbound.is_empty() {
             text.push_str("  not bound: add to mustdo.toml, with your own address:\n");
             for name in &asked.unbound {
-                text.push_str(&format!("    [targets.{name}]\n    kind = \"http\"\n    url = \"http://127.0.0.1:8000\"\n"));
+                text.push_str(&format!(
+                    "    [targets.{name}]\n    kind = \"http\"\n    url = \"http://127.0.0.1:8000\"\n"
+                ));
             }
         }
         text
@@ -128,7 +142,12 @@ impl Page<'_> {
                 Outcome::Inconclusive => "?",
                 Outcome::Skip => "–",
             };
-            text.push_str(&format!("    {mark} {} ({}): {}\n", line(&step.id), step.need.word(), line(step.summary.get(language))));
+            text.push_str(&format!(
+                "    {mark} {} ({}): {}\n",
+                line(&step.id),
+                step.need.word(),
+                line(step.summary.get(language))
+            ));
         }
         for finding in &verdict.findings {
             text.push_str(&format!("    {}: {}\n", line(&finding.code), line(finding.message.get(language))));
@@ -136,7 +155,8 @@ impl Page<'_> {
                 text.push_str(&format!("      next: {}\n", line(hint.get(language))));
             }
         }
-        let commit = record.commit.as_deref().map_or(String::new(), |commit| format!(", commit {}", line(commit)));
+        let commit =
+            record.commit.as_deref().map_or(String::new(), |commit| format!(", commit {}", line(commit)));
         text.push_str(&format!(
             "    plugin {} ({}), seed {:016x}{commit}\n",
             record.version,
@@ -146,13 +166,13 @@ impl Page<'_> {
         text
     }
 
-    fn claim(&self, entry: Option<&Entry>) -> String {
+    fn claim(entry: Option<&Entry>) -> String {
         let Some(entry) = entry else { return String::new() };
         let mut text = String::new();
         if let Some(claim) = &entry.claim {
             text.push_str(&format!("\nticked {}\n", claim.at));
-            for line in claim.note.iter().chain(&claim.links) {
-                text.push_str(&format!("  {}\n", line(line)));
+            for words in claim.note.iter().chain(&claim.links) {
+                text.push_str(&format!("  {}\n", line(words)));
             }
         }
         if let Some(waiver) = &entry.waiver {

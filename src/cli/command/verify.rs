@@ -3,13 +3,14 @@
 use clap::Args;
 
 use crate::cli::argument::SelectionArgs;
-use crate::cli::content::Content;
 use crate::cli::context::Context;
 use crate::cli::display::Display;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{ReportFile, report, view};
 use crate::cli::plugins::runtime;
+use crate::cli::printer::answer;
+use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::cli::verification::{Options, Verification};
 use crate::model::Span;
@@ -17,30 +18,30 @@ use crate::report::{Format, write};
 
 /// What can follow `mustdo verify`.
 #[derive(Debug, Args)]
-pub struct VerifyArgs {
+pub(crate) struct VerifyArgs {
     #[command(flatten)]
     selection: SelectionArgs,
     /// Repeat a run: the number it was recorded with, in decimal or 0x… [default: a new one]
     #[arg(long, value_name = "SEED", value_parser = seed)]
-    pub seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
     /// Checks at once [default: the number of processors]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64), env = "MUSTDO_JOBS", hide_env_values = true)]
-    pub jobs: Option<u16>,
+    pub(crate) jobs: Option<u16>,
     /// Longest time for one check, such as 60s [default: five times what the plugin expects, 10s at least]
     #[arg(long, value_name = "SPAN", env = "MUSTDO_TIMEOUT", hide_env_values = true)]
-    pub timeout: Option<Span>,
+    pub(crate) timeout: Option<Span>,
     /// Do not write verdicts into progress/
     #[arg(long)]
-    pub no_record: bool,
+    pub(crate) no_record: bool,
     /// Commit the progress files
     #[arg(long, conflicts_with = "no_record")]
-    pub commit: bool,
+    pub(crate) commit: bool,
     /// Also write a report: table, markdown, json or junit, to a file or to standard output; may be given several times
     #[arg(long = "report", value_name = "FORMAT[=FILE]")]
-    pub reports: Vec<ReportFile>,
+    pub(crate) reports: Vec<ReportFile>,
     /// Show every item in the table
     #[arg(long)]
-    pub items: bool,
+    pub(crate) items: bool,
 }
 
 fn seed(text: &str) -> Result<u64, std::num::ParseIntError> {
@@ -51,10 +52,10 @@ fn seed(text: &str) -> Result<u64, std::num::ParseIntError> {
 }
 
 /// Verifies, records, reports, and says by its exit code what came of it.
-pub fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure> {
     let sinks = ReportFile::open_all(context, &args.reports)?;
-    let content = Content::of_workspace(context)?;
-    let shelf = Shelf::open(content.workspace.as_ref())?;
+    let project = Project::of_workspace(context)?;
+    let shelf = Shelf::open(project.workspace.as_ref())?;
     let selection = args.selection.selection();
     let options = Options {
         seed: args.seed,
@@ -64,19 +65,20 @@ pub fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure> {
         commit: args.commit,
     };
     let display = Display::new(context);
-    let verification = Verification { context, content: &content, shelf: &shelf, options, display: &display };
+    let verification = Verification { context, project: &project, shelf: &shelf, options, display: &display };
     let outcome = runtime()?.block_on(verification.run(&selection))?;
 
     // What was just recorded is read back: the report is the same code as `mustdo report`. Without recording it is
     // made from the verdicts in memory.
-    let content = if args.no_record { content.with(&outcome.records) } else { Content::of_workspace(context)? };
-    let report = report(context, &content, &shelf, &selection)?;
+    let project =
+        if args.no_record { project.with(&outcome.records) } else { Project::of_workspace(context)? };
+    let report = report(context, &project, &shelf, &selection)?;
     let to_stdout = args.reports.iter().any(ReportFile::is_stdout);
     if !to_stdout {
-        context.answer(&write(&report, Format::Table, &view(context, &content, args.items)))?;
+        answer(&write(&report, Format::Table, &view(context, &project, args.items)))?;
     }
     for sink in sinks {
-        sink.write(&report, context, &content)?;
+        sink.write(&report, context, &project)?;
     }
-    Ok(outcome.exit(&report, &content.effective_settings()))
+    Ok(outcome.exit(&report, &project.effective_settings()))
 }

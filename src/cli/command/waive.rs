@@ -4,44 +4,51 @@ use clap::Args;
 use jiff::civil::Date;
 
 use super::tick::{message, named};
-use crate::cli::content::Content;
 use crate::cli::context::Context;
 use crate::cli::edit::edit;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::printer::answer;
+use crate::cli::project::Project;
 use crate::model::Waiver;
 
 /// What can follow `mustdo waive`.
 #[derive(Debug, Args)]
-pub struct WaiveArgs {
+pub(crate) struct WaiveArgs {
     /// Item ids or their unique endings
     #[arg(value_name = "ITEM", required = true)]
-    pub items: Vec<String>,
+    pub(crate) items: Vec<String>,
     /// The reason, for whoever reads the report
     #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    pub why: String,
+    pub(crate) why: String,
     /// The last day it holds: YYYY-MM-DD
     #[arg(long, value_name = "DATE")]
-    pub until: Date,
+    pub(crate) until: Date,
     /// Commit the progress file
     #[arg(long)]
-    pub commit: bool,
+    pub(crate) commit: bool,
 }
 
 /// Waives.
-pub fn run(context: &Context, args: &WaiveArgs) -> Result<Exit, Failure> {
+pub(crate) fn run(context: &Context, args: &WaiveArgs) -> Result<Exit, Failure> {
     let today = context.environment.now.to_zoned(jiff::tz::TimeZone::UTC).date();
     if args.until < today {
         return Err(Failure::usage(format!("{} is in the past: today is {today} (UTC)", args.until)));
     }
-    let content = Content::of_workspace(context)?;
-    let items = named(&content, &args.items)?;
+    let project = Project::of_workspace(context)?;
+    let items = named(&project, &args.items)?;
     let waiver = Waiver { at: context.environment.now, why: args.why.clone(), until: args.until };
     let message = message("waive", &items);
-    let commit = args.commit || content.effective_settings().commit == Some(true);
-    edit(context, &content, &items, |_, entry| entry.waiver = Some(waiver.clone()), commit.then_some(&message))?;
+    let commit = args.commit || project.effective_settings().commit == Some(true);
+    edit(
+        context,
+        &project,
+        &items,
+        |_, entry| entry.waiver = Some(waiver.clone()),
+        commit.then_some(&message),
+    )?;
     for item in &items {
-        context.answer(&format!("waived {} until {}\n", item.id, args.until))?;
+        answer(&format!("waived {} until {}\n", item.id, args.until))?;
     }
     Ok(Exit::Holds)
 }

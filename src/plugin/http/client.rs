@@ -257,3 +257,286 @@ fn of_hyper_body(error: &hyper::Error) -> Failure {
         _ => Failure::Protocol("the answer ended before its body was complete".to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::atomic::AtomicU32;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use crate::model::Authority;
+    use crate::plugin::http::KEPT_BYTES;
+
+    use super::*;
+
+    /// A server that counts what it is asked and does what a test tells it to.
+    struct Server {
+        address: SocketAddr,
+        connections: Arc<AtomicU32>,
+        requests: Arc<Mutex<Vec<String>>>,
+    }
+
+    /// What happens to one connection: each request is answered with these bytes, in turn; then it is closed.
+    type Script = fn(u32) -> &'static [&'static str];
+
+    const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+    impl Server {
+        async fn start(script: Script) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let server = Self {
+                address: listener.local_addr().unwrap(),
+                connections: Arc::default(),
+                requests: Arc::default(),
+            };
+            let (connections, requests) = (server.connections.clone(), server.requests.clone());
+            tokio::spawn(async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    let answers = script(connections.fetch_add(1, Ordering::SeqCst));
+                    tokio::spawn(serve(stream, answers, requests.clone()));
+                }
+            });
+            server
+        }
+
+        async fn client(&self, keep_alive: bool) -> Client {
+            let authority = Authority { host: self.address.ip().to_string(), port: self.address.port() };
+            let upstream =
+                Upstream::resolve("web".parse().unwrap(), &authority, String::new()).await.unwrap();
+            Client::new(Arc::new(upstream), keep_alive, None, Instant::now())
+        }
+
+        fn requests(&self) -> Vec<String> {
+            self.requests.lock().unwrap().clone()
+        }
+
+        fn connections(&self) -> u32 {
+            self.connections.load(Ordering::SeqCst)
+        }
+    }
+
+    async fn serve(
+        mut stream: TcpStream,
+        answers: &'static [&'static str],
+        requests: Arc<Mutex<Vec<String>>>,
+    ) {
+        for answer in answers {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                match stream.read_u8().await {
+                    Ok(byte) => head.push(byte),
+                    Err(_) => return,
+                }
+            }
+            requests.lock().unwrap().push(String::from_utf8(head).unwrap());
+            // A NUL is a pause.
+            for part in answer.split_inclusive('\0') {
+                if stream.write_all(part.trim_end_matches('\0').as_bytes()).await.is_err() {
+                    return;
+                }
+                if part.ends_with('\0') {
+                    tokio::time::sleep(Duration::from_millis(40)).await;
+                }
+            }
+        }
+    }
+
+    fn request(method: &str, keep: u32, timeout_millis: u32) -> contract::Request {
+        contract::Request {
+            method: method.to_owned(),
+            path_and_query: "/orders".to_owned(),
+            headers: vec![],
+            body: vec![],
+            timeout_millis,
+            max_body_bytes: keep,
+            after_millis: 0,
+            extras: vec![],
+        }
+    }
+
+    async fn send(client: &Client, request: contract::Request) -> Result<contract::Response, Failure> {
+        let outgoing = Outgoing::new(request, &client.upstream, client.keep_alive)?;
+        client.send(outgoing, &AtomicUsize::new(KEPT_BYTES)).await
+    }
+
+    async fn post(client: &Client) -> Result<contract::Response, Failure> {
+        send(client, request("POST", 100, 2_000)).await
+    }
+
+    #[tokio::test]
+    async fn connection_is_used_again_only_with_keep_alive() {
+        let server = Server::start(|_| &[OK, OK, OK]).await;
+        let client = server.client(true).await;
+        let first = post(&client).await.unwrap();
+        let second = post(&client).await.unwrap();
+        assert_eq!((first.status, first.body.as_slice(), first.truncated), (200, &b"ok"[..], false));
+        assert!(first.timing.connect_nanos > 0);
+        assert_eq!(second.timing.connect_nanos, 0);
+        assert!(second.timing.started_nanos > first.timing.started_nanos);
+        assert!(first.timing.first_byte_nanos <= first.timing.total_nanos);
+        assert_eq!(server.connections(), 1);
+        let client = server.client(false).await;
+        post(&client).await.unwrap();
+        post(&client).await.unwrap();
+        assert_eq!(server.connections(), 3);
+        assert!(server.requests()[2].contains("connection: close\r\n"));
+        assert!(!server.requests()[1].contains("connection"));
+    }
+
+    #[tokio::test]
+    async fn request_that_may_have_arrived_is_never_sent_again() {
+        // The second request on the first connection is read, and then the connection is closed.
+        let server = Server::start(|connection| if connection == 0 { &[OK, ""] } else { &[OK] }).await;
+        let client = server.client(true).await;
+        post(&client).await.unwrap();
+        assert!(matches!(post(&client).await, Err(Failure::Unreachable(_))));
+        assert_eq!(server.requests().len(), 2);
+        assert_eq!(server.connections(), 1);
+        post(&client).await.unwrap();
+        assert_eq!(server.requests().len(), 3);
+    }
+
+    #[tokio::test]
+    async fn connection_that_was_closed_while_it_rested_is_replaced() {
+        let server = Server::start(|_| &[OK]).await;
+        let client = server.client(true).await;
+        for _ in 0..5 {
+            assert_eq!(post(&client).await.unwrap().status, 200);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!((server.requests().len(), server.connections()), (5, 5));
+    }
+
+    #[tokio::test]
+    async fn connection_that_rested_too_long_is_not_trusted() {
+        let server = Server::start(|_| &[OK, OK]).await;
+        let client = server.client(true).await;
+        post(&client).await.unwrap();
+        client.idle()[0].since = Instant::now().checked_sub(IDLE).unwrap();
+        post(&client).await.unwrap();
+        assert_eq!(server.connections(), 2);
+    }
+
+    #[tokio::test]
+    async fn redirect_is_handed_back() {
+        let server = Server::start(|_| {
+            &["HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n"]
+        })
+        .await;
+        let response = post(&server.client(true).await).await.unwrap();
+        assert_eq!(response.status, 302);
+        assert!(response.headers.contains(&("location".to_owned(), b"http://169.254.169.254/".to_vec())));
+        assert_eq!(server.requests().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn body_past_the_limit_is_counted_and_not_kept() {
+        let server = Server::start(|_| &["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789"; 2]).await;
+        let client = server.client(true).await;
+        let response = send(&client, request("GET", 4, 0)).await.unwrap();
+        assert_eq!(
+            (response.body.as_slice(), response.body_bytes, response.truncated),
+            (&b"0123"[..], 10, true)
+        );
+        // What the batch may still keep is less than what the request asks for.
+        let outgoing = Outgoing::new(request("GET", 100, 0), &client.upstream, true).unwrap();
+        let budget = AtomicUsize::new(3);
+        let response = client.send(outgoing, &budget).await.unwrap();
+        assert_eq!(
+            (response.body.as_slice(), response.body_bytes, response.truncated),
+            (&b"012"[..], 10, true)
+        );
+        assert_eq!(budget.into_inner(), 0);
+    }
+
+    #[tokio::test]
+    async fn answer_that_drips_ends_at_the_timeout() {
+        let server = Server::start(|_| {
+            &["HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\na\0b\0c\0d\0e\0f\0g\0h\0i\0j\0k\0l\0m\0"]
+        })
+        .await;
+        let began = Instant::now();
+        let sent = send(&server.client(true).await, request("GET", 100, 150)).await;
+        assert!(matches!(sent, Err(Failure::TimedOut)));
+        assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn failures_say_what_the_peer_did() {
+        let answered = async |script: Script| {
+            let server = Server::start(script).await;
+            post(&server.client(true).await).await.unwrap_err()
+        };
+        assert!(matches!(answered(|_| &["220 smtp ready\r\n\r\n"]).await, Failure::Protocol(_)));
+        assert!(matches!(answered(|_| &["HTTP/1.1 abc\r\n\r\n"]).await, Failure::Protocol(_)));
+        assert!(matches!(answered(|_| &[""]).await, Failure::Unreachable(_)));
+        assert!(matches!(answered(|_| &[]).await, Failure::Unreachable(_)));
+        let short = answered(|_| &["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123"]).await;
+        assert!(matches!(short, Failure::Protocol(why) if why.contains("ended before")));
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let server = Server { address: closed, connections: Arc::default(), requests: Arc::default() };
+        let refused = post(&server.client(true).await).await;
+        assert!(matches!(refused, Err(Failure::Unreachable(why)) if why == "connection refused"));
+    }
+
+    #[tokio::test]
+    async fn endless_head_is_over_a_limit() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Server {
+            address: listener.local_addr().unwrap(),
+            connections: Arc::default(),
+            requests: Arc::default(),
+        };
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n").await.unwrap();
+            while stream.write_all(b"X-Header: and another one, and another one\r\n").await.is_ok() {}
+        });
+        let failure = post(&server.client(true).await).await.unwrap_err();
+        assert!(matches!(failure, Failure::OverLimit(_)), "{}", failure::words(&failure));
+    }
+
+    #[tokio::test]
+    async fn endless_body_is_over_a_limit() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Server {
+            address: listener.local_addr().unwrap(),
+            connections: Arc::default(),
+            requests: Arc::default(),
+        };
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            let block = vec![b'x'; 1 << 20];
+            while stream.write_all(&block).await.is_ok() {}
+        });
+        let failure = send(&server.client(true).await, request("GET", 10, 60_000)).await.unwrap_err();
+        assert!(matches!(failure, Failure::OverLimit(_)), "{}", failure::words(&failure));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn source_address_is_what_the_server_sees() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Server {
+            address: listener.local_addr().unwrap(),
+            connections: Arc::default(),
+            requests: Arc::default(),
+        };
+        let upstream = server.client(false).await.upstream;
+        let source = Some(Ipv4Addr::new(127, 0, 0, 7));
+        let connected = Client::new(upstream, false, source, Instant::now());
+        let (peer, sent) = tokio::join!(
+            async {
+                let (mut stream, peer) = listener.accept().await.unwrap();
+                stream.write_all(OK.as_bytes()).await.unwrap();
+                peer
+            },
+            post(&connected)
+        );
+        assert_eq!(peer.ip().to_string(), "127.0.0.7");
+        assert_eq!(sent.unwrap().status, 200);
+    }
+}

@@ -251,3 +251,111 @@ impl HostClient for State {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use crate::model::Authority;
+    use crate::plugin::contract::http::Request;
+
+    use super::*;
+
+    /// A server that answers with the path it was asked for, after as many milliseconds as the path says, and counts
+    /// how many requests it holds at once.
+    async fn echo() -> (Arc<Client>, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let authority =
+            Authority { host: "127.0.0.1".to_owned(), port: listener.local_addr().unwrap().port() };
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let peak = most.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (now, peak) = (now.clone(), peak.clone());
+                tokio::spawn(async move {
+                    let mut head = vec![0; 1024];
+                    while let Ok(count @ 1..) = stream.read(&mut head).await {
+                        peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                        let text = String::from_utf8_lossy(&head[..count]).into_owned();
+                        let path = text.split(' ').nth(1).unwrap();
+                        let millis = path.trim_start_matches('/').parse().unwrap_or(0);
+                        tokio::time::sleep(Duration::from_millis(millis)).await;
+                        now.fetch_sub(1, Ordering::SeqCst);
+                        let answer =
+                            format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{path}", path.len());
+                        stream.write_all(answer.as_bytes()).await.unwrap();
+                    }
+                });
+            }
+        });
+        let upstream = Upstream::resolve("web".parse().unwrap(), &authority, String::new()).await.unwrap();
+        (Arc::new(Client::new(Arc::new(upstream), true, None, Instant::now())), most)
+    }
+
+    fn ready(client: &Client, requests: &[(&str, u32)]) -> Vec<(usize, Outgoing)> {
+        let ready = requests.iter().enumerate().map(|(index, &(path, after_millis))| {
+            let request = Request {
+                method: "GET".to_owned(),
+                path_and_query: path.to_owned(),
+                headers: vec![],
+                body: vec![],
+                timeout_millis: 5_000,
+                max_body_bytes: 100,
+                after_millis,
+                extras: vec![],
+            };
+            (index, Outgoing::new(request, &client.upstream, true).unwrap())
+        });
+        ready.collect()
+    }
+
+    async fn answers(client: &Arc<Client>, requests: &[(&str, u32)], concurrency: usize) -> Vec<Response> {
+        let mut answers = batch(client, ready(client, requests), concurrency).await;
+        answers.sort_by_key(|(index, _)| *index);
+        answers.into_iter().map(|(_, answer)| answer.unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn answers_belong_to_their_requests_whatever_order_they_come_in() {
+        let (client, _) = echo().await;
+        let answers = answers(&client, &[("/60", 0), ("/30", 0), ("/1", 0), ("/a", 0)], 4).await;
+        let bodies: Vec<_> = answers.iter().map(|answer| String::from_utf8_lossy(&answer.body)).collect();
+        assert_eq!(bodies, ["/60", "/30", "/1", "/a"]);
+    }
+
+    #[tokio::test]
+    async fn no_more_are_in_flight_than_allowed() {
+        let (client, most) = echo().await;
+        assert_eq!(answers(&client, &[("/5", 0); 40], 3).await.len(), 40);
+        assert_eq!(most.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn requests_start_when_they_are_told_to() {
+        let (client, _) = echo().await;
+        let answers = answers(&client, &[("/late", 80), ("/early", 0), ("/middle", 40)], 3).await;
+        let started: Vec<_> = answers.iter().map(|answer| answer.timing.started_nanos / 1_000_000).collect();
+        assert!(started[1] + 39 <= started[2], "{started:?}");
+        assert!(started[2] + 39 <= started[0], "{started:?}");
+    }
+
+    #[test]
+    fn run_has_a_number_of_requests() {
+        let mut allowance = Allowance::default();
+        assert!(allowance.take(REQUESTS - 1).is_ok());
+        assert!(matches!(allowance.take(2), Err(Failure::OverLimit(_))));
+        assert!(allowance.take(1).is_ok());
+        assert!(allowance.take(1).is_err());
+    }
+
+    #[test]
+    fn source_is_a_loopback_address() {
+        assert!(source("127.0.0.9").is_ok());
+        for text in ["10.0.0.1", "::1", "localhost", "", "0.0.0.0"] {
+            assert!(source(text).is_err(), "{text}");
+        }
+    }
+}

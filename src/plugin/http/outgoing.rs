@@ -220,8 +220,7 @@ mod tests {
     #[tokio::test]
     async fn odd_paths_are_sent_as_they_are() {
         let upstream = upstream("").await;
-        for path in ["/../etc/passwd", "//a//b", "/a?b?c=d&&", "/%00", "/a|b{c}", "/@127.0.0.2/"]
-        {
+        for path in ["/../etc/passwd", "//a//b", "/a?b?c=d&&", "/%00", "/a|b{c}", "/@127.0.0.2/"] {
             let outgoing = Outgoing::new(request("GET", path, &[]), &upstream, true);
             assert_eq!(outgoing.map_err(|failure| format!("{failure:?}")).unwrap().request.uri(), path);
         }

@@ -1,4 +1,4 @@
-//! A workspace's content, settings and progress, read and linked; every problem told at once.
+//! A workspace's project, settings and progress, read and linked; every problem told at once.
 
 use std::collections::BTreeMap;
 
@@ -14,17 +14,17 @@ use crate::syntax::{self, Diagnostic, Linked, Places, SettingsFile, Severity, So
 
 /// Everything a command may want to know, as it stands on disk.
 #[derive(Debug)]
-pub struct Content {
+pub(crate) struct Project {
     /// Where it comes from; none outside any workspace, where only shipped content is shown.
-    pub workspace: Option<Workspace>,
+    pub(crate) workspace: Option<Workspace>,
     /// Whether the checklists are the shipped ones.
-    pub shipped: bool,
+    pub(crate) shipped: bool,
     /// All checklists.
-    pub catalog: Catalog,
+    pub(crate) catalog: Catalog,
     /// Where things are written.
-    pub places: Places,
+    pub(crate) places: Places,
     /// What `mustdo.toml` says, with its places.
-    pub settings: SettingsFile,
+    pub(crate) settings: SettingsFile,
     /// What the user's own settings file says.
     user: Settings,
     progress: BTreeMap<ChecklistId, Progress>,
@@ -34,26 +34,26 @@ pub struct Content {
 
 /// What was read, whether it can be used or not.
 struct Reading {
-    content: Content,
+    project: Project,
     diagnostics: Vec<Diagnostic>,
 }
 
-impl Content {
+impl Project {
     /// Reads the workspace around the current folder; outside any, the shipped checklists alone. Fails with every error
     /// in every file; warnings are printed.
-    pub fn read(context: &Context) -> Result<Self, Failure> {
+    pub(crate) fn read(context: &Context) -> Result<Self, Failure> {
         let workspace = context.find_workspace()?;
         Self::of(context, workspace)
     }
 
     /// Reads the workspace around the current folder, which must be there.
-    pub fn of_workspace(context: &Context) -> Result<Self, Failure> {
+    pub(crate) fn of_workspace(context: &Context) -> Result<Self, Failure> {
         let workspace = context.workspace()?;
         Self::of(context, Some(workspace))
     }
 
     fn of(context: &Context, workspace: Option<Workspace>) -> Result<Self, Failure> {
-        let Reading { content, diagnostics } = Reading::new(context, workspace)?;
+        let Reading { project, diagnostics } = Reading::new(context, workspace)?;
         let broken = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
         let rendered = syntax::render(&diagnostics, context.printer.stderr_color);
         if broken {
@@ -62,27 +62,30 @@ impl Content {
         if !diagnostics.is_empty() {
             context.printer.note(rendered.trim_end());
         }
-        Ok(content)
+        Ok(project)
     }
 
     /// Reads everything and gives every diagnostic back, whether the content can be used or not.
-    pub fn lint(context: &Context) -> Result<(Self, Vec<Diagnostic>), Failure> {
-        let Reading { content, diagnostics } = Reading::new(context, context.find_workspace()?)?;
-        Ok((content, diagnostics))
+    pub(crate) fn lint(context: &Context) -> Result<(Self, Vec<Diagnostic>), Failure> {
+        let Reading { project, diagnostics } = Reading::new(context, context.find_workspace()?)?;
+        Ok((project, diagnostics))
     }
 
     /// What is known of an item, under the id it has today or had before.
-    pub fn entry(&self, item: &Item) -> Option<&Entry> {
+    pub(crate) fn entry(&self, item: &Item) -> Option<&Entry> {
         let checklist = self.catalog.checklist_of(&item.id)?;
         let own = self.progress.get(&checklist.id).and_then(|progress| progress.entries.get(&item.id));
         own.or_else(|| self.renamed.get(&item.id))
     }
 
-    /// The same content, with verdicts laid over what is recorded.
+    /// The same project, with verdicts laid over what is recorded.
     #[must_use]
-    pub fn with(mut self, recorded: &[Recorded]) -> Self {
+    pub(crate) fn with(mut self, recorded: &[Recorded]) -> Self {
         for Recorded { item, check, record } in recorded {
-            let Some(checklist) = self.catalog.checklist_of(item).map(|checklist| checklist.id.clone()) else { continue };
+            let Some(checklist) = self.catalog.checklist_of(item).map(|checklist| checklist.id.clone())
+            else {
+                continue;
+            };
             let progress = self.progress.entry(checklist.clone()).or_insert_with(|| Progress::new(checklist));
             let entry = match self.renamed.remove(item) {
                 Some(former) => progress.entries.entry(item.clone()).or_insert(former),
@@ -94,7 +97,7 @@ impl Content {
     }
 
     /// What `mustdo.toml` says, and below it the user's own file.
-    pub fn effective_settings(&self) -> Settings {
+    pub(crate) fn effective_settings(&self) -> Settings {
         let mut settings = self.settings.settings().clone();
         let user = &self.user;
         settings.language = settings.language.or(user.language);
@@ -106,12 +109,17 @@ impl Content {
     }
 
     /// The language to speak: command line or `MUSTDO_LANG`, then workspace, then user, then locale.
-    pub fn language(&self, context: &Context) -> Language {
+    pub(crate) fn language(&self, context: &Context) -> Language {
         context.language.or(self.effective_settings().language).unwrap_or(context.environment.language)
     }
 
     /// What is asked of an item today: its definitions, the plugins that answer, what is bound, what is watched.
-    pub fn asked(&self, item: &Item, settings: &Settings, shelf: &Shelf) -> Result<Vec<Asked>, StoreError> {
+    pub(crate) fn asked(
+        &self,
+        item: &Item,
+        settings: &Settings,
+        shelf: &Shelf,
+    ) -> Result<Vec<Asked>, StoreError> {
         let definitions = settings.definitions(item);
         let mut asked = Vec::with_capacity(definitions.len());
         for definition in definitions {
@@ -138,7 +146,13 @@ impl Content {
     }
 
     /// Where an item stands.
-    pub fn standing(&self, context: &Context, item: &Item, settings: &Settings, shelf: &Shelf) -> Result<Standing, StoreError> {
+    pub(crate) fn standing(
+        &self,
+        context: &Context,
+        item: &Item,
+        settings: &Settings,
+        shelf: &Shelf,
+    ) -> Result<Standing, StoreError> {
         let asked = self.asked(item, settings, shelf)?;
         Ok(Standing::of(item, &asked, self.entry(item), context.environment.now))
     }
@@ -164,7 +178,8 @@ impl Reading {
         let settings = workspace.as_ref().map(Workspace::settings).transpose()?.flatten();
         let settings = settings.map_or_else(|| Source::new(Workspace::SETTINGS, ""), source);
         let settings = taken(syntax::read_settings(&settings), &mut diagnostics);
-        let settings = settings.or_else(|| syntax::read_settings(&Source::new(Workspace::SETTINGS, "")).value);
+        let settings =
+            settings.or_else(|| syntax::read_settings(&Source::new(Workspace::SETTINGS, "")).value);
         let user = match &context.environment.config {
             Some(path) => crate::store::read_text(path)?.and_then(|text| {
                 let source = Source::new(path.display().to_string(), text);
@@ -180,7 +195,7 @@ impl Reading {
             }
         }
         let renamed = renamed(&catalog, &progress);
-        let content = Content {
+        let project = Project {
             workspace,
             shipped,
             catalog,
@@ -190,7 +205,7 @@ impl Reading {
             progress,
             renamed,
         };
-        Ok(Self { content, diagnostics })
+        Ok(Self { project, diagnostics })
     }
 }
 

@@ -1,0 +1,212 @@
+//! `double-submit`: when the user refreshes during a long operation, is the operation done once?
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mustdo_plugin::verdict::{Finding, Need, Severity};
+use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
+use serde_json::json;
+
+use crate::operation::{Operation, Race, is_accepted};
+use crate::probe::{Probe, excerpt, line_of, place_of};
+use crate::refusal::Advice;
+use crate::resource::identity;
+use crate::template::{Template, Values};
+
+const ADVICE: Advice = Advice {
+    item: "idempotence.refresh-retry",
+    with: "op = { method = \"POST\", path = \"/orders\", body = { sku = \"{token}\", quantity = \"{number}\" } }, observe = \"GET /orders\"",
+};
+
+/// Rounds, each with a fresh key; every other one sends all copies at the same instant.
+const ROUNDS: u32 = 4;
+
+/// Between the copies of the other rounds.
+const STAGGER: Duration = Duration::from_millis(1);
+
+parameters! {
+    /// The slow operation and how its effect is counted.
+    pub struct DoubleSubmit {
+        /// Submits; `{token}` and `{number}` are filled with fresh values. The key goes where `{key}` is written (a form token, a natural key), else into `header`.
+        op: Template = Template::new("POST", "/orders").with_body(json!({"sku": "{token}", "quantity": "{number}"})),
+        /// The header of the key.
+        header: String = "Idempotency-Key".to_owned(),
+        /// Shows the stored rows. Without it: GET on the path of `op`.
+        observe: Option<Template> = None,
+        /// What to count there: a JSON pointer such as `/total`, or a text that occurs once a row. Empty: found by itself.
+        count: String = String::new(),
+        /// Copies of each submission.
+        #[range(3..=50)]
+        n: u32 = 10,
+        /// How long the operation takes in the tested set-up, in milliseconds. If it takes less than half, the copies would not meet it running, and nothing is judged.
+        #[range(20..=10000)]
+        slow_ms: u32 = 300,
+        /// Headers of every request, such as credentials.
+        headers: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+impl Check for DoubleSubmit {
+    const ID: &'static str = "double-submit";
+
+    fn info() -> CheckInfo {
+        CheckInfo {
+            title: Text::new("Submitting twice acts once", "重复提交只执行一次"),
+            description: Text::new(
+                "Submits different things and sees each counted; then sends one submission many times while it is still running, and again when it is done. Passes when each round adds exactly one row, whoever asks gets the same one, and nobody meets an error. The rows stay: use a test database.",
+                "先提交不同的内容，确认每一次都被数到；再在操作还没完成时把同一次提交发很多遍，完成后再发一遍。每一轮只多一行、大家得到同一个结果、没有人遇到错误，才算通过。产生的数据会留下，请用测试库。",
+            ),
+            capabilities: vec![crate::reach()],
+            typical: Duration::from_secs(6),
+            exclusive: true,
+        }
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Report {
+        let mut report = Report::new(Text::new(
+            "one submission was carried out once, however often it was sent",
+            "同一次提交无论发多少遍，都只执行一次",
+        ));
+        let opened = Probe::open(context, &self.headers).map_err(Fault::from);
+        let Some(mut probe) = crate::opened(&mut report, opened) else { return report };
+        self.judge(&mut probe, &mut report);
+        crate::finish(&probe, &mut report);
+        report
+    }
+}
+
+impl DoubleSubmit {
+    fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
+        let operation = Operation {
+            op: &self.op,
+            header: &self.header,
+            counter: Operation::counter(&self.op, self.observe.as_ref(), &self.count, ADVICE),
+            advice: ADVICE,
+        };
+        let values = Values::fresh(probe.generator());
+        let outcome = operation.first(probe, &values);
+        report.judge("first-is-counted", Need::Must, outcome, |_| {
+            Text::new("one submission is accepted and counted", "一次提交被接受，也数得到")
+        })?;
+        let outcome = operation.control(probe);
+        let quickest = report.judge("control", Need::Must, outcome, |_| {
+            Text::new("different submissions are all counted", "不同的提交都数得到")
+        })?;
+        report.measure("quickest-submission", quickest.as_secs_f64() * 1_000.0, "ms");
+        report.judge("long-enough", Need::Must, long_enough(quickest, self.slow_ms), |()| {
+            let millis = quickest.as_millis();
+            Text::new(format!("the operation takes {millis} ms"), format!("操作耗时 {millis} 毫秒"))
+        })?;
+
+        let outcome = self.rounds(probe, &operation);
+        let rounds = report.judge("once-while-running", Need::Must, outcome, |rounds| {
+            let seen = rounds.iter().map(|(race, _)| race.statuses()).collect::<Vec<_>>().join("; ");
+            Text::new(format!("each round added one row ({seen})"), format!("每一轮只多一行（{seen}）"))
+        })?;
+        let outcome = again(probe, &operation, &rounds);
+        report.judge("once-when-done", Need::Must, outcome, |()| {
+            Text::new("sending it again later added nothing", "完成之后再发，没有多出数据")
+        })?;
+        let outcome = rounds.iter().try_for_each(|(race, _)| race.duplicates_understood());
+        report.judge("duplicate-answer", Need::Should, outcome, |()| {
+            Text::new("duplicates got the result or a conflict", "重复提交得到结果或冲突提示")
+        });
+        Some(())
+    }
+
+    fn rounds(&self, probe: &mut Probe, operation: &Operation) -> Result<Vec<(Race, Values)>, Fault> {
+        let mut rounds = Vec::new();
+        for (round, part) in (0..ROUNDS).zip([0.3, 0.45, 0.6, 0.75]) {
+            probe.progress(part, &format!("round {}", round + 1));
+            let values = Values::fresh(probe.generator());
+            let stagger = if round % 2 == 0 { STAGGER } else { Duration::ZERO };
+            let race = operation.race(probe, &values, self.n, stagger)?;
+            race.happened_once()?;
+            expect_overlap(&race)?;
+            rounds.push((race, values));
+        }
+        Ok(rounds)
+    }
+}
+
+/// Sends each submission once more, when its work is long done.
+fn again(probe: &mut Probe, operation: &Operation, rounds: &[(Race, Values)]) -> Result<(), Fault> {
+    for (race, values) in rounds {
+        let before = operation.counter.before(probe)?;
+        let request = operation.request(values);
+        let response = probe.send(request.clone())?;
+        let after = operation.counter.settled(probe)?;
+        let line = line_of(&request);
+        let other = is_accepted(&response)
+            && identity(&response).zip(race.resource()).is_some_and(|(now, then)| now != then);
+        if after == before && response.status < 500 && !other {
+            continue;
+        }
+        let status = response.status;
+        let summary = Text::new(
+            format!(
+                "the submission was sent again when it was done: {line} was answered {status}, the count went from {before} to {after}"
+            ),
+            format!("完成后再次提交：{line} 返回 {status}，计数从 {before} 变为 {after}"),
+        );
+        let message = Text::new(
+            format!(
+                "{}; the answer was: {}. A user who refreshes the page does it twice",
+                summary.en,
+                excerpt(&response.body)
+            ),
+            format!("{}；回应是：{}。用户刷新页面就会执行两次", summary.zh, excerpt(&response.body)),
+        );
+        let hint = Text::new(
+            "keep the key after the work is done, with the reply, and answer a repetition with that reply",
+            "执行完成后保留这个键和它的结果，重复时返回同样的结果",
+        );
+        let finding = Finding::new(Severity::Problem, "http-idempotency.done-again", message);
+        return Err(Fault::fail(summary).with(finding.at(place_of(&request)).hint(hint)));
+    }
+    Ok(())
+}
+
+/// A race against an operation that is over at once proves nothing.
+pub(crate) fn long_enough(quickest: Duration, slow_ms: u32) -> Result<(), Fault> {
+    let least = Duration::from_millis(u64::from(slow_ms / 2));
+    if quickest >= least {
+        return Ok(());
+    }
+    let (took, least) = (quickest.as_millis(), least.as_millis());
+    let summary = Text::new(
+        format!(
+            "the operation is over in {took} ms, too soon to be submitted again while it runs (needed: {least} ms)"
+        ),
+        format!("操作 {took} 毫秒就结束了，来不及在执行中重复提交（至少要 {least} 毫秒）"),
+    );
+    let message = Text::new(
+        format!(
+            "the quickest of several submissions took {took} ms; a duplicate that arrives after the end shows nothing about one that arrives during the work"
+        ),
+        format!("几次提交里最快的只用了 {took} 毫秒；结束之后才到的重复请求，说明不了执行中会怎样"),
+    );
+    let hint = Text::new(
+        format!(
+            "let the operation sleep for {} ms in the tested set-up, inside the work (say, behind an environment variable), or name its real length as `slow_ms`",
+            u128::from(slow_ms)
+        ),
+        format!(
+            "测试时让操作在处理过程中睡眠 {} 毫秒（比如用环境变量打开），或用 `slow_ms` 写明它真实的时长",
+            u128::from(slow_ms)
+        ),
+    );
+    let finding = Finding::new(Severity::Warning, "http-idempotency.too-quick", message).hint(hint);
+    Err(Fault::inconclusive(summary).with(finding))
+}
+
+/// Most copies must have been sent before the work was done.
+pub(crate) fn expect_overlap(race: &Race) -> Result<(), Fault> {
+    if race.overlapped() {
+        return Ok(());
+    }
+    Err(Fault::inconclusive(Text::new(
+        "the copies did not run at the same time, so they did not race; run again when the machine is less busy",
+        "这些副本没有同时执行，谈不上竞争；请在机器空闲时再试",
+    )))
+}

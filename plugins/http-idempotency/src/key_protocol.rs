@@ -1,0 +1,547 @@
+//! `key-protocol`: is it a full idempotency-key endpoint?
+//!
+//! The protocol is that of draft-ietf-httpapi-idempotency-key-header: the key is a quoted string of structured fields
+//! (RFC 8941, now RFC 9651), a missing key is answered 400, a key in use 409, a key reused for another payload 422.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use mustdo_plugin::http::{Request, Response};
+use mustdo_plugin::verdict::{Finding, Need, Severity};
+use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
+use serde_json::{Value, json};
+
+use crate::double_submit::{expect_overlap, long_enough};
+use crate::observation::{Moving, Observation};
+use crate::operation::{Operation, Race, Submitted, is_accepted};
+use crate::probe::{Probe, excerpt, line_of, place_of};
+use crate::refusal::{Advice, refused};
+use crate::resource::{identity, location_path};
+use crate::template::{Template, Values};
+
+const ADVICE: Advice = Advice {
+    item: "challenge.idempotent-api",
+    with: "op = { method = \"POST\", path = \"/orders\", body = { sku = \"{token}\", quantity = \"{number}\" } }, observe = \"GET /orders\"",
+};
+
+/// The longest key that a service should take.
+const LONGEST_KEY: usize = 255;
+
+parameters! {
+    /// The keyed operation, how its effect is counted, and what the service promises beyond the core.
+    pub struct KeyProtocol {
+        /// Submits; `{token}` and `{number}` are filled with fresh values. The key goes where `{key}` is written, else into `header`.
+        op: Template = Template::new("POST", "/orders").with_body(json!({"sku": "{token}", "quantity": "{number}"})),
+        /// The header of the key.
+        header: String = "Idempotency-Key".to_owned(),
+        /// Shows the stored rows. Without it: GET on the path of `op`.
+        observe: Option<Template> = None,
+        /// What to count there: a JSON pointer such as `/total`, or a text that occurs once a row. Empty: found by itself.
+        count: String = String::new(),
+        /// Copies of the concurrent submission.
+        #[range(3..=50)]
+        n: u32 = 10,
+        /// How long the operation takes in the tested set-up, in milliseconds. If it takes less than half, the copies would not meet it running, and nothing is judged.
+        #[range(20..=10000)]
+        slow_ms: u32 = 300,
+        /// A body that the service refuses with 4xx.
+        invalid: Value = json!({}),
+        /// Whether a request without a key must be refused.
+        required: bool = true,
+        /// Two callers by their headers, to see that the same key of both is kept apart.
+        callers: Vec<Caller> = Vec::new(),
+        /// Whether every `should` is a `must`.
+        strict: bool = false,
+        /// Fields and headers of a replayed answer that may differ from the first one.
+        volatile: Vec<String> = Vec::new(),
+        /// Headers of every request, such as credentials.
+        headers: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+parameters! {
+    /// One caller.
+    pub struct Caller {
+        /// What tells this caller from others: `{ Authorization = "Bearer …" }`.
+        headers: BTreeMap<String, String> = BTreeMap::new(),
+    }
+}
+
+impl serde::Serialize for Caller {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([("headers", &self.headers)])
+    }
+}
+
+impl Check for KeyProtocol {
+    const ID: &'static str = "key-protocol";
+
+    fn info() -> CheckInfo {
+        CheckInfo {
+            title: Text::new("A full idempotency-key endpoint", "完整的幂等键接口"),
+            description: Text::new(
+                "With fresh keys: a replay gets the same status and body; the key under another payload is refused and not carried out; concurrent copies act once; and, for a better score, replays of errors, missing keys, long and quoted keys, keys of two callers. The rows stay: use a test database.",
+                "用全新的键依次试：重放得到同样的状态码和正文；同一个键换了内容要被拒绝且不执行；并发的副本只执行一次；另外还看错误的重放、缺少键、超长和带引号的键、两个调用者各自的键，这些影响得分。产生的数据会留下，请用测试库。",
+            ),
+            capabilities: vec![crate::reach()],
+            typical: Duration::from_secs(8),
+            exclusive: true,
+        }
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Report {
+        let mut report = Report::new(Text::new(
+            "keys are kept, compared and raced as the protocol asks",
+            "键的保存、比对和并发都符合协议",
+        ));
+        let opened = Probe::open(context, &self.headers).map_err(Fault::from);
+        let Some(mut probe) = crate::opened(&mut report, opened) else { return report };
+        self.judge(&mut probe, &mut report);
+        crate::finish(&probe, &mut report);
+        report
+    }
+}
+
+impl KeyProtocol {
+    fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
+        let should = if self.strict { Need::Must } else { Need::Should };
+        let operation = Operation {
+            op: &self.op,
+            header: &self.header,
+            counter: Operation::counter(&self.op, self.observe.as_ref(), &self.count, ADVICE),
+            advice: ADVICE,
+        };
+        let values = Values::fresh(probe.generator());
+        let outcome = operation.first(probe, &values);
+        let first = report.judge("first-is-counted", Need::Must, outcome, |_| {
+            Text::new("one submission is accepted and counted", "一次提交被接受，也数得到")
+        })?;
+        let outcome = operation.control(probe);
+        let quickest = report.judge("control", Need::Must, outcome, |_| {
+            Text::new("different keys are all counted", "不同的键都数得到")
+        })?;
+        let outcome = self.replay(probe, &operation, &first);
+        report.judge("replay", Need::Must, outcome, |()| {
+            Text::new("a replay got the same answer and added nothing", "重放得到同样的回应，没有多出数据")
+        });
+        probe.progress(0.3, "other payload");
+        self.judge_reuse(probe, report, &operation, &first, &values, should);
+        probe.progress(0.45, "concurrent copies");
+        self.judge_race(probe, report, &operation, quickest, should);
+        report.judge("crash-restart", Need::Must, Err::<(), _>(Fault::skip(Text::new(
+            "not tried: killing and restarting the service needs the `process` capability, which this version does not use",
+            "没有试：杀掉并重启服务需要 process 权限，这个版本还没有用到",
+        ))), |()| Text::same(""));
+
+        probe.progress(0.6, "errors and odd keys");
+        let outcome = self.replay_refusal(probe, &operation);
+        report.judge("replay-refusal", should, outcome, |status| {
+            Text::new(
+                format!("an invalid request is refused with {status} again and not stored"),
+                format!("无效的请求再次得到 {status}，没有存下数据"),
+            )
+        });
+        let outcome = self.without_key(probe, &operation);
+        report.judge("missing-key", should, outcome, |()| {
+            Text::new("a request without a key is refused with 400", "缺少键的请求返回 400")
+        });
+        let outcome = self.long_keys(probe, &operation);
+        report.judge("long-key", should, outcome, |()| {
+            Text::new(
+                "keys of 255 characters work and are told apart by the last one",
+                "255 个字符的键可用，最后一个字符不同也能区分",
+            )
+        });
+        let outcome = self.quoted_key(probe, &operation);
+        report.judge("quoted-key", should, outcome, |()| {
+            Text::new("a quoted key (sf-string) works", "带引号的键（sf-string）可用")
+        });
+        // The draft leaves the scope of a key to the service; but a caller who is shown another's reply is a leak, so
+        // whoever names two callers asks for a decision.
+        let outcome = self.two_callers(probe, &operation);
+        report.judge("callers-apart", Need::Must, outcome, |()| {
+            Text::new("two callers can use the same key", "两个调用者可以用同一个键")
+        });
+        Some(())
+    }
+
+    /// Same key, same bytes: same status, same body, nothing added.
+    fn replay(&self, probe: &mut Probe, operation: &Operation, first: &Submitted) -> Result<(), Fault> {
+        let before = operation.counter.before(probe)?;
+        let again = probe.send(first.request.clone())?;
+        let count = operation.counter.settled(probe)?;
+        if matches!(again.status, 401 | 403 | 429) {
+            return Err(refused(&first.request, &again, ADVICE));
+        }
+        let difference = if count == before {
+            self.answer_difference(&first.response, &again)
+        } else {
+            Some(Text::new(
+                format!("the count went from {before} to {count}"),
+                format!("计数从 {before} 变为 {count}"),
+            ))
+        };
+        let Some(difference) = difference else { return Ok(()) };
+        let line = line_of(&first.request);
+        let summary = Text::new(
+            format!("a replay of {line} is not the first answer: {}", difference.en),
+            format!("重放 {line} 得到的不是第一次的回应：{}", difference.zh),
+        );
+        let (was, is) = (excerpt(&first.response.body), excerpt(&again.body));
+        let message = Text::new(
+            format!(
+                "sent {line} twice with the same key and body; first {} {was}, then {} {is}: {}",
+                first.response.status, again.status, difference.en
+            ),
+            format!(
+                "用同一个键和同样的内容发送两次 {line}；第一次 {} {was}，第二次 {} {is}：{}",
+                first.response.status, again.status, difference.zh
+            ),
+        );
+        let hint = Text::new(
+            "store status and body under the key when the work is done, and send exactly those to a repetition",
+            "执行完成后把状态码和正文存在键下，重复时原样返回",
+        );
+        Err(problem(&first.request, "replay-differs", summary, message, hint))
+    }
+
+    /// What of a replayed answer is not as it was. Of the headers only those that describe the result count: the
+    /// others (Date, Age, cookies, request ids) belong to the exchange.
+    fn answer_difference(&self, first: &Response, again: &Response) -> Option<Text> {
+        if first.status != again.status {
+            return Some(Text::new(
+                format!("status {}, not {}", again.status, first.status),
+                format!("状态码是 {}，不是 {}", again.status, first.status),
+            ));
+        }
+        let counts = |name: &str| !self.volatile.iter().any(|left_out| left_out.eq_ignore_ascii_case(name));
+        if counts("location") && location_path(first) != location_path(again) {
+            return Some(Text::new("another Location", "Location 不同"));
+        }
+        let moving = Moving::declared(&self.volatile);
+        let shown = |response: &Response| {
+            let body = response.json().unwrap_or_else(|| Observation::lines(&response.text()));
+            Observation::new([(String::new(), response.status, body)])
+        };
+        let paths = shown(first).difference(&shown(again), &moving);
+        if paths.is_empty() {
+            return None;
+        }
+        let paths = paths.iter().map(|path| path.trim_start_matches("//body")).collect::<Vec<_>>().join(", ");
+        Some(Text::new(format!("another body (at {paths})"), format!("正文不同（{paths}）")))
+    }
+
+    /// Same key, other payload: refused, not carried out, and the first answer still stands.
+    fn judge_reuse(
+        &self,
+        probe: &mut Probe,
+        report: &mut Report,
+        operation: &Operation,
+        first: &Submitted,
+        values: &Values,
+        should: Need,
+    ) {
+        let outcome = self.reuse(probe, operation, first, values);
+        let status = report.judge("other-payload", Need::Must, outcome, |status| {
+            Text::new(
+                format!("the key under another payload is refused with {status} and not carried out"),
+                format!("同一个键换了内容，返回 {status}，没有执行"),
+            )
+        });
+        let Some(status) = status else { return };
+        let outcome = if status == 422 {
+            Ok(())
+        } else {
+            Err(Fault::fail(Text::new(
+                format!("a key reused for another payload was answered {status}; 422 says it plainly"),
+                format!("同一个键换了内容，返回 {status}；422 更明确"),
+            )))
+        };
+        report.judge("other-payload-status", should, outcome, |()| {
+            Text::new("it is answered 422", "返回的是 422")
+        });
+    }
+
+    fn reuse(
+        &self,
+        probe: &mut Probe,
+        operation: &Operation,
+        first: &Submitted,
+        values: &Values,
+    ) -> Result<u16, Fault> {
+        let other = Values::fresh(probe.generator()).with_key(values.key.clone());
+        let request = operation.request(&other);
+        if request.body == first.request.body && request.path == first.request.path {
+            return Err(Fault::inconclusive(Text::new(
+                "`op` has neither {token} nor {number}, so there is no other payload to send",
+                "op 里没有 {token} 或 {number}，无法换一份内容",
+            )));
+        }
+        let before = operation.counter.before(probe)?;
+        let response = probe.send(request.clone())?;
+        let count = operation.counter.settled(probe)?;
+        if matches!(response.status, 401 | 403 | 429) {
+            return Err(refused(&request, &response, ADVICE));
+        }
+        if count == before && (400..500).contains(&response.status) {
+            self.replay(probe, operation, first)?;
+            return Ok(response.status);
+        }
+        let (line, status) = (line_of(&request), response.status);
+        let summary = Text::new(
+            format!(
+                "the key under another payload was answered {status}, the count went from {before} to {count}"
+            ),
+            format!("同一个键换了内容，返回 {status}，计数从 {before} 变为 {count}"),
+        );
+        let message = Text::new(
+            format!(
+                "sent {line} with a key that had been used for another body, got {status} with: {}; a client with a bug would believe that this order was placed",
+                excerpt(&response.body)
+            ),
+            format!(
+                "用一个已经用于其他内容的键发送 {line}，返回 {status}，内容：{}；有 bug 的客户端会以为这张订单下成了",
+                excerpt(&response.body)
+            ),
+        );
+        let hint = Text::new(
+            "store a fingerprint of the payload with the key, and answer 422 when it does not match",
+            "把请求内容的指纹和键存在一起，对不上时返回 422",
+        );
+        Err(problem(&request, "key-reused", summary, message, hint))
+    }
+
+    /// Concurrent copies, as in `double-submit`.
+    fn judge_race(
+        &self,
+        probe: &mut Probe,
+        report: &mut Report,
+        operation: &Operation,
+        quickest: Duration,
+        should: Need,
+    ) {
+        let outcome = long_enough(quickest, self.slow_ms).and_then(|()| {
+            let race = self.race(probe, operation, Duration::from_millis(1))?;
+            self.race(probe, operation, Duration::ZERO)?;
+            Ok(race)
+        });
+        let race = report.judge("concurrent", Need::Must, outcome, |race| {
+            let seen = race.statuses();
+            Text::new(
+                format!("concurrent copies acted once ({seen})"),
+                format!("并发的副本只执行一次（{seen}）"),
+            )
+        });
+        let Some(race) = race else { return };
+        report.judge("in-flight-conflict", should, race.turned_away_with_conflict(), |()| {
+            Text::new("copies of a running request are answered 409", "执行中的副本返回 409")
+        });
+    }
+
+    fn race(&self, probe: &mut Probe, operation: &Operation, stagger: Duration) -> Result<Race, Fault> {
+        let values = Values::fresh(probe.generator());
+        let race = operation.race(probe, &values, self.n, stagger)?;
+        race.happened_once()?;
+        expect_overlap(&race)?;
+        Ok(race)
+    }
+
+    /// An invalid request is refused, and refused again in the same way.
+    fn replay_refusal(&self, probe: &mut Probe, operation: &Operation) -> Result<u16, Fault> {
+        let before = operation.counter.before(probe)?;
+        let values = Values::fresh(probe.generator());
+        let invalid = Template { body: Some(self.invalid.clone()), ..self.op.clone() };
+        let request = Operation {
+            op: &invalid,
+            header: operation.header,
+            counter: Operation::counter(&self.op, self.observe.as_ref(), &self.count, ADVICE),
+            advice: ADVICE,
+        };
+        let request = request.request(&values);
+        let first = probe.send(request.clone())?;
+        if is_accepted(&first) {
+            return Err(Fault::skip(Text::new(
+                "the service accepts the invalid body; name one that it refuses as `invalid`",
+                "服务接受了这个无效的内容；请用 invalid 写一个它会拒绝的",
+            )));
+        }
+        let again = probe.send(request.clone())?;
+        let after = operation.counter.settled(probe)?;
+        if first.status == 429 || again.status == 429 {
+            return Err(refused(&request, if first.status == 429 { &first } else { &again }, ADVICE));
+        }
+        if first.status == again.status && first.status < 500 && after == before {
+            return Ok(first.status);
+        }
+        let (then, now) = (first.status, again.status);
+        Err(Fault::fail(Text::new(
+            format!(
+                "an invalid request was answered {then}, its replay {now}, and the count went from {before} to {after}"
+            ),
+            format!("无效的请求返回 {then}，重放返回 {now}，计数从 {before} 变为 {after}"),
+        )))
+    }
+
+    fn without_key(&self, probe: &mut Probe, operation: &Operation) -> Result<(), Fault> {
+        if !operation.keyed_by_header() {
+            return Err(Fault::skip(Text::new("the key is a part of the request", "键是请求内容的一部分")));
+        }
+        if !self.required {
+            return Err(Fault::skip(Text::new("the key is declared optional", "已声明键可以省略")));
+        }
+        let before = operation.counter.before(probe)?;
+        let request = self.op.fill(&Values::fresh(probe.generator()));
+        let response = probe.send(request)?;
+        let after = operation.counter.settled(probe)?;
+        if response.status == 400 && after == before {
+            return Ok(());
+        }
+        let status = response.status;
+        Err(Fault::fail(Text::new(
+            format!(
+                "a request without a key was answered {status}, the count went from {before} to {after}; answer 400 and do nothing"
+            ),
+            format!("缺少键的请求返回 {status}，计数从 {before} 变为 {after}；应返回 400 且不执行"),
+        )))
+    }
+
+    /// Two keys that differ in their last character only, and a replay of the first.
+    fn long_keys(&self, probe: &mut Probe, operation: &Operation) -> Result<(), Fault> {
+        let stem = probe.generator().token(LONGEST_KEY - 1);
+        let values = Values::fresh(probe.generator());
+        let one = keyed(probe, operation, &values.with_key(format!("{stem}a")))?;
+        self.replay(probe, operation, &one).map_err(as_plain)?;
+        let other = Values::fresh(probe.generator()).with_key(format!("{stem}b"));
+        keyed(probe, operation, &other).map(drop)
+    }
+
+    /// A key as the draft writes it: a string of structured fields, in quotes.
+    fn quoted_key(&self, probe: &mut Probe, operation: &Operation) -> Result<(), Fault> {
+        if !operation.keyed_by_header() {
+            return Err(Fault::skip(Text::new("the key is a part of the request", "键是请求内容的一部分")));
+        }
+        let key = format!("\"{}\"", probe.generator().token(20));
+        let values = Values::fresh(probe.generator()).with_key(key);
+        let first = keyed(probe, operation, &values)?;
+        self.replay(probe, operation, &first).map_err(as_plain)
+    }
+
+    /// The same key and payload of two callers are two submissions, and neither sees the other's reply.
+    fn two_callers(&self, probe: &mut Probe, operation: &Operation) -> Result<(), Fault> {
+        let [one, two] = self.callers.as_slice() else {
+            let hint = Advice {
+                with: "callers = [{ headers = { Authorization = \"Bearer …\" } }, { headers = { Authorization = \"Bearer …\" } }]",
+                ..ADVICE
+            };
+            let lines = hint.lines();
+            return Err(Fault::skip(Text::new(
+                format!("not tried: it needs the credentials of two callers:\n{lines}"),
+                format!("没有试：需要两个调用者的凭据：\n{lines}"),
+            )));
+        };
+        if one.headers == two.headers {
+            return Err(Fault::inconclusive(Text::new(
+                "the two `callers` are the same",
+                "callers 里的两个调用者是同一个",
+            )));
+        }
+        let values = Values::fresh(probe.generator());
+        // Each must be able to submit at all: a caller who is turned away would look well separated.
+        for caller in [one, two] {
+            let fresh = Values::fresh(probe.generator());
+            submit_as(probe, operation, caller, &fresh)?;
+        }
+        let mine = submit_as(probe, operation, one, &values)?;
+        let request = as_caller(operation.request(&values), two);
+        let response = probe.send(request.clone())?;
+        let count = operation.counter.settled(probe)?;
+        let same =
+            identity(&mine.response).zip(identity(&response)).is_some_and(|(mine, theirs)| mine == theirs);
+        if is_accepted(&response) && count == mine.count + 1 && !same {
+            return Ok(());
+        }
+        let (line, status) = (line_of(&request), response.status);
+        let summary = Text::new(
+            format!(
+                "a second caller with the same key was answered {status}{}",
+                if same { " with the first caller's reply" } else { "" }
+            ),
+            format!(
+                "另一个调用者用同一个键，返回 {status}{}",
+                if same { "，得到的是别人的回应" } else { "" }
+            ),
+        );
+        let message = Text::new(
+            format!(
+                "sent {line} as one caller, then with the same key as another: got {status} with: {}; the count went from {} to {count}, and should have risen by 1",
+                excerpt(&response.body),
+                mine.count
+            ),
+            format!(
+                "先以一个调用者发送 {line}，再以另一个调用者用同一个键发送：返回 {status}，内容：{}；计数从 {} 变为 {count}，应当加 1",
+                excerpt(&response.body),
+                mine.count
+            ),
+        );
+        let hint = Text::new(
+            "make the caller a part of the key: a unique constraint on (caller, key)",
+            "把调用者作为键的一部分：在 (caller, key) 上建唯一约束",
+        );
+        Err(problem(&request, "key-shared", summary, message, hint))
+    }
+}
+
+/// Submits under an unusual key, which must work like any other.
+fn keyed(probe: &mut Probe, operation: &Operation, values: &Values) -> Result<Submitted, Fault> {
+    let before = operation.counter.before(probe)?;
+    let request = operation.request(values);
+    let response = probe.send(request.clone())?;
+    if response.status == 429 {
+        return Err(refused(&request, &response, ADVICE));
+    }
+    let count = operation.counter.settled(probe)?;
+    if is_accepted(&response) && count == before + 1 {
+        return Ok(Submitted { request, response, count });
+    }
+    let (length, status) = (values.key.len(), response.status);
+    Err(Fault::fail(Text::new(
+        format!(
+            "a new key of {length} characters was answered {status}, the count went from {before} to {count}; it should be accepted and counted once"
+        ),
+        format!("一个 {length} 个字符的新键返回 {status}，计数从 {before} 变为 {count}；应当接受并只计一次"),
+    )))
+}
+
+fn submit_as(
+    probe: &mut Probe,
+    operation: &Operation,
+    caller: &Caller,
+    values: &Values,
+) -> Result<Submitted, Fault> {
+    let before = operation.counter.before(probe)?;
+    let request = as_caller(operation.request(values), caller);
+    let response = probe.send(request.clone())?;
+    if !is_accepted(&response) {
+        return Err(refused(&request, &response, ADVICE));
+    }
+    let count = operation.counter.expect(probe, before, 1)?;
+    Ok(Submitted { request, response, count })
+}
+
+fn as_caller(mut request: Request, caller: &Caller) -> Request {
+    for (name, value) in &caller.headers {
+        request.headers.retain(|(set, _)| !set.eq_ignore_ascii_case(name));
+        request = request.header(name, value);
+    }
+    request
+}
+
+/// The finding of a `should` step would read like the core's own.
+fn as_plain(fault: Fault) -> Fault {
+    fault.without_findings()
+}
+
+fn problem(request: &Request, code: &str, summary: Text, message: Text, hint: Text) -> Fault {
+    let finding = Finding::new(Severity::Problem, format!("http-idempotency.{code}"), message);
+    Fault::fail(summary).with(finding.at(place_of(request)).hint(hint))
+}

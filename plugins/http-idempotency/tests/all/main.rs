@@ -1,0 +1,6 @@
+//! The plugin over the native host: real requests to a small shop of its own.
+
+#[cfg(test)]
+mod check;
+#[cfg(test)]
+mod shop;

@@ -1,0 +1,53 @@
+//! What a run may ask of its surroundings. Two implement it: the wasm imports and the native double for tests.
+
+use std::time::Duration;
+
+use crate::Failure;
+use crate::http::{Options, Request, Response};
+
+/// How loud a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// For the plugin's author.
+    Debug,
+    /// Good to know.
+    Info,
+    /// Something odd.
+    Warn,
+    /// The plugin is broken.
+    Error,
+}
+
+/// The host of a run.
+pub trait Host {
+    /// Opens a client of an http target.
+    fn open_http(&self, target: &str, options: &Options) -> Result<Box<dyn Connection>, Failure>;
+    /// Shows progress; `fraction` is `0.0..=1.0` when known.
+    fn progress(&self, fraction: Option<f32>, message: &str);
+    /// Writes a log line.
+    fn log(&self, level: Level, message: &str);
+    /// How long until the run is stopped.
+    fn time_left(&self) -> Duration;
+    /// A clock that never goes back.
+    fn monotonic(&self) -> Duration;
+    /// Since 1970-01-01 UTC.
+    fn unix_time(&self) -> Duration;
+    /// Waits.
+    fn sleep(&self, duration: Duration);
+    /// Unpredictable bytes, not from the seed: for secrets, never for choices.
+    fn random_bytes(&self, length: u32) -> Vec<u8>;
+    /// Keeps a blob as evidence and returns its handle.
+    fn attach(&self, label: &str, media_type: &str, bytes: &[u8]) -> Result<u32, Failure>;
+}
+
+/// The host's side of a [`Client`](crate::http::Client).
+pub trait Connection {
+    /// Sends one request.
+    fn send(&self, request: &Request) -> Result<Response, Failure>;
+    /// Sends all, with up to `concurrency` in flight; answers in request order.
+    fn send_all(
+        &self,
+        requests: &[Request],
+        concurrency: u32,
+    ) -> Result<Vec<Result<Response, Failure>>, Failure>;
+}

@@ -1,0 +1,336 @@
+//! The native double of the host: real HTTP over plain sockets, so that a check runs under `cargo test`.
+//!
+//! It is for tests: targets are loopback addresses, every request has a connection of its own (`keep_alive` is not
+//! followed), and `source` is not offered.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::num::NonZero;
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crate::host::{Connection, Host, Level};
+use crate::http::{Options, Request, Response, Timing};
+use crate::{Context, Failure};
+
+/// The wait for an answer where the request names none.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A host for tests, with its targets and what the plugin told it.
+#[derive(Debug)]
+pub struct NativeHost {
+    targets: HashMap<String, SocketAddr>,
+    began: Instant,
+    limit: Duration,
+    lines: RefCell<Vec<String>>,
+    blobs: RefCell<Vec<Vec<u8>>>,
+    random: Cell<u64>,
+}
+
+impl Default for NativeHost {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl NativeHost {
+    /// A host without targets and a minute for the run.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            targets: HashMap::new(),
+            began: Instant::now(),
+            limit: Duration::from_mins(1),
+            lines: RefCell::default(),
+            blobs: RefCell::default(),
+            random: Cell::new(0x9e37_79b9_7f4a_7c15),
+        }
+    }
+
+    /// Binds an http target to an address.
+    #[must_use]
+    pub fn bind(mut self, target: &str, address: SocketAddr) -> Self {
+        self.targets.insert(target.to_owned(), address);
+        self
+    }
+
+    /// Changes how long the run may take.
+    #[must_use]
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// A context over this host with every target granted.
+    #[must_use]
+    pub fn context(&self, seed: u64) -> Context<'_> {
+        Context::new(self, self.targets.keys().cloned().collect(), seed)
+    }
+
+    /// Progress messages and log lines so far.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.lines.borrow().clone()
+    }
+}
+
+impl Host for NativeHost {
+    fn open_http(&self, target: &str, options: &Options) -> Result<Box<dyn Connection>, Failure> {
+        if options.source.is_some() {
+            return Err(Failure::Other("the native host chooses no source address".to_owned()));
+        }
+        let address = self.targets.get(target).ok_or_else(|| Failure::Unbound(target.to_owned()))?;
+        Ok(Box::new(Plain { address: *address, began: self.began }))
+    }
+
+    fn progress(&self, _fraction: Option<f32>, message: &str) {
+        self.lines.borrow_mut().push(message.to_owned());
+    }
+
+    fn log(&self, _level: Level, message: &str) {
+        self.lines.borrow_mut().push(message.to_owned());
+    }
+
+    fn time_left(&self) -> Duration {
+        self.limit.saturating_sub(self.began.elapsed())
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    fn unix_time(&self) -> Duration {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+    }
+
+    fn sleep(&self, duration: Duration) {
+        thread::sleep(duration.min(self.time_left()));
+    }
+
+    fn random_bytes(&self, length: u32) -> Vec<u8> {
+        (0..length)
+            .map(|_| {
+                let mut state = self.random.get();
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                self.random.set(state);
+                state.to_le_bytes()[7]
+            })
+            .collect()
+    }
+
+    fn attach(&self, _label: &str, _media_type: &str, bytes: &[u8]) -> Result<u32, Failure> {
+        let mut blobs = self.blobs.borrow_mut();
+        blobs.push(bytes.to_vec());
+        u32::try_from(blobs.len() - 1).map_err(|_| Failure::OverLimit("attachments".to_owned()))
+    }
+}
+
+/// A client that opens a connection for each request.
+#[derive(Debug, Clone, Copy)]
+struct Plain {
+    address: SocketAddr,
+    began: Instant,
+}
+
+impl Connection for Plain {
+    fn send(&self, request: &Request) -> Result<Response, Failure> {
+        thread::sleep(request.after);
+        let started = self.began.elapsed();
+        let mut response = exchange(self.address, request).map_err(|error| failure(&error))?;
+        let total = self.began.elapsed().saturating_sub(started);
+        response.timing = Timing { started, connect: Duration::ZERO, first_byte: total, total };
+        Ok(response)
+    }
+
+    fn send_all(
+        &self,
+        requests: &[Request],
+        concurrency: u32,
+    ) -> Result<Vec<Result<Response, Failure>>, Failure> {
+        let workers = usize::try_from(concurrency).ok().and_then(NonZero::new);
+        let workers = workers.ok_or_else(|| Failure::Other("concurrency is zero".to_owned()))?;
+        let batch = Instant::now();
+        let queue = Mutex::new(requests.iter().enumerate());
+        let mut answers: Vec<(usize, Result<Response, Failure>)> = thread::scope(|scope| {
+            let take = || {
+                let mut done = Vec::new();
+                loop {
+                    let next = queue.lock().ok().and_then(|mut queue| queue.next());
+                    let Some((index, request)) = next else { return done };
+                    thread::sleep(request.after.saturating_sub(batch.elapsed()));
+                    let now = Request { after: Duration::ZERO, ..request.clone() };
+                    done.push((index, self.send(&now)));
+                }
+            };
+            let threads: Vec<_> = (0..workers.get().min(requests.len())).map(|_| scope.spawn(take)).collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect()
+        });
+        answers.sort_by_key(|(index, _)| *index);
+        Ok(answers.into_iter().map(|(_, answer)| answer).collect())
+    }
+}
+
+fn failure(error: &io::Error) -> Failure {
+    if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) {
+        Failure::TimedOut
+    } else if matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof) {
+        Failure::Protocol(error.to_string())
+    } else {
+        Failure::Unreachable(error.to_string())
+    }
+}
+
+fn exchange(address: SocketAddr, request: &Request) -> io::Result<Response> {
+    let timeout = if request.timeout.is_zero() { DEFAULT_TIMEOUT } else { request.timeout };
+    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
+    stream.set_read_timeout(Some(timeout))?;
+    stream.set_write_timeout(Some(timeout))?;
+    stream.set_nodelay(true)?;
+    let mut head =
+        format!("{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n", request.method, request.path);
+    for (name, value) in &request.headers {
+        head.extend([name.as_str(), ": ", value.as_str(), "\r\n"]);
+    }
+    if !request.body.is_empty() || matches!(request.method.as_str(), "POST" | "PUT" | "PATCH") {
+        head.extend(["Content-Length: ", &request.body.len().to_string(), "\r\n"]);
+    }
+    head.push_str("\r\n");
+    stream.write_all(&[head.as_bytes(), &request.body].concat())?;
+    read_response(&mut BufReader::new(stream), request)
+}
+
+fn read_response(stream: &mut impl BufRead, request: &Request) -> io::Result<Response> {
+    let status_line = read_line(stream)?;
+    let status = status_line
+        .strip_prefix("HTTP/1.")
+        .and_then(|rest| rest.split(' ').nth(1)?.parse().ok())
+        .ok_or_else(|| invalid("no status line"))?;
+    let mut headers = Vec::new();
+    loop {
+        let line = read_line(stream)?;
+        if line.is_empty() {
+            break;
+        }
+        let (name, value) = line.split_once(':').ok_or_else(|| invalid("a header without a colon"))?;
+        headers.push((name.to_owned(), value.trim().to_owned()));
+    }
+    let mut response = Response {
+        status,
+        headers,
+        body: Vec::new(),
+        body_bytes: 0,
+        truncated: false,
+        timing: Timing::default(),
+    };
+    if request.method != "HEAD" && !matches!(status, 204 | 304) {
+        response.body = read_body(stream, &response)?;
+    }
+    response.body_bytes = response.body.len() as u64;
+    let keep = usize::try_from(request.keep_bytes).unwrap_or(usize::MAX);
+    response.truncated = response.body.len() > keep;
+    response.body.truncate(keep);
+    Ok(response)
+}
+
+fn read_body(stream: &mut impl BufRead, response: &Response) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    if response.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
+        loop {
+            let line = read_line(stream)?;
+            let size = line.split(';').next().and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+            let size = size.ok_or_else(|| invalid("a chunk without a size"))?;
+            if stream.by_ref().take(size).read_to_end(&mut body)? as u64 != size {
+                return Err(invalid("a chunk cut short"));
+            }
+            read_line(stream)?;
+            if size == 0 {
+                break;
+            }
+        }
+    } else if let Some(length) = response.header("content-length") {
+        let length: u64 = length.parse().map_err(|_| invalid("a length that is no number"))?;
+        if stream.take(length).read_to_end(&mut body)? as u64 != length {
+            return Err(invalid("a body cut short"));
+        }
+    } else {
+        stream.read_to_end(&mut body)?;
+    }
+    Ok(body)
+}
+
+fn read_line(stream: &mut impl BufRead) -> io::Result<String> {
+    let mut line = String::new();
+    if stream.take(64 << 10).read_line(&mut line)? == 0 {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the connection ended"));
+    }
+    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn invalid(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// Answers one connection with the bytes and returns what was asked.
+    fn answer_once(bytes: &'static str) -> (SocketAddr, thread::JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut asked = vec![0; 4096];
+            let length = stream.read(&mut asked).unwrap();
+            stream.write_all(bytes.as_bytes()).unwrap();
+            String::from_utf8_lossy(&asked[..length]).into_owned()
+        });
+        (address, server)
+    }
+
+    fn client(host: &NativeHost) -> crate::http::Client {
+        host.context(1).http("api", &Options::default()).unwrap()
+    }
+
+    #[test]
+    fn an_answer_is_read_as_its_length_says() {
+        let (address, server) =
+            answer_once("HTTP/1.1 201 Created\r\nContent-Length: 2\r\nLocation: /7\r\n\r\n{}rest");
+        let host = NativeHost::new().bind("api", address);
+        let request = Request::new("POST", "/items").json(&serde_json::json!({"a": 1}));
+        let response = client(&host).send(&request).unwrap();
+        assert_eq!((response.status, response.header("location")), (201, Some("/7")));
+        assert_eq!(response.json(), Some(serde_json::json!({})));
+        assert!(server.join().unwrap().ends_with("\r\n\r\n{\"a\":1}"));
+    }
+
+    #[test]
+    fn chunks_are_put_together() {
+        let (address, _server) = answer_once(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n",
+        );
+        let host = NativeHost::new().bind("api", address);
+        assert_eq!(client(&host).send(&Request::get("/")).unwrap().text(), "abcd");
+    }
+
+    #[test]
+    fn a_broken_answer_is_a_protocol_failure() {
+        let (address, _server) = answer_once("hello\r\n");
+        let host = NativeHost::new().bind("api", address);
+        assert!(matches!(client(&host).send(&Request::get("/")), Err(Failure::Protocol(_))));
+    }
+
+    #[test]
+    fn an_unbound_target_is_named() {
+        let host = NativeHost::new();
+        let opened = host.context(1).http("api", &Options::default());
+        assert_eq!(opened.err(), Some(Failure::Unbound("api".to_owned())));
+    }
+}

@@ -1,0 +1,262 @@
+//! The report as JUnit XML, for CI systems: a suite a checklist, a test case an item.
+//!
+//! Only a proven item is a success. What could not be told is an error, never a success or a skip that nobody looks at.
+
+use std::time::Duration;
+
+use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
+
+use super::note::foremost;
+use super::phrase;
+use super::tree::{Check, Heading, Report, Row, Section};
+use super::word::{self, Word};
+use crate::model::{Language, Outcome, Record, Status, TargetName, Undecided};
+
+/// The report, in `language`.
+pub(super) fn junit(report: &Report, language: Language) -> String {
+    let Report {
+        version,
+        generated,
+        workspace,
+        revision,
+        narrowed: _,
+        sections,
+        total: _,
+        policy,
+        judgement: _,
+    } = report;
+    let mut document = quick_junit::Report::new(format!("mustdo {version}"));
+    for section in sections {
+        let Section { id, version, title, tally, headings } = section;
+        let mut suite = TestSuite::new(format!("{id} · {}", title.get(language)));
+        suite.add_property(Property::new("checklist.version", version.to_string()));
+        suite.add_property(Property::new("workspace", workspace));
+        suite.add_property(Property::new("generated", generated.to_string()));
+        if let Some(revision) = revision {
+            suite.add_property(Property::new("revision", revision));
+        }
+        if let Some(readiness) = tally.readiness() {
+            suite.add_property(Property::new("readiness", format!("{readiness}%")));
+        }
+        let mut elapsed = Duration::ZERO;
+        for Heading { id: group, rows, .. } in headings {
+            for row in rows {
+                let mut case = TestCase::new(
+                    format!("{} · {}", row.id, row.title.get(language)),
+                    status(row, policy.inconclusive, language),
+                );
+                case.set_classname(format!("{id}.{group}"));
+                if let Some(time) = time(row) {
+                    case.set_time(time);
+                    elapsed += time;
+                }
+                suite.add_test_case(case);
+            }
+        }
+        suite.set_time(elapsed);
+        document.add_test_suite(suite);
+    }
+    // Writing XML to memory: there is nothing that could fail.
+    document.to_string().expect("a report is plain data")
+}
+
+/// How long the latest attempts took; none where there was none.
+fn time(row: &Row) -> Option<Duration> {
+    row.checks
+        .iter()
+        .filter_map(Check::latest)
+        .map(|record| record.elapsed)
+        .reduce(|sum, elapsed| sum + elapsed)
+}
+
+fn status(row: &Row, inconclusive: Undecided, language: Language) -> TestCaseStatus {
+    let standing = &row.standing;
+    if standing.status == Status::Waived {
+        return skipped("waived", &reason(row, language));
+    }
+    if standing.status == Status::Failing {
+        return failing(row, language);
+    }
+    let stands = inconclusive == Undecided::Allow && standing.status == Status::Proven;
+    if !standing.inconclusive.is_empty() && !stands {
+        return untold(row, language);
+    }
+    match standing.status {
+        Status::Proven => TestCaseStatus::success(),
+        Status::Waived | Status::Failing | Status::Stale | Status::Claimed | Status::Open => {
+            let kind = if standing.unbound.is_empty() { standing.status.word() } else { "not-bound" };
+            skipped(kind, &reason(row, language))
+        }
+    }
+}
+
+fn skipped(kind: &str, message: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::skipped();
+    status.set_type(kind).set_message(message);
+    status
+}
+
+fn failing(row: &Row, language: Language) -> TestCaseStatus {
+    let decided = row.checks.iter().filter_map(|check| Some((check, check.decided.as_ref()?)));
+    let failed: Vec<_> = decided.filter(|(_, record)| record.verdict.outcome == Outcome::Fail).collect();
+    non_success(NonSuccessKind::Failure, &failed, "fail", language)
+}
+
+fn untold(row: &Row, language: Language) -> TestCaseStatus {
+    let untold = row.checks.iter().filter_map(|check| Some((check, check.undecided.as_ref()?)));
+    let untold: Vec<_> = untold.collect();
+    let any = |of: fn(&Record) -> bool| untold.iter().any(|(_, record)| of(record));
+    let kind = if any(|record| record.fault) {
+        "fault"
+    } else if any(|record| record.verdict.outcome == Outcome::Inconclusive) {
+        Outcome::Inconclusive.word()
+    } else {
+        Outcome::Skip.word()
+    };
+    non_success(NonSuccessKind::Error, &untold, kind, language)
+}
+
+fn non_success(
+    kind: NonSuccessKind,
+    records: &[(&Check, &Record)],
+    ty: &str,
+    language: Language,
+) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(kind);
+    let messages = records.iter().map(|(check, record)| phrase::attempt(&check.id, record, language));
+    status.set_message(messages.collect::<Vec<_>>().join("; "));
+    let code = records.iter().find_map(|(_, record)| foremost(&record.verdict.findings));
+    let code = code.filter(|finding| kind == NonSuccessKind::Failure && !finding.code.is_empty());
+    status.set_type(code.map_or(ty, |finding| &finding.code));
+    let bodies = records.iter().map(|(check, record)| body(check, record, language));
+    status.set_description(bodies.collect::<Vec<_>>().join("\n"));
+    status
+}
+
+/// Everything of one attempt, a line each: findings with hints, steps, figures, and what repeats it.
+fn body(check: &Check, record: &Record, language: Language) -> String {
+    let verdict = &record.verdict;
+    let mut lines = vec![phrase::attempt(&check.id, record, language)];
+    for finding in &verdict.findings {
+        let place = finding.at.as_ref().map_or(String::new(), |at| format!(" ({})", phrase::location(at)));
+        let message = finding.message.get(language);
+        lines.push(format!("[{}] {}: {message}{place}", finding.severity.word(), finding.code));
+        if let Some(hint) = &finding.hint {
+            lines.push(format!("  {}: {}", Word::Hint.get(language), hint.get(language)));
+        }
+    }
+    if !verdict.steps.is_empty() {
+        lines.push(format!("{}:", Word::Steps.get(language)));
+        lines.extend(verdict.steps.iter().map(|step| format!("  {}", phrase::step(step, language))));
+    }
+    if !verdict.measurements.is_empty() {
+        lines.push(format!("{}:", Word::Figures.get(language)));
+        lines.extend(
+            verdict.measurements.iter().map(|figure| format!("  {}", phrase::figure(figure, language))),
+        );
+    }
+    let commit = record.commit.as_deref().map_or(String::new(), |commit| format!(", commit {commit}"));
+    lines.push(format!(
+        "plugin {} ({}), seed {:016x}{commit}",
+        record.version,
+        record.plugin.short(),
+        record.seed
+    ));
+    lines.join("\n")
+}
+
+/// Why an item is no success although nothing speaks against it.
+fn reason(row: &Row, language: Language) -> String {
+    let standing = &row.standing;
+    let status = word::status(standing.status, language);
+    let mut reasons: Vec<String> =
+        standing.staleness.iter().map(|(check, why)| phrase::reason(check, why, language)).collect();
+    match &row.waiver {
+        Some(waiver) if standing.status == Status::Waived => {
+            reasons.push(phrase::waived(waiver.until, &waiver.why, language));
+        }
+        Some(_) | None => {}
+    }
+    if !standing.unbound.is_empty() {
+        let targets: Vec<_> = standing.unbound.iter().map(TargetName::as_str).collect();
+        reasons.push(phrase::not_bound(&targets, language));
+    }
+    if row.checks.is_empty() && standing.status != Status::Waived {
+        reasons.push(phrase::no_check(language).to_owned());
+    }
+    phrase::because(status, &reasons, language)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn read(report: &Report) -> quick_junit::Report {
+        quick_junit::Report::deserialize_from_str(&junit(report, Language::En)).unwrap()
+    }
+
+    fn case<'a>(document: &'a quick_junit::Report, id: &str) -> &'a TestCaseStatus {
+        let cases = document.test_suites.iter().flat_map(|suite| &suite.test_cases);
+        &cases.into_iter().find(|case| case.name.starts_with(&format!("{id} "))).unwrap().status
+    }
+
+    #[test]
+    fn only_what_is_proven_is_a_success() {
+        let report = sample::mixed();
+        let document = read(&report);
+        let cases = document.test_suites.iter().flat_map(|suite| &suite.test_cases);
+        let successes = cases.filter(|case| matches!(case.status, TestCaseStatus::Success { .. }));
+        assert_eq!(successes.count(), 2);
+        assert_eq!(document.tests, usize::try_from(report.total.items).unwrap());
+        assert_eq!(document.failures, 1);
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_an_error_even_where_it_was_proven() {
+        let document = read(&sample::mixed());
+        for (id, kind) in
+            [("must-do.csrf", "inconclusive"), ("stack.tests-bite", "fault"), ("stack.rollback", "skip")]
+        {
+            let status = case(&document, id);
+            assert!(
+                matches!(status, TestCaseStatus::NonSuccess { kind: NonSuccessKind::Error, ty: Some(ty), .. } if ty == kind),
+                "{status:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn failure_carries_finding_hint_steps_and_figures() {
+        let document = read(&sample::mixed());
+        let TestCaseStatus::NonSuccess { ty, message, description, .. } =
+            case(&document, "must-do.double-submit")
+        else {
+            panic!("it fails");
+        };
+        assert_eq!(ty.as_deref(), Some("idempotency.twice"));
+        assert!(message.as_ref().unwrap().contains("two orders"));
+        for part in
+            ["hint: ", "[fail] same-key (must)", "latency p95 = 12.5 ms (of 40)", "seed 0000000000000007"]
+        {
+            assert!(description.as_ref().unwrap().contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn hostile_text_is_well_formed_xml() {
+        let report = sample::hostile();
+        let document = read(&report);
+        assert_eq!(document.tests, usize::try_from(report.total.items).unwrap());
+        let text = junit(&report, Language::En);
+        let legal = |c: char| matches!(c, '\n' | ' '..='\u{7e}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
+        assert_eq!(text.chars().find(|c| !legal(*c)), None);
+    }
+
+    #[test]
+    fn junit_in_both_languages() {
+        for language in Language::ALL {
+            insta::assert_snapshot!(format!("junit-{language}"), junit(&sample::mixed(), language));
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! What is said below the numbers: what fails, what could not be told, what is out of date, what is missing, and the policy.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::binding::binding;
+use super::paint::{Ink, symbol};
+use super::phrase;
+use super::tree::{Check, Report, Row};
+use super::word::Word;
+use crate::model::{Finding, ItemId, Language, Outcome, Severity, Status, TargetName};
+
+/// A paragraph with a title.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Note {
+    pub(super) title: String,
+    pub(super) entries: Vec<Entry>,
+    /// What to do about all of them.
+    pub(super) advice: Option<String>,
+}
+
+/// One thing a note is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) symbol: &'static str,
+    pub(super) ink: Ink,
+    /// An id; empty where there is none.
+    pub(super) name: String,
+    pub(super) title: String,
+    pub(super) lines: Vec<Line>,
+}
+
+/// A line below an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Line {
+    /// What is so.
+    Text(String),
+    /// What to do.
+    Advice(String),
+    /// Lines to copy as they are.
+    Code(Vec<String>),
+}
+
+/// What is said about the items; a note that would be empty is left out.
+pub(super) fn notes(report: &Report, language: Language) -> Vec<Note> {
+    let notes = [
+        about(report, Word::Failing, Ink::Bad, language, |row| failing(row, language)),
+        about(report, Word::Untold, Ink::Unsure, language, |row| untold(row, language)),
+        stale(report, language),
+        unbound(report, language),
+    ];
+    notes.into_iter().filter(|note| !note.entries.is_empty()).collect()
+}
+
+/// How the policy was judged.
+pub(super) fn policy(report: &Report, language: Language) -> Note {
+    let said = |symbol, ink, (title, advice): (String, String)| Entry {
+        symbol,
+        ink,
+        name: String::new(),
+        title,
+        lines: vec![Line::Advice(advice)],
+    };
+    let judgement = &report.judgement;
+    let mut entries: Vec<_> = judgement
+        .violations
+        .iter()
+        .map(|violation| said("✘", Ink::Bad, phrase::violation(violation, language)))
+        .collect();
+    if !judgement.undecided.is_empty() {
+        entries.push(said("?", Ink::Unsure, phrase::undecided(&judgement.undecided, language)));
+    }
+    if entries.is_empty() {
+        let title = phrase::holds(&report.policy, language);
+        entries.push(Entry { symbol: "✔", ink: Ink::Good, name: String::new(), title, lines: vec![] });
+    }
+    Note { title: Word::Policy.get(language).to_owned(), entries, advice: None }
+}
+
+/// What is said of an item in a list of all: its latest attempts, and why it is not proven.
+pub(super) fn details(row: &Row, now: Timestamp, language: Language) -> Vec<(Ink, String)> {
+    let mut details = vec![];
+    for check in &row.checks {
+        if let Some(record) = check.latest() {
+            let attempt = phrase::attempt(&check.id, record, language);
+            let ink = if record.fault { Ink::Unsure } else { Ink::of_outcome(record.verdict.outcome) };
+            details.push((ink, format!("{attempt} · {}", phrase::ago(record.at, now, language))));
+        }
+        if check.plugin.is_none() {
+            details.push((Ink::Unsure, phrase::no_plugin(&check.id, language)));
+        }
+    }
+    let staleness = &row.standing.staleness;
+    details.extend(staleness.iter().map(|(_, why)| (Ink::Old, phrase::staleness(why, language))));
+    if !row.standing.unbound.is_empty() {
+        let targets: Vec<_> = row.standing.unbound.iter().map(TargetName::as_str).collect();
+        details.push((Ink::Faint, phrase::not_bound(&targets, language)));
+    }
+    if let Some(note) = row.claim.as_ref().and_then(|claim| claim.note.as_ref()) {
+        details.push((Ink::Faint, format!("✎ {note}")));
+    }
+    match (&row.waiver, row.standing.waiver_ended) {
+        (_, Some(until)) => details.push((Ink::Old, phrase::waiver_ended(until, language))),
+        (Some(waiver), None) => {
+            details.push((Ink::Faint, phrase::waived(waiver.until, &waiver.why, language)));
+        }
+        (None, None) => {}
+    }
+    details
+}
+
+/// The finding a learner should read first: the first problem, else the first of all.
+pub(super) fn foremost(findings: &[Finding]) -> Option<&Finding> {
+    findings.iter().find(|finding| finding.severity == Severity::Problem).or(findings.first())
+}
+
+fn about(
+    report: &Report,
+    title: Word,
+    ink: Ink,
+    language: Language,
+    lines: impl Fn(&Row) -> Vec<Line>,
+) -> Note {
+    let entries = report.rows().filter(|row| row.standing.status != Status::Waived).filter_map(|row| {
+        let lines = lines(row);
+        let symbol = if ink == Ink::Unsure { "?" } else { symbol(row.standing.status) };
+        (!lines.is_empty()).then(|| entry(row, symbol, ink, language, lines))
+    });
+    note(title, entries.collect(), None, language)
+}
+
+fn entry(row: &Row, symbol: &'static str, ink: Ink, language: Language, lines: Vec<Line>) -> Entry {
+    Entry { symbol, ink, name: row.id.to_string(), title: row.title.get(language).to_owned(), lines }
+}
+
+fn note(title: Word, entries: Vec<Entry>, advice: Option<String>, language: Language) -> Note {
+    Note { title: format!("{} ({})", title.get(language), entries.len()), entries, advice }
+}
+
+fn failing(row: &Row, language: Language) -> Vec<Line> {
+    let mut lines = vec![];
+    for check in &row.checks {
+        let Some(record) = &check.decided else { continue };
+        if record.verdict.outcome != Outcome::Fail {
+            continue;
+        }
+        lines.push(Line::Text(phrase::attempt(&check.id, record, language)));
+        let finding = foremost(&record.verdict.findings);
+        if let Some(finding) = finding {
+            lines.extend(seen(finding, record.verdict.summary.get(language), language));
+        }
+        let hint = finding.and_then(|finding| finding.hint.as_ref()).or(row.hint.as_ref());
+        lines.extend(hint.map(|hint| Line::Advice(hint.get(language).to_owned())));
+    }
+    lines
+}
+
+/// A finding's message and place, where they add to the summary.
+fn seen(finding: &Finding, summary: &str, language: Language) -> Option<Line> {
+    let message = finding.message.get(language);
+    let message = (message != summary && !message.is_empty()).then_some(message);
+    let place = finding.at.as_ref().map(phrase::location);
+    Some(Line::Text(match (message, place) {
+        (Some(message), Some(place)) => format!("{message} ({place})"),
+        (Some(message), None) => message.to_owned(),
+        (None, Some(place)) => place,
+        (None, None) => return None,
+    }))
+}
+
+fn untold(row: &Row, language: Language) -> Vec<Line> {
+    let mut lines = vec![];
+    for (check, record) in row.checks.iter().filter_map(|check| Some((check, check.undecided.as_ref()?))) {
+        lines.push(Line::Text(phrase::attempt(&check.id, record, language)));
+        let hint = foremost(&record.verdict.findings).and_then(|finding| finding.hint.as_ref());
+        lines.extend(hint.map(|hint| Line::Advice(hint.get(language).to_owned())));
+    }
+    if !lines.is_empty() {
+        lines.push(Line::Text(phrase::stays(row.standing.status, language)));
+    }
+    lines
+}
+
+fn stale(report: &Report, language: Language) -> Note {
+    let reasons = |row: &Row| {
+        let staleness = row.standing.staleness.iter();
+        staleness.map(|(check, why)| Line::Text(phrase::reason(check, why, language))).collect::<Vec<_>>()
+    };
+    let mut note = about(report, Word::Stale, Ink::Old, language, reasons);
+    note.advice = Some(phrase::run("mustdo verify --status stale", language));
+    note
+}
+
+fn unbound(report: &Report, language: Language) -> Note {
+    let mut needed: BTreeMap<&TargetName, Vec<&ItemId>> = BTreeMap::new();
+    for row in report.rows().filter(|row| row.standing.status != Status::Waived) {
+        for target in row.checks.iter().flat_map(|Check { unbound, .. }| unbound) {
+            let items = needed.entry(target).or_default();
+            if items.last() != Some(&&row.id) {
+                items.push(&row.id);
+            }
+        }
+    }
+    let entries = needed.into_iter().map(|(target, items)| Entry {
+        symbol: "–",
+        ink: Ink::Faint,
+        name: target.to_string(),
+        title: phrase::needed_by(&items, language),
+        lines: vec![Line::Text(phrase::paste(language).to_owned()), Line::Code(binding(target))],
+    });
+    note(Word::Unbound, entries.collect(), None, language)
+}

@@ -1,0 +1,117 @@
+//! Breaking text into lines that fit, in columns of a terminal.
+
+use unicode_width::UnicodeWidthChar as _;
+
+/// The lines of `text`, none wider than `width` columns, which is at least 2. Never empty: an empty text is one empty line.
+///
+/// Lines break at spaces and beside characters that are two columns wide, but never before punctuation that closes or
+/// after punctuation that opens; a word wider than a line is cut.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![];
+    let mut line = Line::default();
+    let mut previous = None;
+    for c in text.chars() {
+        if line.text.is_empty() && c == ' ' {
+            continue;
+        }
+        if previous.is_some_and(|previous| may_break(previous, c)) {
+            line.mark();
+        }
+        while line.width + columns(c) > width && !line.text.is_empty() {
+            lines.push(line.cut());
+        }
+        if !(line.text.is_empty() && c == ' ') {
+            line.push(c);
+        }
+        previous = Some(c);
+    }
+    lines.push(line.text.trim_end().to_owned());
+    lines
+}
+
+/// Columns that `text` takes; never less than a terminal uses.
+pub(super) fn width(text: &str) -> usize {
+    text.chars().map(columns).sum()
+}
+
+#[derive(Default)]
+struct Line {
+    text: String,
+    width: usize,
+    /// Where the part begins that may go to the next line: its byte and the columns before it.
+    rest: Option<(usize, usize)>,
+}
+
+impl Line {
+    fn mark(&mut self) {
+        self.rest = Some((self.text.len(), self.width));
+    }
+
+    fn push(&mut self, c: char) {
+        self.text.push(c);
+        self.width += columns(c);
+    }
+
+    /// Takes the line as far as it may be broken and keeps the rest.
+    fn cut(&mut self) -> String {
+        let (at, before) =
+            self.rest.take().filter(|&(at, _)| at > 0).unwrap_or((self.text.len(), self.width));
+        let rest = self.text.split_off(at);
+        let line = std::mem::replace(&mut self.text, rest);
+        self.width -= before;
+        line.trim_end().to_owned()
+    }
+}
+
+/// U+FE0F asks for an emoji, which is two columns wide where the character before it alone is one.
+fn columns(c: char) -> usize {
+    if c == '\u{fe0f}' { 1 } else { c.width().unwrap_or_default() }
+}
+
+fn may_break(before: char, after: char) -> bool {
+    if after == ' ' || columns(after) == 0 {
+        return after == ' ';
+    }
+    let closes = matches!(after, ',' | '.' | ':' | ';' | '!' | '?' | ')' | ']' | '}' | '%')
+        || "，。！？；：、）》」』】”’…".contains(after);
+    let opens = matches!(before, '(' | '[' | '{') || "（《「『【“‘".contains(before);
+    before == ' ' || (!closes && !opens && (columns(before) == 2 || columns(after) == 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use unicode_width::UnicodeWidthStr as _;
+
+    use super::*;
+
+    #[test]
+    fn words_stay_whole_where_they_fit() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("one two three", 8), ["one two", "three"]);
+        assert_eq!(wrap("", 8), [""]);
+    }
+
+    #[test]
+    fn long_words_are_cut() {
+        assert_eq!(wrap("a abcdefghij b", 4), ["a", "abcd", "efgh", "ij b"]);
+    }
+
+    #[test]
+    fn chinese_breaks_anywhere_but_beside_punctuation_that_belongs() {
+        assert_eq!(wrap("同一个键，同样的内容", 8), ["同一个", "键，同样", "的内容"]);
+        assert_eq!(wrap("用 Idempotency-Key（幂等键）", 16), ["用", "Idempotency-Key", "（幂等键）"]);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_is_too_wide_and_nothing_is_lost(text in "[a-z 键，（）🙂❤️é]{0,60}", limit in 2_usize..30) {
+            let lines = wrap(&text, limit);
+            for line in &lines {
+                prop_assert!(line.width() <= limit && width(line) <= limit, "{line:?}");
+            }
+            let shown = |text: &str| text.chars().filter(|c| *c != ' ').collect::<String>();
+            prop_assert_eq!(shown(&lines.concat()), shown(&text));
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! Guests made to order: a few lines of WebAssembly text become a whole plugin.
+//!
+//! A guest's core module exports `describe` and `run` as the canonical ABI has them (component model, `CanonicalABI.md`).
+//! What they return is laid out here, in a data segment; the text of a test is what happens before.
+
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+const CONTRACT: &str = include_str!("../../plugins/wit/verifier.wit");
+
+/// Where the laid out bytes begin. Below it a guest writes what it likes.
+const BASE: u32 = 4_096;
+
+/// The status of a verdict or a step, as the contract numbers them.
+#[derive(Clone, Copy)]
+pub(crate) enum Status {
+    Pass,
+    Fail,
+    Inconclusive,
+}
+
+/// A plugin in the making; it passes with one must step, unless told otherwise.
+pub(crate) struct Guest {
+    contract: &'static str,
+    imports: String,
+    memory_pages: u32,
+    describe: String,
+    run: String,
+    more: String,
+    status: Status,
+    step: Status,
+    refusal: Option<(u8, String)>,
+    evidence: Option<u32>,
+    schema: String,
+}
+
+impl Guest {
+    pub(crate) fn new() -> Self {
+        Self {
+            contract: "0.1.0",
+            imports: String::new(),
+            memory_pages: 4,
+            describe: String::new(),
+            run: String::new(),
+            more: String::new(),
+            status: Status::Pass,
+            step: Status::Pass,
+            refusal: None,
+            evidence: None,
+            schema: String::new(),
+        }
+    }
+
+    /// Built for this version of the contract.
+    pub(crate) fn contract(mut self, version: &'static str) -> Self {
+        self.contract = version;
+        self
+    }
+
+    /// Imports `name` of `interface` as `$name`, with this type: `(param i64)`.
+    pub(crate) fn import(mut self, interface: &str, name: &str, kind: &str) -> Self {
+        let local = name.rsplit('.').next().unwrap();
+        self.imports += &format!(
+            "(import \"mustdo:verifier/{interface}@{}\" \"{name}\" (func ${local} {kind}))\n",
+            self.contract
+        );
+        self
+    }
+
+    /// Pages of 64 KiB that the memory begins with.
+    pub(crate) fn memory(mut self, pages: u32) -> Self {
+        self.memory_pages = pages;
+        self
+    }
+
+    /// Instructions of `describe`, before it returns.
+    pub(crate) fn describe(mut self, text: impl Into<String>) -> Self {
+        self.describe = text.into();
+        self
+    }
+
+    /// Instructions of `run`, before it returns the verdict at `$verdict`. Its locals are `$i`, `$j` and `$w` (i64).
+    pub(crate) fn run(mut self, text: impl Into<String>) -> Self {
+        self.run = text.into();
+        self
+    }
+
+    /// Fields beside the functions.
+    pub(crate) fn more(mut self, text: impl Into<String>) -> Self {
+        self.more = text.into();
+        self
+    }
+
+    /// What the verdict says, and what its one must step says.
+    pub(crate) fn says(mut self, status: Status, step: Status) -> Self {
+        self.status = status;
+        self.step = step;
+        self
+    }
+
+    /// Answers with a `run-error` instead of a verdict.
+    pub(crate) fn refuses(mut self, case: u8, words: &str) -> Self {
+        self.refusal = Some((case, words.to_owned()));
+        self
+    }
+
+    /// The verdict names this attachment.
+    pub(crate) fn evidence(mut self, handle: u32) -> Self {
+        self.evidence = Some(handle);
+        self
+    }
+
+    /// The check's schema.
+    pub(crate) fn schema(mut self, text: impl Into<String>) -> Self {
+        self.schema = text.into();
+        self
+    }
+
+    /// The component.
+    pub(crate) fn build(&self) -> Vec<u8> {
+        let mut resolve = Resolve::default();
+        let text = CONTRACT.replace("mustdo:verifier@0.1.0", &format!("mustdo:verifier@{}", self.contract));
+        let package = resolve.push_str("verifier.wit", &text).unwrap();
+        let world = resolve.select_world(&[package], Some("verifier-with-process")).unwrap();
+        let mut module = wat::parse_str(self.text()).unwrap();
+        embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+        ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+    }
+
+    fn text(&self) -> String {
+        let mut image = Image { bytes: Vec::new() };
+        let info = self.lay_out_info(&mut image);
+        let verdict = self.lay_out_verdict(&mut image);
+        let data: String = image.bytes.iter().map(|byte| format!("\\{byte:02x}")).collect();
+        let heap = BASE + u32::try_from(image.bytes.len()).unwrap() + 64;
+        let Self { imports, memory_pages, describe, run, more, contract, .. } = self;
+        format!(
+            r#"(module
+            {imports}
+            (memory (export "memory") {memory_pages})
+            (data (i32.const {BASE}) "{data}")
+            (global $heap (mut i32) (i32.const {heap}))
+            (global $verdict i32 (i32.const {verdict}))
+            (global $summary i32 (i32.const {summary}))
+            {more}
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+              (local $at i32)
+              (local.set $at (i32.and (i32.add (global.get $heap) (i32.const 7)) (i32.const -8)))
+              (global.set $heap (i32.add (local.get $at) (local.get 3)))
+              (block $fits
+                (br_if $fits (i32.le_u (global.get $heap) (i32.mul (memory.size) (i32.const 65536))))
+                (br_if $fits (i32.ne (i32.const -1) (memory.grow (i32.add (i32.const 1)
+                  (i32.div_u (local.get 3) (i32.const 65536))))))
+                unreachable)
+              (local.get $at))
+            (func (export "mustdo:verifier/plugin@{contract}#describe") (result i32)
+              (local $i i32)
+              {describe}
+              (i32.const {info}))
+            (func (export "mustdo:verifier/plugin@{contract}#run")
+              (param i32 i32 i32 i32 i32 i32 i64 i32 i32) (result i32)
+              (local $i i32) (local $j i32) (local $w i64)
+              {run}
+              (global.get $verdict)))"#,
+            summary = verdict + 12,
+        )
+    }
+
+    fn lay_out_info(&self, image: &mut Image) -> u32 {
+        let check = image.room(56);
+        image.string(check, "probe");
+        image.string(check + 8, "Does it hold?");
+        image.string(check + 16, "Looks.");
+        image.string(check + 24, &self.schema);
+        image.number(check + 40, 100);
+        let info = image.room(56);
+        image.string(info, "test-guest");
+        image.string(info + 8, "1.2.3");
+        image.string(info + 16, "A guest");
+        image.list(info + 40, check, 1);
+        info
+    }
+
+    /// `result<verdict, run-error>`: the case, then at 8 the verdict (80 bytes) or the error.
+    fn lay_out_verdict(&self, image: &mut Image) -> u32 {
+        let result = image.room(88);
+        if let Some((case, words)) = &self.refusal {
+            image.byte(result, 1);
+            image.byte(result + 8, *case);
+            image.string(result + 12, words);
+            return result;
+        }
+        let step = image.room(28);
+        image.string(step, "only");
+        image.byte(step + 9, self.step as u8);
+        image.string(step + 12, "seen");
+        image.byte(result + 8, self.status as u8);
+        image.string(result + 12, "it was seen");
+        image.list(result + 48, step, 1);
+        if let Some(handle) = self.evidence {
+            let evidence = image.room(28);
+            image.string(evidence, "what came back");
+            image.string(evidence + 8, "text/plain");
+            image.byte(evidence + 16, 1);
+            image.number(evidence + 20, handle);
+            image.list(result + 64, evidence, 1);
+        }
+        result
+    }
+}
+
+/// Memory from [`BASE`] on. Addresses are those that the guest sees.
+struct Image {
+    bytes: Vec<u8>,
+}
+
+impl Image {
+    fn room(&mut self, size: usize) -> u32 {
+        let start = self.bytes.len().next_multiple_of(8);
+        self.bytes.resize(start + size, 0);
+        BASE + u32::try_from(start).unwrap()
+    }
+
+    fn byte(&mut self, at: u32, value: u8) {
+        self.bytes[(at - BASE) as usize] = value;
+    }
+
+    fn number(&mut self, at: u32, value: u32) {
+        let at = (at - BASE) as usize;
+        self.bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    }
+
+    fn list(&mut self, at: u32, first: u32, count: u32) {
+        self.number(at, first);
+        self.number(at + 4, count);
+    }
+
+    fn string(&mut self, at: u32, text: &str) {
+        let start = self.room(text.len());
+        let offset = (start - BASE) as usize;
+        self.bytes[offset..offset + text.len()].copy_from_slice(text.as_bytes());
+        self.list(at, start, u32::try_from(text.len()).unwrap());
+    }
+}
