@@ -132,3 +132,63 @@ impl Lines {
         (lines.start + 1, start..end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Code;
+    use super::*;
+
+    fn shown(text: &str, span: Range<usize>) -> String {
+        let spot = Source::new("a.toml", text).spot(span);
+        render(&[Diagnostic::new(Code::Syntax, "wrong", spot, "")], false)
+    }
+
+    #[test]
+    fn caret_stands_under_what_is_wide_and_columns_count_characters() {
+        let text = "x = { zh = \"灰度\", y = 1 }\n";
+        let at = text.find("1 }").unwrap();
+        let shown = shown(text, at..at + 1);
+        assert!(shown.contains("a.toml:1:22\n"), "{shown}");
+        let caret = shown.lines().find_map(|line| line.find('^')).unwrap();
+        let line = shown.lines().find(|line| line.contains("灰度")).unwrap();
+        let before = &line[..line.find("1 }").unwrap()];
+        assert_eq!(unicode_width::UnicodeWidthStr::width(before), caret, "{shown}");
+    }
+
+    #[test]
+    fn windows_line_endings_and_a_byte_order_mark_move_nothing() {
+        for (text, span) in [("\u{feff}a = 1\r\nb = 2\r\n", 7..8), ("a = 1\nb = 2\n", 4..5)] {
+            let shown = shown(text, span);
+            assert_eq!(shown, "error[E0101]: wrong\n --> a.toml:1:5\n  |\n1 | a = 1\n  |     ^\n");
+        }
+    }
+
+    #[test]
+    fn text_can_not_steer_the_terminal() {
+        let text = "a = \"\u{1b}[2J\u{7}\u{202e}\"";
+        let source = Source::new("\u{1b}[31m.toml", text);
+        let found = Diagnostic::new(Code::Syntax, "\u{1b}]0;x\u{7}", source.spot(4..text.len()), "\u{9b}")
+            .help("\u{202e}help");
+        let shown = render(&[found], false);
+        assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\u{0}']), "{shown:?}");
+    }
+
+    #[test]
+    fn span_past_the_end_or_inside_a_character_is_shown_nearby() {
+        for span in [0..100, 100..100, 1..2, 5..6] {
+            assert!(shown("灰度 = 1", span).contains("a.toml:1:"));
+        }
+        assert!(shown("", 0..0).contains("a.toml:1:1"));
+    }
+
+    #[test]
+    fn far_apart_labels_do_not_drag_the_lines_between_along() {
+        let text = "x = 1\n".repeat(1000);
+        let source = Source::new("a.toml", text);
+        let found = Diagnostic::new(Code::DuplicateId, "twice", source.spot(5994..5995), "again here")
+            .also(source.spot(0..1), "first here");
+        let shown = render(&[found], false);
+        assert!(shown.contains("a.toml:1000:1") && shown.contains("a.toml:1:1"), "{shown}");
+        assert!(shown.lines().count() < 12, "{shown}");
+    }
+}

@@ -89,6 +89,8 @@ pub(super) struct Table<'a> {
     /// With its article: "an item".
     what: &'static str,
     asked: Vec<&'static str>,
+    /// How many of the keys asked for were there.
+    found: usize,
     missing: Vec<&'static str>,
 }
 
@@ -99,7 +101,7 @@ impl<'a> Table<'a> {
         span: Range<usize>,
         what: &'static str,
     ) -> Self {
-        Self { problems, entries, span, what, asked: vec![], missing: vec![] }
+        Self { problems, entries, span, what, asked: Vec::with_capacity(16), found: 0, missing: vec![] }
     }
 
     /// Whether the file's `format` is one this version reads. Where it is a newer one, that is all that is said about
@@ -120,9 +122,16 @@ impl<'a> Table<'a> {
         Some(())
     }
 
-    /// The value of a key, where there is one.
+    /// The value of a key, where there is one. To be asked once for each key.
     pub(super) fn optional(&mut self, key: &'static str) -> Option<Field<'a>> {
         self.asked.push(key);
+        let field = self.peek(key);
+        self.found += usize::from(field.is_some());
+        field
+    }
+
+    /// The value of a key that is asked for elsewhere.
+    pub(super) fn peek(&self, key: &str) -> Option<Field<'a>> {
         let (key, value) = self.entries.get_key_value(key)?;
         Some(Field { problems: self.problems, name: key.get_ref(), key: key.span(), value, entry: false })
     }
@@ -150,7 +159,9 @@ impl<'a> Table<'a> {
 
     /// Reports what is missing and what nobody asked for.
     pub(super) fn close(self) {
-        for (key, _) in self.entries {
+        // Nearly every table holds nothing else.
+        let unknown = if self.found == self.entries.len() { None } else { Some(self.entries) };
+        for (key, _) in unknown.into_iter().flatten() {
             let name = key.get_ref().as_ref();
             if !self.asked.contains(&name) {
                 let message = format!("{} has no key \"{name}\"", self.what);

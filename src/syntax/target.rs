@@ -31,7 +31,7 @@ pub(super) fn target(field: &Field<'_>) -> Option<Target> {
     useless(&mut table, kind);
     let place = place(&mut table, kind);
     let launch = launch(&mut table, kind);
-    let address_field = table.optional(if kind == TargetKind::Http { "url" } else { "address" });
+    let address_field = table.peek(if kind == TargetKind::Http { "url" } else { "address" });
     table.close();
     let (place, launch) = (place?, launch?);
     let chosen = place.address().is_some_and(|address| address.port.is_none());
@@ -53,14 +53,14 @@ fn keys(kind: TargetKind) -> &'static [&'static str] {
 /// Reports the keys of other kinds, and what says how a program is started where none is.
 fn useless(table: &mut Table<'_>, kind: TargetKind) {
     let keys = keys(kind);
-    let starts = !keys.contains(&"run") || table.optional("run").is_some();
+    let starts = !keys.contains(&"run") || table.peek("run").is_some();
     for (key, launches) in KEYS {
-        let Some(field) = table.optional(key) else { continue };
         if !keys.contains(&key) {
+            let Some(field) = table.optional(key) else { continue };
             let message = format!("\"{key}\" has no effect on a target of kind \"{kind}\"");
             let help = format!("such a target has {}", super::table::quoted(keys, "and"));
             field.report_key(Code::UselessKey, message, &help);
-        } else if launches && !starts {
+        } else if let Some(field) = table.peek(key).filter(|_| launches && !starts) {
             let message = format!("\"{key}\" has no effect without \"run\"");
             field.report_key(Code::UselessKey, message, "add run = [\"PROGRAM\", …], or remove it");
         }

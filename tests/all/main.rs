@@ -16,5 +16,6 @@ mod layers;
 mod progress;
 mod sandbox;
 mod schema;
+mod shipped;
 mod shop;
 mod verify;

@@ -14,6 +14,7 @@ use mustdo::syntax::{
     write_progress,
 };
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 
 fn read(text: &str) -> Progress {
     let read = read_progress(&Source::new("progress/x.toml", text));
@@ -238,6 +239,34 @@ proptest! {
             let read = read_settings(&Source::new("x", text.as_str())).value.unwrap();
             prop_assert_eq!(read.settings().grants.get(&plugin), Some(&given), "{}", text);
         }
+    }
+}
+
+#[test]
+fn what_is_written_fits_the_schema_for_editors() {
+    let schema = serde_json::from_str(mustdo::syntax::schema::PROGRESS).unwrap();
+    let schema = jsonschema::draft202012::new(&schema).unwrap();
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    for _ in 0..32 {
+        let mut progress = progress().new_tree(&mut runner).unwrap().current();
+        for record in progress.entries.values_mut().flat_map(|entry| entry.checks.values_mut()) {
+            for record in [&mut record.decided, &mut record.undecided].into_iter().flatten() {
+                // What only a run can give, and a schema for editors is right to be narrow about.
+                record.commit = Some(format!("{:040x}+", record.seed));
+                record.verdict.score = Some(Score { earned: 1.0, possible: 2.0 });
+                for (index, step) in record.verdict.steps.iter_mut().enumerate() {
+                    step.id = format!("step-{index}");
+                }
+            }
+        }
+        for claim in progress.entries.values_mut().filter_map(|entry| entry.claim.as_mut()) {
+            claim.links = vec!["https://example.com".to_owned()];
+        }
+        let text = write("", &progress);
+        let json = serde_json::to_value(text.parse::<toml::Table>().unwrap()).unwrap();
+        let wrong: Vec<_> =
+            schema.iter_errors(&json).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(wrong.is_empty(), "{wrong:?}\n{text}");
     }
 }
 
