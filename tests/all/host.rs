@@ -190,9 +190,9 @@ async fn table_bomb_is_over_a_limit() {
 #[tokio::test]
 async fn giant_string_is_over_a_limit() {
     let summary = |length: u32| format!("(i32.store offset=4 (global.get $summary) (i32.const {length}))");
-    let guest = Guest::new().memory(900).run(&summary(50 << 20));
+    let guest = Guest::new().memory(900).run(summary(50 << 20));
     assert!(matches!(fault(&guest).await, RunFault::OverLimit(why) if why.contains("8 MiB")));
-    let lie = Guest::new().run(&summary(u32::MAX));
+    let lie = Guest::new().run(summary(u32::MAX));
     assert!(matches!(fault(&lie).await, RunFault::Trapped(_) | RunFault::OverLimit(_)));
 }
 
