@@ -21,7 +21,7 @@ pub enum LoadError {
     #[error("is already compiled; a plugin is a WebAssembly component")]
     Precompiled,
     /// WebAssembly, but a module.
-    #[error("is a core WebAssembly module; make a component of it (docs: building a plugin)")]
+    #[error("is a core WebAssembly module; make a component of it: wasm-tools component new")]
     CoreModule,
     /// Something else.
     #[error("is not WebAssembly")]

@@ -22,7 +22,13 @@ impl Log {
     /// Adds every line of `message` behind `level`; past the limit lines are only counted.
     pub(super) fn add(&self, level: &str, message: &str) {
         self.change(|lines| {
-            for line in message.lines().map(|line| plain_line(line, LINE_CHARS)) {
+            for line in message.lines() {
+                // Once the log is full, nothing is worth the work of making it plain.
+                if lines.left_out > 0 {
+                    lines.left_out += 1;
+                    continue;
+                }
+                let line = plain_line(line, LINE_CHARS);
                 if !line.is_empty() {
                     lines.push(format!("{level}: {line}"));
                 }
@@ -65,7 +71,7 @@ impl Log {
 impl Lines {
     fn push(&mut self, line: String) {
         let bytes = self.bytes.saturating_add(line.len() + 1);
-        if self.left_out > 0 || bytes > LOG_BYTES {
+        if bytes > LOG_BYTES {
             self.left_out += 1;
         } else {
             self.bytes = bytes;

@@ -190,9 +190,9 @@ async fn table_bomb_is_over_a_limit() {
 #[tokio::test]
 async fn giant_string_is_over_a_limit() {
     let summary = |length: u32| format!("(i32.store offset=4 (global.get $summary) (i32.const {length}))");
-    let guest = Guest::new().memory(900).run(&summary(50 << 20));
+    let guest = Guest::new().memory(900).run(summary(50 << 20));
     assert!(matches!(fault(&guest).await, RunFault::OverLimit(why) if why.contains("8 MiB")));
-    let lie = Guest::new().run(&summary(u32::MAX));
+    let lie = Guest::new().run(summary(u32::MAX));
     assert!(matches!(fault(&lie).await, RunFault::Trapped(_) | RunFault::OverLimit(_)));
 }
 
@@ -430,6 +430,54 @@ async fn granted_target_is_talked_to() {
     assert_eq!(run.verdict.summary.en, "hello from the shop");
     assert_eq!(run.accesses[0].what, "http GET web /orders");
     assert_eq!(run.accesses[0].refused, None);
+}
+
+#[tokio::test]
+async fn batch_that_is_too_wide_is_refused() {
+    let guest = opener(&format!(
+        "(call $send-all (i32.load (i32.const 4)) (i32.const 0) (i32.const 0) (i32.const 257) (i32.const 0))
+         {SUMMARY_FROM_FAILURE}"
+    ))
+    .import("http", "[method]client.send-all", "(param i32 i32 i32 i32 i32)");
+    let bench = Bench::new();
+    let mut task = bench.add(&guest).await;
+    web(&mut task, ([127, 0, 0, 1], 1).into());
+    let run = bench.verify(&task).await.unwrap();
+    assert_eq!(run.verdict.summary.en, "from 1 to 256 requests may be in flight");
+    assert_eq!(run.accesses[0].what, "http batch web");
+}
+
+/// Reads the file "a.txt" of the target "src"; what came of it is the summary.
+fn reader() -> Guest {
+    // result<list<u8>, failure>: the list is at 4.
+    Guest::new()
+        .import("files", "open", "(param i32 i32 i32)")
+        .import("files", "[method]tree.read", "(param i32 i32 i32 i64 i32 i32)")
+        .more("(data (i32.const 100) \"src a.txt\")")
+        .run(format!(
+            "(call $open (i32.const 100) (i32.const 3) (i32.const 0))
+             (if (i32.load8_u (i32.const 0)) (then {SUMMARY_FROM_FAILURE})
+             (else
+               (call $read (i32.load (i32.const 4)) (i32.const 104) (i32.const 5) (i64.const 0) (i32.const 64)
+                 (i32.const 16))
+               (i32.store (global.get $summary) (i32.load (i32.const 20)))
+               (i32.store offset=4 (global.get $summary) (i32.load (i32.const 24)))))"
+        ))
+}
+
+#[tokio::test]
+async fn directory_is_read_only_when_granted() {
+    let root = tempfile::tempdir().unwrap();
+    std::fs::write(root.path().join("a.txt"), "what the file says").unwrap();
+    let bench = Bench::new();
+    let mut task = bench.add(&reader()).await;
+    task.targets.insert("src".parse().unwrap(), Endpoint::Dir(root.path().canonicalize().unwrap()));
+    let run = bench.verify(&task).await.unwrap();
+    assert_eq!(run.verdict.summary.en, "mustdo grant test-guest read:src");
+    task.allowed.insert("read:src".parse().unwrap());
+    let run = bench.verify(&task).await.unwrap();
+    assert_eq!(run.verdict.summary.en, "what the file says");
+    assert_eq!(run.accesses[0].what, "read src a.txt");
 }
 
 #[tokio::test]
