@@ -23,7 +23,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("etcetera", &["cli"]),
     ("git2", &["store"]),
-    ("tempfile", &["store", "plugin"]),
+    ("tempfile", &["store", "plugin", "target"]),
     ("comfy_table", &["report"]),
     ("quick_junit", &["report"]),
     ("serde", &["report", "reference"]),
