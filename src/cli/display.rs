@@ -79,7 +79,7 @@ impl Progress<'_> {
                     Ok(run) => {
                         let verdict = &run.verdict;
                         let word = report::outcome(verdict.outcome, self.language, self.display.color);
-                        let seconds = format!("{:.1} s", run.elapsed.as_secs_f64());
+                        let seconds = format!("{:>5.1} s", run.elapsed.as_secs_f64());
                         format!(
                             "{word}  {}  {seconds}  {}",
                             self.name(*task),
@@ -136,7 +136,8 @@ impl Progress<'_> {
 
     fn name(&self, id: TaskId) -> String {
         let label = self.display.label;
-        self.task(id).map_or(String::new(), |task| format!("{label}{}", task.item))
+        let widest = self.plan.tasks.iter().map(|task| task.item.as_str().len()).max().unwrap_or_default();
+        self.task(id).map_or(String::new(), |task| format!("{label}{:<widest$}", task.item))
     }
 
     fn task(&self, id: TaskId) -> Option<&Planned> {

@@ -41,11 +41,11 @@ impl Exit {
     #[must_use]
     pub(crate) fn meaning(self) -> &'static str {
         match self {
-            Self::Holds => "done; the policy holds and every check that was asked for passed",
+            Self::Holds => "done; the policy holds, and what was asked for was decided",
             Self::Fails => "the policy does not hold, or a check failed",
-            Self::Usage => "wrong usage or project; nothing was changed",
+            Self::Usage => "wrong usage or content; nothing was changed",
             Self::Undecided => {
-                "could not be decided: a target is down, a grant is missing, a check is inconclusive, or there was nothing to check"
+                "could not be decided: a target is down, a grant is missing, a check could not tell"
             }
             Self::Bug => "a bug in mustdo",
             Self::Interrupted => "stopped by Ctrl-C; finished verdicts are kept",

@@ -14,6 +14,7 @@ mod host;
 mod invalid;
 mod layers;
 mod progress;
+mod readme;
 mod sandbox;
 mod schema;
 mod shipped;

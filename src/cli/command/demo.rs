@@ -149,7 +149,7 @@ impl Stall {
     fn report(&self, outcomes: &Outcomes) -> Result<Exit, Failure> {
         let project = Project::of_workspace(&self.context)?;
         let report = report(&self.context, &project, &self.shelf, &selection())?;
-        answer(&write(&report, Format::Table, &view(&self.context, &project, true)))?;
+        answer(&write(&report, Format::Table, &view(&self.context, &project, false)))?;
         Ok(outcomes.exit(&report, &Settings::default()))
     }
 }

@@ -33,6 +33,6 @@ pub(crate) fn run(args: &ExplainArgs) -> Result<Exit, Failure> {
             None => failure.hint("mustdo explain    lists them all"),
         });
     };
-    answer(&format!("{}: {}\n\n{}\n", code.code(), code.title(), code.explain().trim_end()))?;
+    answer(&format!("{}: {}\n", code.code(), code.explain().trim_end()))?;
     Ok(Exit::Holds)
 }

@@ -74,7 +74,8 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
         if args.no_record { project.with(&outcome.records) } else { Project::of_workspace(context)? };
     let report = report(context, &project, &shelf, &selection)?;
     let to_stdout = args.reports.iter().any(ReportFile::is_stdout);
-    if !to_stdout {
+    // Where nothing ran, what was said about why is the answer; a table of what was known before would bury it.
+    if !to_stdout && !outcome.records.is_empty() {
         answer(&write(&report, Format::Table, &view(context, &project, args.items)))?;
     }
     for sink in sinks {
