@@ -8,6 +8,25 @@ use wit_parser::Resolve;
 
 const CONTRACT: &str = include_str!("../../plugins/wit/verifier.wit");
 
+/// As much of WASI 0.2 as a guest here asks for, and a world with it.
+const WASI: &str = "
+    package test:guest;
+    package wasi:cli@0.2.0 {
+        interface environment { get-environment: func() -> list<tuple<string, string>>; }
+    }
+    package wasi:filesystem@0.2.0 {
+        interface types { resource descriptor; }
+        interface preopens {
+            use types.{descriptor};
+            get-directories: func() -> list<tuple<descriptor, string>>;
+        }
+    }
+    world guest {
+        include mustdo:verifier/verifier-with-process@0.1.0;
+        import wasi:cli/environment@0.2.0;
+        import wasi:filesystem/preopens@0.2.0;
+    }";
+
 /// Where the laid out bytes begin. Below it a guest writes what it likes.
 const BASE: u32 = 4_096;
 
@@ -58,12 +77,19 @@ impl Guest {
     }
 
     /// Imports `name` of `interface` as `$name`, with this type: `(param i64)`.
-    pub(crate) fn import(mut self, interface: &str, name: &str, kind: &str) -> Self {
+    pub(crate) fn import(self, interface: &str, name: &str, kind: &str) -> Self {
+        let interface = format!("mustdo:verifier/{interface}@{}", self.contract);
+        self.import_from(&interface, name, kind)
+    }
+
+    /// As [`Guest::import`], from WASI.
+    pub(crate) fn import_wasi(self, interface: &str, name: &str, kind: &str) -> Self {
+        self.import_from(&format!("wasi:{interface}@0.2.0"), name, kind)
+    }
+
+    fn import_from(mut self, interface: &str, name: &str, kind: &str) -> Self {
         let local = name.rsplit('.').next().unwrap();
-        self.imports += &format!(
-            "(import \"mustdo:verifier/{interface}@{}\" \"{name}\" (func ${local} {kind}))\n",
-            self.contract
-        );
+        self.imports += &format!("(import \"{interface}\" \"{name}\" (func ${local} {kind}))\n");
         self
     }
 
@@ -121,7 +147,12 @@ impl Guest {
         let mut resolve = Resolve::default();
         let text = CONTRACT.replace("mustdo:verifier@0.1.0", &format!("mustdo:verifier@{}", self.contract));
         let package = resolve.push_str("verifier.wit", &text).unwrap();
-        let world = resolve.select_world(&[package], Some("verifier-with-process")).unwrap();
+        let world = if self.imports.contains("\"wasi:") {
+            let package = resolve.push_str("guest.wit", WASI).unwrap();
+            resolve.select_world(&[package], Some("guest")).unwrap()
+        } else {
+            resolve.select_world(&[package], Some("verifier-with-process")).unwrap()
+        };
         let mut module = wat::parse_str(self.text()).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
         ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()

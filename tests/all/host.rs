@@ -392,6 +392,21 @@ async fn interface_that_is_not_offered_says_so() {
     assert_eq!(run.verdict.summary.en, "this version of mustdo does not offer udp; update mustdo");
 }
 
+#[tokio::test]
+async fn wasi_is_there_and_gives_nothing() {
+    // Both lists are asked for; a guest that is given anything crashes.
+    let guest = Guest::new()
+        .import_wasi("cli/environment", "get-environment", "(param i32)")
+        .import_wasi("filesystem/preopens", "get-directories", "(param i32)")
+        .run(
+            "(i32.store (i32.const 4) (i32.const 7)) (i32.store (i32.const 12) (i32.const 7))
+             (call $get-environment (i32.const 0))
+             (call $get-directories (i32.const 8))
+             (if (i32.or (i32.load (i32.const 4)) (i32.load (i32.const 12))) (then unreachable))",
+        );
+    assert_eq!(run(&guest).await.unwrap().verdict.outcome, Outcome::Pass);
+}
+
 /// A server that answers every connection's first request with `body`.
 async fn server(body: &'static str) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
