@@ -140,6 +140,26 @@ fn progress_of_a_newer_mustdo_survives_a_tick() {
 }
 
 #[test]
+fn processes_that_tick_at_once_lose_nothing() {
+    let sandbox = Sandbox::workspace();
+    let listed = sandbox.run(&["list", "ground", "--lang", "en"]).ends(0).stdout;
+    let ids: Vec<_> = listed.split_whitespace().filter(|word| word.starts_with("ground.")).take(12).collect();
+    assert_eq!(ids.len(), 12);
+    let children: Vec<_> = ids
+        .iter()
+        .map(|id| sandbox.command(env!("CARGO_BIN_EXE_mustdo")).args(["tick", id]).spawn().unwrap())
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    let progress = sandbox.read("progress/ground.toml");
+    for id in ids {
+        assert!(progress.contains(&format!("[item.\"{id}\"]")), "{id} is lost:\n{progress}");
+    }
+    assert_eq!(progress.matches("[item.").count(), 12);
+}
+
+#[test]
 fn policy_decides_the_exit_code_of_a_report() {
     let sandbox = Sandbox::workspace();
     sandbox.run(&["report"]).ends(0);

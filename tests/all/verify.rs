@@ -1,7 +1,7 @@
 //! `mustdo verify` from end to end: real targets, the real plugin, what is recorded and how it ends.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -156,6 +156,36 @@ fn foreign_plugin_is_refused_with_the_command_that_grants() {
     *other.last_mut().unwrap() = b'h';
     fs::write(sandbox.path().join("plugins/http-idempotency.wasm"), other).unwrap();
     sandbox.run(&["verify", SAFE_GET]).ends(3);
+}
+
+#[test]
+fn person_at_a_terminal_is_asked_once_and_a_no_is_a_no() {
+    let sandbox = Sandbox::workspace();
+    sandbox.write("mustdo.toml", &shop(None));
+    fs::create_dir(sandbox.path().join("plugins")).unwrap();
+    fs::write(sandbox.path().join("plugins/http-idempotency.wasm"), foreign_plugin()).unwrap();
+    let asked = |answer: &str| {
+        // script(1) gives the program a terminal.
+        let program = format!("'{}' verify {SAFE_GET}", env!("CARGO_BIN_EXE_mustdo"));
+        let mut child = sandbox
+            .command("script")
+            .args(["--quiet", "--return", "--command", &program, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (code, words) = asked("n\n");
+    assert!(words.contains("Allow this?") && words.contains("http:web"), "{words}");
+    assert_eq!(code, Some(3), "{words}");
+    let (code, words) = asked("y\n");
+    assert_eq!(code, Some(0), "{words}");
+    let (code, words) = asked("");
+    assert!(!words.contains("Allow this?"), "{words}");
+    assert_eq!(code, Some(0), "{words}");
 }
 
 fn wait(child: &mut Child, patience: Duration) -> Option<i32> {
