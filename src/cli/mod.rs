@@ -1,7 +1,7 @@
 //! Arguments, commands, the terminal and exit codes.
 //!
 //! The only layer that knows the command line, the environment, the clock, stdout and stderr. One command is one file
-//! under `command`; [`Failure`](failure::Failure) is the one way out for all of them.
+//! under `command`; `Failure` is the one way out for all of them.
 
 mod argument;
 mod binding;

@@ -127,7 +127,7 @@ pub(super) fn line(en: &str, extras: &Extras, zh: &str, limit: usize) -> Text {
     both(en, extras, zh, |text| plain_line(text, limit))
 }
 
-/// As [`line`], with its line breaks.
+/// As [`line()`], with its line breaks.
 pub(super) fn text(en: &str, extras: &Extras, zh: &str, limit: usize) -> Text {
     both(en, extras, zh, |text| plain_text(text, limit))
 }

@@ -1,6 +1,6 @@
 //! One report, many forms: each writer is a pure function of it.
 //!
-//! A [`Report`] is made once from what the model knows and never changed; [`write`] turns it into text. Nothing here reads
+//! A [`Report`] is made once from what the model knows and never changed; [`write()`] turns it into text. Nothing here reads
 //! a file, a clock or the width of a terminal: the same report and [`View`] give the same bytes.
 
 mod bar;

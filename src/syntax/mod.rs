@@ -3,10 +3,10 @@
 //! A reader never stops at the first problem: it gives a [`Read`] with the best value it could make and every
 //! [`Diagnostic`]. Where one of them is an error the value serves only to look for more problems.
 //!
-//! The way of content: [`read_checklist`] for each file, [`link`] for the rules between files, [`check_bindings`] for
-//! what plugins have to say about it; then [`render`] shows all that was found.
+//! The way of content: [`read_checklist`] for each file, [`link()`] for the rules between files, [`check_bindings`] for
+//! what plugins have to say about it; then [`render()`] shows all that was found.
 //!
-//! What is written back ([`write_progress`], [`grant`]) is edited, never regenerated: comments, unknown keys and the
+//! What is written back ([`write_progress`], [`grant()`]) is edited, never regenerated: comments, unknown keys and the
 //! bytes of everything that did not change survive.
 
 mod address;

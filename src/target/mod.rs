@@ -4,7 +4,7 @@
 //! as the learner would run them: with the whole environment and without limits. The rule that matters: what is judged
 //! must be what the learner named. A port that somebody else answers on is an error, not a target.
 //!
-//! Start at [`start`] and [`Started`].
+//! Start at [`start()`] and [`Started`].
 
 mod error;
 mod identity;

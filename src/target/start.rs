@@ -124,7 +124,7 @@ impl Started {
         &self.failures
     }
 
-    /// What a target is, for the record of a proof: see [`identity`]. None for one that was not asked for.
+    /// What a target is, for the record of a proof: see [`identity()`]. None for one that was not asked for.
     #[must_use]
     pub fn identity(&self, target: &TargetName) -> Option<&str> {
         self.identities.get(target).map(String::as_str)
