@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use mustdo_plugin::http::Request;
 use mustdo_plugin::{Generator, Parameter};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// A request with placeholders: `{token}` a fresh word, `{number}` a number of 1 to 99, `{key}` the idempotency key,
 /// `{id}` the id of the resource that the check made.
 ///
 /// Written as a table or, where it needs neither body nor headers, as `"GET /orders"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Written")]
+#[serde(try_from = "Value")]
 pub(crate) struct Template {
     pub(crate) method: String,
     pub(crate) path: String,
@@ -32,6 +32,30 @@ impl Template {
     pub(crate) fn with_body(mut self, body: Value) -> Self {
         self.body = Some(body);
         self
+    }
+
+    fn from_table(fields: Map<String, Value>) -> Result<Self, String> {
+        let mut template = Self::new("", "");
+        for (name, value) in fields {
+            match (name.as_str(), value) {
+                ("method", Value::String(method)) => template.method = method,
+                ("path", Value::String(path)) => template.path = path,
+                ("headers", Value::Object(headers)) => {
+                    for (name, value) in headers {
+                        let Value::String(value) = value else {
+                            return Err(format!("header `{name}` is no text"));
+                        };
+                        template.headers.insert(name, value);
+                    }
+                }
+                ("body", body) => template.body = Some(body),
+                (other, _) => return Err(format!("a request has no `{other}` of this kind")),
+            }
+        }
+        if template.method.is_empty() {
+            (if template.body.is_some() { "POST" } else { "GET" }).clone_into(&mut template.method);
+        }
+        Ok(template)
     }
 
     /// Puts the values in.
@@ -70,45 +94,24 @@ impl Template {
     }
 }
 
-/// The forms a request may be written in.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Written {
-    Line(String),
-    Table(Table),
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    method: Option<String>,
-    path: String,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    body: Option<Value>,
-}
-
-impl TryFrom<Written> for Template {
+impl TryFrom<Value> for Template {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Self, String> {
+    fn try_from(written: Value) -> Result<Self, String> {
         let template = match written {
-            Written::Line(line) => {
+            Value::String(line) => {
                 let (method, path) = line.split_once(' ').unwrap_or(("GET", &line));
                 Self::new(method, path.trim())
             }
-            Written::Table(Table { method, path, headers, body }) => {
-                let usual = if body.is_some() { "POST" } else { "GET" };
-                Self { method: method.unwrap_or_else(|| usual.to_owned()), path, headers, body }
+            Value::Object(fields) => Self::from_table(fields)?,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
+                return Err("a request is a text such as \"GET /path\", or a table with `path`".to_owned());
             }
         };
         if template.path.starts_with('/') {
             Ok(template)
         } else {
-            Err(format!(
-                "a request is written \"GET /path\", and its path begins with '/': `{}`",
-                template.path
-            ))
+            Err(format!("the path of a request begins with '/': `{}`", template.path))
         }
     }
 }

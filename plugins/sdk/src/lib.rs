@@ -36,6 +36,11 @@ pub use text::Text;
 #[doc(hidden)]
 pub use {serde, serde_json};
 
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
 // The macros name this crate as its users do.
 extern crate self as mustdo_plugin;
 
