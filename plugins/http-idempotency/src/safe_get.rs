@@ -199,7 +199,7 @@ impl SafeGet {
         Session::begin(probe, &login, &view, &self.volatile, SESSION_ADVICE)
     }
 
-    /// Reads every path in every way; the state is compared after each path, so that the culprit has a name.
+    /// Reads every path in every way.
     fn read(
         &self,
         probe: &mut Probe,
@@ -217,12 +217,12 @@ impl SafeGet {
         let mut readings = Vec::new();
         for (path, named) in paths {
             let first = get(probe, session, Request::get(&path))?;
-            if first.status != 200 && first.status < 500 && !named {
+            // Nothing says that a path which was not named exists; a client that is turned away says nothing at all.
+            let is_elsewhere = !matches!(first.status, 200 | 401 | 403 | 429) && first.status < 500;
+            if is_elsewhere && !named {
                 continue;
             }
-            let reading = self.read_path(probe, session, &path, first)?;
-            unchanged(probe, ground, &format!("GET {path}"))?;
-            readings.push(reading);
+            readings.push(self.read_path(probe, ground, session, &path, first)?);
         }
         if readings.is_empty() {
             return Err(Fault::inconclusive(Text::new(
@@ -234,9 +234,11 @@ impl SafeGet {
         Ok(readings)
     }
 
+    /// Reads one path in every way; HEAD last and by itself, so that the culprit has a name.
     fn read_path(
         &self,
         probe: &mut Probe,
+        ground: &mut Ground,
         session: &mut Option<&mut Session>,
         path: &str,
         first: Response,
@@ -249,7 +251,6 @@ impl SafeGet {
             answered(&request, &response)?;
             gets.push(response);
         }
-        let head = get(probe, session, Request::new("HEAD", path))?;
         let mark = if path.contains('?') { '&' } else { '?' };
         let token = probe.generator().token(8);
         let variants =
@@ -260,6 +261,11 @@ impl SafeGet {
                 return Err(unfit(&variant, &response));
             }
         }
+        unchanged(probe, ground, &line_of(&request))?;
+        let head = Request::new("HEAD", path);
+        let line = line_of(&head);
+        let head = get(probe, session, head)?;
+        unchanged(probe, ground, &line)?;
         Ok(Reading { request, gets, head })
     }
 
@@ -422,10 +428,10 @@ fn acted(ground: &Ground, line: &str, changed: &[String]) -> Fault {
         Text::new(format!("{line} changed what {view} shows"), format!("{line} 改变了 {view} 的内容"));
     let message = Text::new(
         format!(
-            "read {view}, sent only {line} (also by HEAD), read {view} again: {paths} differ. A prefetching browser or a crawler would do the same"
+            "read {view}, sent only {line}, read {view} again: {paths} differ. A prefetching browser or a crawler would do the same"
         ),
         format!(
-            "先读 {view}，只发送 {line}（也用 HEAD），再读 {view}：{paths} 不一样了。浏览器预取或爬虫也会造成同样的后果"
+            "先读 {view}，只发送 {line}，再读 {view}：{paths} 不一样了。浏览器预取或爬虫也会造成同样的后果"
         ),
     );
     let hint = Text::new(
