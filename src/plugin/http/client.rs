@@ -252,8 +252,11 @@ fn of_hyper(error: &hyper::Error) -> Failure {
 
 /// What went wrong while the body of an answer was read.
 fn of_hyper_body(error: &hyper::Error) -> Failure {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     match failure::io_cause(error) {
-        Some(io) if io.kind() != std::io::ErrorKind::UnexpectedEof => failure::of_io(io),
+        // So the HTTP library reports bytes that are no chunks.
+        Some(io) if matches!(io.kind(), InvalidData | InvalidInput) => Failure::Protocol(io.to_string()),
+        Some(io) if io.kind() != UnexpectedEof => failure::of_io(io),
         _ => Failure::Protocol("the answer ended before its body was complete".to_owned()),
     }
 }
