@@ -12,7 +12,7 @@ use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 use serde_json::json;
 
 use crate::observation::Observation;
-use crate::observer::Observer;
+use crate::observer::{Observer, TICK};
 use crate::probe::{Probe, excerpt, line_of, place_of};
 use crate::refusal::{Advice, refused};
 use crate::resource::Resource;
@@ -169,7 +169,7 @@ impl SafeGet {
         let left_out: Vec<_> = self.volatile.iter().chain(&self.allow).cloned().collect();
         let mut observer = Observer::new(view.fill(&Values::default()), &left_out, ADVICE);
         let looks = [observer.look(probe)?, observer.look(probe)?, observer.look(probe)?];
-        reading_acts(&observer, &looks)?;
+        reading_acts(probe, &observer, &looks)?;
         let resource = Resource::create(probe, &self.write, ADVICE)?;
         observer.expect_shown(probe, &self.token(&resource)?)?;
         let own = Request::get(&resource.path);
@@ -443,17 +443,28 @@ fn acted(ground: &Ground, line: &str, changed: &[String]) -> Fault {
 }
 
 /// Whether the view itself changes by being read: rows that pile up are an effect; a counter may be one.
-fn reading_acts(observer: &Observer, looks: &[Observation; 3]) -> Result<(), Fault> {
+fn reading_acts(probe: &mut Probe, observer: &Observer, looks: &[Observation; 3]) -> Result<(), Fault> {
     let line = observer.line();
-    let sizes = looks.each_ref().map(Observation::size);
-    if sizes[0] < sizes[1] && sizes[1] < sizes[2] {
+    let mut sizes = looks.each_ref().map(Observation::size).to_vec();
+    if sizes.is_sorted_by(|one, next| one < next) {
+        // Somebody else may be writing, or the answers be random. Only what grows by the same amount with each read, and
+        // not with the time between, is the doing of the reads.
+        probe.sleep(TICK);
+        for _ in 0..5 {
+            sizes.push(observer.look(probe)?.size());
+        }
+        // An empty list counts as a value of its own, so the first step may be another one.
+        let step = sizes[2] - sizes[1];
+        if !sizes[1..].is_sorted_by(|one, next| one + step == *next) {
+            return Err(observer.unsteady());
+        }
         let summary = Text::new(
             format!("reading {line} adds to what it shows"),
             format!("每读一次 {line}，内容就多一些"),
         );
         let message = Text::new(
-            format!("read {line} three times with nothing between; it showed {sizes:?} values"),
-            format!("连续读了三次 {line}，中间什么也没做；看到的值的个数是 {sizes:?}"),
+            format!("only read {line}, several times; the number of values in it was {sizes:?}"),
+            format!("只是读了几次 {line}；看到的值的个数依次是 {sizes:?}"),
         );
         let hint = Text::new("do not store anything in a GET handler", "不要在 GET 的处理函数里存数据");
         return Err(Fault::fail(summary)

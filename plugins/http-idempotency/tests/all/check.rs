@@ -155,7 +155,7 @@ fn what_cannot_be_told_is_inconclusive() {
         &["refuses-everybody", "memory-per-worker", "quick"],
     );
     expect_all(&["key-protocol"], Status::Inconclusive, &["memory-per-worker", "quick"]);
-    expect_all(&["safe-get"], Status::Inconclusive, &["view-counter", "login-wants-password"]);
+    expect_all(&["safe-get"], Status::Inconclusive, &["view-counter", "login-wants-password", "others-add"]);
 }
 
 #[test]

@@ -237,7 +237,13 @@ impl Service {
         if self.is("newest-first") {
             rows.reverse();
         }
-        if self.is("list-adds") {
+        let added = match self.quirk {
+            "list-adds" => 1,
+            // Whoever they are, they do not keep step with the reads.
+            "others-add" => 1 + store.items.len() % 3,
+            _ => 0,
+        };
+        for _ in 0..added {
             let id = store.id();
             store.items.insert(id, json!({ "id": id, "name": "seen", "price": 1 }));
         }
