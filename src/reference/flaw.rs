@@ -120,9 +120,12 @@ impl Flaw {
     }
 
     /// Whether the flaw breaks only what a check asks as a `should`: it is refused when the check is `strict`.
+    ///
+    /// [`SharedKeys`](Self::SharedKeys) is not one of them. The protocol leaves the scope of a key to the service, but
+    /// a caller who is shown the answer of another is shown what is not theirs, which no score can outweigh.
     #[must_use]
     pub const fn breaks_only_a_should(self) -> bool {
-        matches!(self, Self::ReuseAnswers417 | Self::SharedKeys)
+        matches!(self, Self::ReuseAnswers417)
     }
 }
 

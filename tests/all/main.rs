@@ -7,12 +7,14 @@
 
 mod command;
 mod content;
+mod examiner;
 #[cfg(feature = "live-servers")]
 mod flask;
 mod guest;
 mod host;
 mod invalid;
 mod layers;
+mod matrix;
 mod progress;
 mod readme;
 mod sandbox;

@@ -117,16 +117,16 @@ impl Counter {
     fn disagree(&self, counts: &[u64]) -> Fault {
         let line = self.line();
         let summary = Text::new(
-            format!("the observer is not consistent: {line} answered {counts:?} at the same moment"),
-            format!("观察不一致：同一时刻 {line} 返回了 {counts:?}"),
+            format!(
+                "{line} shows another count to every reader ({counts:?} at the same moment), so nothing can be counted"
+            ),
+            format!("同一时刻读 {line}，数到的各不相同（{counts:?}），没法计数"),
         );
         let message = Text::new(
             format!(
-                "read {line} {READS} times at once with no write between and got {counts:?}: probably several workers, each with rows in its own memory"
+                "read {line} {READS} times at once with no write between; probably there are several workers, each with rows in its own memory"
             ),
-            format!(
-                "同时读了 {READS} 次 {line}，中间没有写，结果是 {counts:?}：多半是多个进程各自把数据放在自己的内存里"
-            ),
+            format!("同时读了 {READS} 次 {line}，中间没有写；多半是多个进程各自把数据放在自己的内存里"),
         );
         let hint = Text::new(
             "keep the rows where every worker sees them (a database), then run again",
@@ -145,22 +145,14 @@ impl Counter {
                 format!("{line} 在 {millis} 毫秒后才数到提交，重复的提交可能被掩盖"),
             )
         } else {
-            Text::new(
-                format!(
-                    "{added} different submissions moved {line} from {before} to {now}: the observer is not consistent"
-                ),
-                format!("{added} 次不同的提交使 {line} 从 {before} 变为 {now}：观察不可靠"),
-            )
+            not_all_seen(&line, before, added, now)
         };
+        let expected = before + added;
         let message = Text::new(
             format!(
-                "sent {added} submissions that differ, then read {line}: {before} before, {now} after, expected {}",
-                before + added
+                "every submission was answered as done; {line} counted {before} before and {now} after, where {expected} would be right"
             ),
-            format!(
-                "发送了 {added} 次不同的提交，再读 {line}：之前 {before}，之后 {now}，应为 {}",
-                before + added
-            ),
+            format!("每次提交都返回成功；{line} 之前数到 {before}，之后 {now}，应为 {expected}"),
         );
         self.fault(summary, message)
     }
@@ -173,6 +165,21 @@ impl Counter {
         let finding = Finding::new(Severity::Warning, "http-idempotency.observer", message);
         Fault::inconclusive(summary).with(finding.at(place_of(&self.view)).hint(hint))
     }
+}
+
+/// What was accepted and is not counted, or not right, whatever the reason.
+fn not_all_seen(line: &str, before: u64, added: u64, now: u64) -> Text {
+    if now == before {
+        return Text::new(
+            format!("a submission was answered as done, but {line} does not show it"),
+            format!("提交返回成功，但 {line} 里看不到"),
+        );
+    }
+    let seen = i128::from(now) - i128::from(before);
+    Text::new(
+        format!("{added} different submissions were answered as done, but {line} counts {seen} more"),
+        format!("{added} 次不同的提交都返回成功，但 {line} 只多数到 {seen}"),
+    )
 }
 
 /// The rows of a listing: the list itself, else a total, else the only list below.

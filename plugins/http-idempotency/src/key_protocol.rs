@@ -173,29 +173,29 @@ impl KeyProtocol {
         if matches!(again.status, 401 | 403 | 429) {
             return Err(refused(&first.request, &again, ADVICE));
         }
-        let difference = if count == before {
-            self.answer_difference(&first.response, &again)
-        } else {
-            Some(Text::new(
-                format!("the count went from {before} to {count}"),
-                format!("计数从 {before} 变为 {count}"),
-            ))
-        };
-        let Some(difference) = difference else { return Ok(()) };
         let line = line_of(&first.request);
-        let summary = Text::new(
-            format!("a replay of {line} is not the first answer: {}", difference.en),
-            format!("重放 {line} 得到的不是第一次的回应：{}", difference.zh),
-        );
+        let summary = if count != before {
+            Text::new(
+                format!("{line} sent again with the same key was carried out again"),
+                format!("用同一个键重发 {line}，又执行了一遍"),
+            )
+        } else if let Some(difference) = self.answer_difference(&first.response, &again) {
+            Text::new(
+                format!("{line} sent again with the same key got another answer: {}", difference.en),
+                format!("用同一个键重发 {line}，得到的回应不同：{}", difference.zh),
+            )
+        } else {
+            return Ok(());
+        };
         let (was, is) = (excerpt(&first.response.body), excerpt(&again.body));
         let message = Text::new(
             format!(
-                "sent {line} twice with the same key and body; first {} {was}, then {} {is}: {}",
-                first.response.status, again.status, difference.en
+                "the first answer was {} with: {was}; the second was {} with: {is}; there were {before} rows between them and {count} after",
+                first.response.status, again.status
             ),
             format!(
-                "用同一个键和同样的内容发送两次 {line}；第一次 {} {was}，第二次 {} {is}：{}",
-                first.response.status, again.status, difference.zh
+                "第一次返回 {}，内容：{was}；第二次返回 {}，内容：{is}；两次之间有 {before} 行，之后 {count} 行",
+                first.response.status, again.status
             ),
         );
         let hint = Text::new(
@@ -288,20 +288,29 @@ impl KeyProtocol {
             return Ok(response.status);
         }
         let (line, status) = (line_of(&request), response.status);
-        let summary = Text::new(
-            format!(
-                "the key under another payload was answered {status}, the count went from {before} to {count}"
-            ),
-            format!("同一个键换了内容，返回 {status}，计数从 {before} 变为 {count}"),
-        );
+        let summary = if count != before {
+            Text::new(
+                format!("the same key with another payload was carried out ({status}) instead of refused"),
+                format!("同一个键换了内容，没有被拒绝，反而执行了（{status}）"),
+            )
+        } else if is_accepted(&response) {
+            Text::new(
+                format!("the same key with another payload was accepted ({status}) instead of refused"),
+                format!("同一个键换了内容，没有被拒绝，反而返回成功（{status}）"),
+            )
+        } else {
+            Text::new(
+                format!("the same key with another payload was answered {status}, which is no refusal"),
+                format!("同一个键换了内容，返回 {status}，这不算拒绝"),
+            )
+        };
+        let body = excerpt(&response.body);
         let message = Text::new(
             format!(
-                "sent {line} with a key that had been used for another body, got {status} with: {}; a client with a bug would believe that this order was placed",
-                excerpt(&response.body)
+                "the key of a finished {line} went out with other values; the answer was: {body}. There were {before} rows before and {count} after. A client that reuses a key by mistake would believe that its new request was done"
             ),
             format!(
-                "用一个已经用于其他内容的键发送 {line}，返回 {status}，内容：{}；有 bug 的客户端会以为这张订单下成了",
-                excerpt(&response.body)
+                "把一个已完成的 {line} 的键用在别的内容上，回应是：{body}。之前有 {before} 行，之后 {count} 行。误用旧键的客户端会以为新的请求办成了"
             ),
         );
         let hint = Text::new(
@@ -342,7 +351,7 @@ impl KeyProtocol {
         let values = Values::fresh(probe.generator());
         let race = operation.race(probe, &values, self.n, stagger)?;
         race.happened_once()?;
-        expect_overlap(&race)?;
+        expect_overlap(&race, self.slow_ms)?;
         Ok(race)
     }
 
@@ -374,12 +383,22 @@ impl KeyProtocol {
             return Ok(first.status);
         }
         let (then, now) = (first.status, again.status);
-        Err(Fault::fail(Text::new(
-            format!(
-                "an invalid request was answered {then}, its replay {now}, and the count went from {before} to {after}"
-            ),
-            format!("无效的请求返回 {then}，重放返回 {now}，计数从 {before} 变为 {after}"),
-        )))
+        Err(Fault::fail(if after != before {
+            Text::new(
+                format!("an invalid request was refused with {then}, and yet something was stored"),
+                format!("无效的请求返回 {then}，却还是存下了数据"),
+            )
+        } else if then == now {
+            Text::new(
+                format!("an invalid request broke the service ({then}); refuse it with 4xx"),
+                format!("无效的请求让服务出错（{then}）；应返回 4xx"),
+            )
+        } else {
+            Text::new(
+                format!("an invalid request was refused with {then}, and with {now} when it was sent again"),
+                format!("无效的请求第一次返回 {then}，重发却返回 {now}"),
+            )
+        }))
     }
 
     fn without_key(&self, probe: &mut Probe, operation: &Operation) -> Result<(), Fault> {
@@ -397,11 +416,14 @@ impl KeyProtocol {
             return Ok(());
         }
         let status = response.status;
+        let (what_en, what_zh) = if after == before {
+            ("a request without a key was not refused with 400", "缺少键的请求没有返回 400")
+        } else {
+            ("a request without a key was carried out", "缺少键的请求被执行了")
+        };
         Err(Fault::fail(Text::new(
-            format!(
-                "a request without a key was answered {status}, the count went from {before} to {after}; answer 400 and do nothing"
-            ),
-            format!("缺少键的请求返回 {status}，计数从 {before} 变为 {after}；应返回 400 且不执行"),
+            format!("{what_en} ({status}); answer 400 and do nothing"),
+            format!("{what_zh}（{status}）；应返回 400，什么也不做"),
         )))
     }
 
@@ -410,7 +432,8 @@ impl KeyProtocol {
         let stem = probe.generator().token(LONGEST_KEY - 1);
         let values = Values::fresh(probe.generator());
         let one = keyed(probe, operation, &values.with_key(format!("{stem}a")))?;
-        self.replay(probe, operation, &one).map_err(as_plain)?;
+        let replayed = self.replay(probe, operation, &one);
+        replayed.map_err(|fault| with_such_a_key(fault, "a key of 255 characters", "255 个字符的键"))?;
         let other = Values::fresh(probe.generator()).with_key(format!("{stem}b"));
         keyed(probe, operation, &other).map(drop)
     }
@@ -423,7 +446,8 @@ impl KeyProtocol {
         let key = format!("\"{}\"", probe.generator().token(20));
         let values = Values::fresh(probe.generator()).with_key(key);
         let first = keyed(probe, operation, &values)?;
-        self.replay(probe, operation, &first).map_err(as_plain)
+        let replayed = self.replay(probe, operation, &first);
+        replayed.map_err(|fault| with_such_a_key(fault, "a quoted key", "带引号的键"))
     }
 
     /// The same key and payload of two callers are two submissions, and neither sees the other's reply.
@@ -473,12 +497,12 @@ impl KeyProtocol {
         );
         let message = Text::new(
             format!(
-                "sent {line} as one caller, then with the same key as another: got {status} with: {}; the count went from {} to {count}, and should have risen by 1",
+                "sent {line} as one caller, then the same with the same key as another; the second answer was: {}. There were {} rows between them and {count} after, where one more would be right",
                 excerpt(&response.body),
                 mine.count
             ),
             format!(
-                "先以一个调用者发送 {line}，再以另一个调用者用同一个键发送：返回 {status}，内容：{}；计数从 {} 变为 {count}，应当加 1",
+                "先以一个调用者发送 {line}，再以另一个调用者用同一个键发送同样的内容；第二次的回应是：{}。两次之间有 {} 行，之后 {count} 行，应当多一行",
                 excerpt(&response.body),
                 mine.count
             ),
@@ -504,12 +528,19 @@ fn keyed(probe: &mut Probe, operation: &Operation, values: &Values) -> Result<Su
         return Ok(Submitted { request, response, count });
     }
     let (length, status) = (values.key.len(), response.status);
-    Err(Fault::fail(Text::new(
-        format!(
-            "a new key of {length} characters was answered {status}, the count went from {before} to {count}; it should be accepted and counted once"
-        ),
-        format!("一个 {length} 个字符的新键返回 {status}，计数从 {before} 变为 {count}；应当接受并只计一次"),
-    )))
+    Err(Fault::fail(if is_accepted(&response) && count == before {
+        Text::new(
+            format!("a new key of {length} characters was taken for an older one: nothing was stored"),
+            format!("一个 {length} 个字符的新键被当成了用过的键：什么也没有存下"),
+        )
+    } else {
+        Text::new(
+            format!(
+                "a request with a new key of {length} characters was answered {status}; it should work like any other"
+            ),
+            format!("带 {length} 个字符的新键的请求返回 {status}；它应当和别的键一样可用"),
+        )
+    }))
 }
 
 fn submit_as(
@@ -536,9 +567,10 @@ fn as_caller(mut request: Request, caller: &Caller) -> Request {
     request
 }
 
-/// The finding of a `should` step would read like the core's own.
-fn as_plain(fault: Fault) -> Fault {
-    fault.without_findings()
+/// The finding of a `should` step would read like the core's own; its line says what was special.
+fn with_such_a_key(fault: Fault, en: &str, zh: &str) -> Fault {
+    let Text { en: what_en, zh: what_zh } = fault.summary().clone();
+    fault.retold(Text::new(format!("{en}: {what_en}"), format!("{zh}：{what_zh}")))
 }
 
 fn problem(request: &Request, code: &str, summary: Text, message: Text, hint: Text) -> Fault {

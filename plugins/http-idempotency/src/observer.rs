@@ -17,7 +17,7 @@ const LAG: Duration = Duration::from_secs(3);
 const SETTLE: Duration = Duration::from_millis(200);
 
 /// Clocks and counters of whole seconds move within this time.
-const TICK: Duration = Duration::from_millis(1_100);
+pub(crate) const TICK: Duration = Duration::from_millis(1_100);
 
 /// Requests whose answers, together, are the state.
 pub(crate) struct Observer {
@@ -186,15 +186,16 @@ impl Observer {
         self.fault(summary, message)
     }
 
-    fn unsteady(&self) -> Fault {
+    /// There is no state to compare.
+    pub(crate) fn unsteady(&self) -> Fault {
         let line = self.line();
         let summary = Text::new(
             format!("{line} changes by itself, so an effect cannot be told from noise"),
             format!("{line} 自己就在变，分不清是不是副作用"),
         );
         let message = Text::new(
-            format!("read {line} twice in a row with no write between: rows or fields came or went"),
-            format!("连续读了两次 {line}，中间没有写：行或字段却变了"),
+            format!("read {line} several times with no write between: rows or fields came or went"),
+            format!("连续读了几次 {line}，中间没有写：行或字段却变了"),
         );
         self.fault(summary, message)
     }

@@ -99,8 +99,8 @@ pub(crate) fn refused(request: &Request, response: &Response, advice: Advice) ->
         Text::new(format!("{line} was answered {status}: {en}"), format!("{line} 返回 {status}：{zh}"));
     let body = excerpt(&response.body);
     let message = Text::new(
-        format!("sent {line}, got {status} with: {body}; {en}, so nothing can be judged from it"),
-        format!("发送 {line}，返回 {status}，内容：{body}；{zh}，因此无法据此判定"),
+        format!("the answer was: {body}. The check can go on only when this request works"),
+        format!("回应是：{body}。这个请求成功之后，检查才能继续"),
     );
     let severity = if status >= 500 { Severity::Problem } else { Severity::Warning };
     let finding =

@@ -12,7 +12,7 @@ use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 use serde_json::json;
 
 use crate::observation::Observation;
-use crate::observer::Observer;
+use crate::observer::{Observer, TICK};
 use crate::probe::{Probe, excerpt, line_of, place_of};
 use crate::refusal::{Advice, refused};
 use crate::resource::Resource;
@@ -169,7 +169,7 @@ impl SafeGet {
         let left_out: Vec<_> = self.volatile.iter().chain(&self.allow).cloned().collect();
         let mut observer = Observer::new(view.fill(&Values::default()), &left_out, ADVICE);
         let looks = [observer.look(probe)?, observer.look(probe)?, observer.look(probe)?];
-        reading_acts(&observer, &looks)?;
+        reading_acts(probe, &observer, &looks)?;
         let resource = Resource::create(probe, &self.write, ADVICE)?;
         observer.expect_shown(probe, &self.token(&resource)?)?;
         let own = Request::get(&resource.path);
@@ -199,7 +199,7 @@ impl SafeGet {
         Session::begin(probe, &login, &view, &self.volatile, SESSION_ADVICE)
     }
 
-    /// Reads every path in every way; the state is compared after each path, so that the culprit has a name.
+    /// Reads every path in every way.
     fn read(
         &self,
         probe: &mut Probe,
@@ -217,12 +217,12 @@ impl SafeGet {
         let mut readings = Vec::new();
         for (path, named) in paths {
             let first = get(probe, session, Request::get(&path))?;
-            if first.status != 200 && first.status < 500 && !named {
+            // Nothing says that a path which was not named exists; a client that is turned away says nothing at all.
+            let is_elsewhere = !matches!(first.status, 200 | 401 | 403 | 429) && first.status < 500;
+            if is_elsewhere && !named {
                 continue;
             }
-            let reading = self.read_path(probe, session, &path, first)?;
-            unchanged(probe, ground, &format!("GET {path}"))?;
-            readings.push(reading);
+            readings.push(self.read_path(probe, ground, session, &path, first)?);
         }
         if readings.is_empty() {
             return Err(Fault::inconclusive(Text::new(
@@ -234,9 +234,11 @@ impl SafeGet {
         Ok(readings)
     }
 
+    /// Reads one path in every way; HEAD last and by itself, so that the culprit has a name.
     fn read_path(
         &self,
         probe: &mut Probe,
+        ground: &mut Ground,
         session: &mut Option<&mut Session>,
         path: &str,
         first: Response,
@@ -249,7 +251,6 @@ impl SafeGet {
             answered(&request, &response)?;
             gets.push(response);
         }
-        let head = get(probe, session, Request::new("HEAD", path))?;
         let mark = if path.contains('?') { '&' } else { '?' };
         let token = probe.generator().token(8);
         let variants =
@@ -260,6 +261,11 @@ impl SafeGet {
                 return Err(unfit(&variant, &response));
             }
         }
+        unchanged(probe, ground, &line_of(&request))?;
+        let head = Request::new("HEAD", path);
+        let line = line_of(&head);
+        let head = get(probe, session, head)?;
+        unchanged(probe, ground, &line)?;
         Ok(Reading { request, gets, head })
     }
 
@@ -422,10 +428,10 @@ fn acted(ground: &Ground, line: &str, changed: &[String]) -> Fault {
         Text::new(format!("{line} changed what {view} shows"), format!("{line} 改变了 {view} 的内容"));
     let message = Text::new(
         format!(
-            "read {view}, sent only {line} (also by HEAD), read {view} again: {paths} differ. A prefetching browser or a crawler would do the same"
+            "read {view}, sent only {line}, read {view} again: {paths} differ. A prefetching browser or a crawler would do the same"
         ),
         format!(
-            "先读 {view}，只发送 {line}（也用 HEAD），再读 {view}：{paths} 不一样了。浏览器预取或爬虫也会造成同样的后果"
+            "先读 {view}，只发送 {line}，再读 {view}：{paths} 不一样了。浏览器预取或爬虫也会造成同样的后果"
         ),
     );
     let hint = Text::new(
@@ -437,17 +443,28 @@ fn acted(ground: &Ground, line: &str, changed: &[String]) -> Fault {
 }
 
 /// Whether the view itself changes by being read: rows that pile up are an effect; a counter may be one.
-fn reading_acts(observer: &Observer, looks: &[Observation; 3]) -> Result<(), Fault> {
+fn reading_acts(probe: &mut Probe, observer: &Observer, looks: &[Observation; 3]) -> Result<(), Fault> {
     let line = observer.line();
-    let sizes = looks.each_ref().map(Observation::size);
-    if sizes[0] < sizes[1] && sizes[1] < sizes[2] {
+    let mut sizes = looks.each_ref().map(Observation::size).to_vec();
+    if sizes.is_sorted_by(|one, next| one < next) {
+        // Somebody else may be writing, or the answers be random. Only what grows by the same amount with each read, and
+        // not with the time between, is the doing of the reads.
+        probe.sleep(TICK);
+        for _ in 0..5 {
+            sizes.push(observer.look(probe)?.size());
+        }
+        // An empty list counts as a value of its own, so the first step may be another one.
+        let step = sizes[2] - sizes[1];
+        if !sizes[1..].is_sorted_by(|one, next| one + step == *next) {
+            return Err(observer.unsteady());
+        }
         let summary = Text::new(
             format!("reading {line} adds to what it shows"),
             format!("每读一次 {line}，内容就多一些"),
         );
         let message = Text::new(
-            format!("read {line} three times with nothing between; it showed {sizes:?} values"),
-            format!("连续读了三次 {line}，中间什么也没做；看到的值的个数是 {sizes:?}"),
+            format!("only read {line}, several times; the number of values in it was {sizes:?}"),
+            format!("只是读了几次 {line}；看到的值的个数依次是 {sizes:?}"),
         );
         let hint = Text::new("do not store anything in a GET handler", "不要在 GET 的处理函数里存数据");
         return Err(Fault::fail(summary)

@@ -49,8 +49,8 @@ impl Failure {
                 format!("触到了 mustdo 的上限：{limit}"),
             ),
             Self::Protocol(why) => Text::new(
-                format!("the answer is not valid HTTP: {why}"),
-                format!("回应不是合法的 HTTP：{why}"),
+                format!("the service does not speak proper HTTP ({why}); is this the port of a web service?"),
+                format!("服务的回应不是正常的 HTTP（{why}）；这个端口上是网站服务吗？"),
             ),
             Self::Other(why) => Text::new(format!("the request failed: {why}"), format!("请求失败：{why}")),
         }

@@ -157,9 +157,10 @@ impl Fault {
         self
     }
 
-    /// Drops what was to be read, for a step that its line explains well enough.
+    /// The same fault in one line, for a step that this line explains well enough: what was to be read is dropped.
     #[must_use]
-    pub fn without_findings(mut self) -> Self {
+    pub fn retold(mut self, summary: Text) -> Self {
+        self.summary = summary;
         self.findings.clear();
         self
     }

@@ -252,8 +252,13 @@ fn of_hyper(error: &hyper::Error) -> Failure {
 
 /// What went wrong while the body of an answer was read.
 fn of_hyper_body(error: &hyper::Error) -> Failure {
+    use std::io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
     match failure::io_cause(error) {
-        Some(io) if io.kind() != std::io::ErrorKind::UnexpectedEof => failure::of_io(io),
+        // So the HTTP library reports bytes that are no chunks.
+        Some(io) if matches!(io.kind(), InvalidData | InvalidInput) => {
+            Failure::Protocol(format!("the body of the answer is broken: {io}"))
+        }
+        Some(io) if io.kind() != UnexpectedEof => failure::of_io(io),
         _ => Failure::Protocol("the answer ended before its body was complete".to_owned()),
     }
 }
@@ -475,6 +480,8 @@ mod tests {
         assert!(matches!(answered(|_| &[]).await, Failure::Unreachable(_)));
         let short = answered(|_| &["HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123"]).await;
         assert!(matches!(short, Failure::Protocol(why) if why.contains("ended before")));
+        let chunks = answered(|_| &["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nnone\r\n"]).await;
+        assert!(matches!(chunks, Failure::Protocol(why) if why.contains("is broken")));
         let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let server = Server { address: closed, connections: Arc::default(), requests: Arc::default() };
         let refused = post(&server.client(true).await).await;

@@ -110,7 +110,8 @@ impl Store {
 }
 
 enum Key {
-    Running,
+    /// Its row will have this id.
+    Running(u64),
     Done(Vec<u8>, u16, Value),
 }
 
@@ -236,7 +237,13 @@ impl Service {
         if self.is("newest-first") {
             rows.reverse();
         }
-        if self.is("list-adds") {
+        let added = match self.quirk {
+            "list-adds" => 1,
+            // Whoever they are, they do not keep step with the reads.
+            "others-add" => 1 + store.items.len() % 3,
+            _ => 0,
+        };
+        for _ in 0..added {
             let id = store.id();
             store.items.insert(id, json!({ "id": id, "name": "seen", "price": 1 }));
         }
@@ -345,8 +352,8 @@ impl Service {
             return Answer::error(400, "sku and quantity");
         }
         let work = || thread::sleep(if self.is("quick") { Duration::ZERO } else { WORK });
-        let act = |store: &mut Store| {
-            let id = store.id();
+        let act = |store: &mut Store, id: Option<u64>| {
+            let id = id.unwrap_or_else(|| store.id());
             let row = json!({ "id": id, "sku": body["sku"], "quantity": body["quantity"] });
             store.orders.push(row.clone());
             row
@@ -360,7 +367,7 @@ impl Service {
         match self.quirk {
             "no-keys" => {
                 work();
-                return created(&act(&mut store.lock().unwrap()));
+                return created(&act(&mut store.lock().unwrap(), None));
             }
             "refuses-everybody" => return Answer::error(409, "conflict"),
             "check-then-insert" | "key-after-work" => {
@@ -369,7 +376,7 @@ impl Service {
                 }
                 work();
                 let mut store = store.lock().unwrap();
-                let row = act(&mut store);
+                let row = act(&mut store, None);
                 store.keys.insert(scope, Key::Done(asked.body.clone(), 201, row.clone()));
                 return created(&row);
             }
@@ -380,21 +387,23 @@ impl Service {
                 if let Some(row) = store.contents.get(&content) {
                     return created(row);
                 }
-                let row = act(&mut store);
+                let row = act(&mut store, None);
                 store.contents.insert(content, row.clone());
                 return created(&row);
             }
             _ => {}
         }
-        loop {
+        let id = loop {
             let mut locked = store.lock().unwrap();
             match locked.keys.get(&scope) {
-                Some(Key::Running) if self.is("makes-wait") => {
+                Some(Key::Running(_)) if self.is("makes-wait") => {
                     drop(locked);
                     thread::sleep(Duration::from_millis(5));
-                    continue;
                 }
-                Some(Key::Running) => {
+                Some(Key::Running(id)) if self.is("in-flight-303") => {
+                    return Answer::empty(303).with("Location", format!("/orders/{id}"));
+                }
+                Some(Key::Running(_)) => {
                     return Answer::error(if self.is("in-flight-425") { 425 } else { 409 }, "running");
                 }
                 Some(Key::Done(payload, ..)) if *payload != asked.body && self.is("reuse-417") => {
@@ -411,14 +420,15 @@ impl Service {
                     return created(row).with("Idempotent-Replayed", "true").with("Age", "3");
                 }
                 None => {
-                    locked.keys.insert(scope.clone(), Key::Running);
+                    let id = locked.id();
+                    locked.keys.insert(scope.clone(), Key::Running(id));
+                    break id;
                 }
             }
-            break;
-        }
+        };
         work();
         let mut store = store.lock().unwrap();
-        let row = act(&mut store);
+        let row = act(&mut store, Some(id));
         store.keys.insert(scope, Key::Done(asked.body.clone(), 201, row.clone()));
         created(&row)
     }
