@@ -29,8 +29,8 @@ wasmtime::component::bindgen!({
 });
 
 pub(super) use exports::mustdo::verifier::plugin::{RunError, RunRequest};
-pub(super) use mustdo::verifier::failures::Failure;
-pub(super) use mustdo::verifier::{
+pub(super) use self::mustdo::verifier::failures::Failure;
+pub(super) use self::mustdo::verifier::{
     attachments, clock, control, environment, failures, files, http, manifest, process, scratch, tcp, types,
     udp,
 };
