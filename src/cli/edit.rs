@@ -34,7 +34,7 @@ pub(crate) fn edit(
     for (checklist, items) in by_checklist {
         let (old, mut progress) = read(context, workspace, checklist)?;
         for item in items {
-            let mut entry = take(&mut progress, item);
+            let mut entry = take(&mut progress, project, item);
             change(item, &mut entry);
             if !entry.is_empty() {
                 progress.entries.insert(item.id.clone(), entry);
@@ -57,10 +57,14 @@ pub(crate) fn edit(
     }
 }
 
-/// The entry under the item's id, or else under an id it had before; it is no longer in `progress` afterwards.
-fn take(progress: &mut Progress, item: &Item) -> Entry {
+/// The entry of an item, no longer in `progress` afterwards: under its id, else under an id it had before, else what
+/// another checklist's file knows. Where both ids have one, the former stays where it is.
+fn take(progress: &mut Progress, project: &Project, item: &Item) -> Entry {
+    if let Some(own) = progress.entries.remove(&item.id) {
+        return own;
+    }
     let former = item.formerly.iter().find_map(|id| progress.entries.remove(id));
-    progress.entries.remove(&item.id).or(former).unwrap_or_default()
+    former.or_else(|| project.elsewhere(item).cloned()).unwrap_or_default()
 }
 
 fn read(

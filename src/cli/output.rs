@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::printer::answer;
 use super::project::Project;
 use super::shelf::Shelf;
-use crate::model::{Item, Selection};
+use crate::model::{Item, Judgement, Selection};
 use crate::report::{Format, Input, Report, View, write};
 use crate::store::{Sink, Workspace};
 
@@ -82,19 +82,24 @@ pub(crate) fn view(context: &Context, project: &Project, items: bool) -> View {
     }
 }
 
-/// The report of what is recorded for a selection.
+/// The report of what is recorded for `items`. The policy is judged on `selection` without its statuses: narrowing to what
+/// is proven must not make it hold.
 pub(crate) fn report(
     context: &Context,
     project: &Project,
     shelf: &Shelf,
     selection: &Selection,
+    items: Vec<&Item>,
 ) -> Result<Report, Failure> {
     let settings = project.effective_settings();
-    let items = select(context, project, shelf, selection)?;
     let mut asked = Vec::with_capacity(items.len());
     for item in &items {
         asked.push(project.asked(item, &settings, shelf)?);
     }
+    let judgement = match selection.statuses[..] {
+        [] => None,
+        _ => Some(judge(context, project, shelf, selection)?),
+    };
     let workspace = project.workspace.as_ref();
     let revision = match workspace.map(Workspace::repository).transpose()?.flatten() {
         Some(repository) => repository.head_id()?,
@@ -106,11 +111,28 @@ pub(crate) fn report(
         items,
         asked,
         policy: &settings.policy,
+        judgement,
         now: context.environment.now,
         workspace: workspace.map(Workspace::name).unwrap_or_default(),
         revision,
         narrowed: !selection.is_all(),
     }))
+}
+
+fn judge(
+    context: &Context,
+    project: &Project,
+    shelf: &Shelf,
+    selection: &Selection,
+) -> Result<Judgement, Failure> {
+    let settings = project.effective_settings();
+    let selection = Selection { statuses: vec![], ..selection.clone() };
+    let items = select(context, project, shelf, &selection)?;
+    let mut standings = Vec::with_capacity(items.len());
+    for item in items {
+        standings.push((item, project.standing(context, item, &settings, shelf)?));
+    }
+    Ok(settings.policy.judge(standings.iter().map(|(item, standing)| (*item, standing))))
 }
 
 /// The items of a selection, in file order.

@@ -7,10 +7,11 @@ use super::failure::Failure;
 use super::shelf::Shelf;
 use super::verification::Recorded;
 use crate::model::{
-    Asked, Catalog, ChecklistId, Entry, Item, ItemId, Language, Progress, Settings, Standing,
+    Asked, Catalog, ChecklistId, Entry, Item, ItemId, Language, Progress, Settings, Standing, TargetName,
 };
 use crate::store::{CHECKLISTS, StoreError, TextFile, Workspace};
 use crate::syntax::{self, Diagnostic, Linked, Places, SettingsFile, Severity, Source};
+use crate::target;
 
 /// Everything a command may want to know, as it stands on disk.
 #[derive(Debug)]
@@ -28,8 +29,8 @@ pub(crate) struct Project {
     /// What the user's own settings file says.
     user: Settings,
     progress: BTreeMap<ChecklistId, Progress>,
-    /// Progress under former ids, by the id of today.
-    renamed: BTreeMap<ItemId, Entry>,
+    /// Progress under former ids and in other checklists' files, by the id of today.
+    moved: BTreeMap<ItemId, Entry>,
 }
 
 /// What was read, whether it can be used or not.
@@ -71,11 +72,16 @@ impl Project {
         Ok((project, diagnostics))
     }
 
-    /// What is known of an item, under the id it has today or had before.
+    /// What is known of an item, under the id it has today or had before, in its checklist's file or another's.
     pub(crate) fn entry(&self, item: &Item) -> Option<&Entry> {
         let checklist = self.catalog.checklist_of(&item.id)?;
         let own = self.progress.get(&checklist.id).and_then(|progress| progress.entries.get(&item.id));
-        own.or_else(|| self.renamed.get(&item.id))
+        own.or_else(|| self.elsewhere(item))
+    }
+
+    /// What is known of an item under another id or in another checklist's file than today's.
+    pub(crate) fn elsewhere(&self, item: &Item) -> Option<&Entry> {
+        self.moved.get(&item.id)
     }
 
     /// The same project, with verdicts laid over what is recorded.
@@ -87,7 +93,7 @@ impl Project {
                 continue;
             };
             let progress = self.progress.entry(checklist.clone()).or_insert_with(|| Progress::new(checklist));
-            let entry = match self.renamed.remove(item) {
+            let entry = match self.moved.remove(item) {
                 Some(former) => progress.entries.entry(item.clone()).or_insert(former),
                 None => progress.entries.entry(item.clone()).or_default(),
             };
@@ -131,14 +137,18 @@ impl Project {
                 .is_some_and(|known| known.decided.is_some());
             let watched = match &self.workspace {
                 Some(workspace) if proven && !definition.watch.is_empty() => {
-                    Some(workspace.watched(&definition.watch)?)
+                    workspace.watched(&definition.watch)?
                 }
                 _ => None,
             };
+            let bound = definition.target.values();
+            let identity =
+                |name: &TargetName| Some((name.clone(), target::identity(settings.targets.get(name)?)));
             asked.push(Asked {
                 plugin: shelf.find(&definition.uses.plugin).map(|plugin| plugin.digest),
                 unbound: unbound.cloned().collect(),
                 watched,
+                targets: bound.filter_map(identity).collect(),
                 definition,
             });
         }
@@ -194,7 +204,7 @@ impl Reading {
                 progress.insert(read.checklist.clone(), read);
             }
         }
-        let renamed = renamed(&catalog, &progress);
+        let moved = moved(&catalog, &progress);
         let project = Project {
             workspace,
             shipped,
@@ -203,17 +213,27 @@ impl Reading {
             settings: settings.ok_or_else(|| Failure::bug("settings that say nothing can not be read"))?,
             user: user.map(|file| file.settings().clone()).unwrap_or_default(),
             progress,
-            renamed,
+            moved,
         };
         Ok(Self { project, diagnostics })
     }
 }
 
-/// Entries that stand under an id an item no longer has, by the id it has now.
-fn renamed(catalog: &Catalog, progress: &BTreeMap<ChecklistId, Progress>) -> BTreeMap<ItemId, Entry> {
-    let entries = progress.values().flat_map(|progress| &progress.entries);
-    let old = entries.filter(|(id, _)| catalog.item(id).is_none());
-    old.filter_map(|(id, entry)| Some((catalog.renamed(id)?.clone(), entry.clone()))).collect()
+/// Entries that do not stand where their item's progress belongs: under an id it no longer has, or in the file of a
+/// checklist it is no longer in.
+fn moved(catalog: &Catalog, progress: &BTreeMap<ChecklistId, Progress>) -> BTreeMap<ItemId, Entry> {
+    let mut moved = BTreeMap::new();
+    for (checklist, progress) in progress {
+        for (id, entry) in &progress.entries {
+            let today = if catalog.item(id).is_some() { Some(id) } else { catalog.renamed(id) };
+            let Some(today) = today else { continue };
+            let home = catalog.checklist_of(today).map(|checklist| &checklist.id);
+            if today != id || home != Some(checklist) {
+                moved.insert(today.clone(), entry.clone());
+            }
+        }
+    }
+    moved
 }
 
 fn source(file: TextFile) -> Source {

@@ -67,6 +67,8 @@ pub(crate) struct Verification<'a> {
 /// What came of a verification.
 #[derive(Debug)]
 pub(crate) struct Outcomes {
+    /// What was selected when it began: verdicts change what a status selects.
+    pub(crate) items: Vec<ItemId>,
     /// Verdicts, in the order they were reached.
     pub(crate) records: Vec<Recorded>,
     /// Whether checks that were asked for by name, or all of them, could not be run.
@@ -87,21 +89,25 @@ pub(crate) struct Recorded {
 }
 
 impl Outcomes {
-    /// The exit code, with the policy judged on the report made afterwards.
+    /// The exit code, with the policy judged on the report made afterwards. A failure that was just seen is one, whatever
+    /// the report leaves out.
     pub(crate) fn exit(&self, report: &Report, settings: &Settings) -> Exit {
-        let undecided = self
-            .records
-            .iter()
-            .any(|recorded| matches!(recorded.record.verdict.outcome, Outcome::Inconclusive | Outcome::Skip));
+        let records = || self.records.iter().map(|recorded| &recorded.record);
+        let failed = records().any(|record| record.verdict.outcome == Outcome::Fail);
+        let broke = records().any(|record| record.fault);
+        let untold =
+            records().any(|record| matches!(record.verdict.outcome, Outcome::Inconclusive | Outcome::Skip));
         let asks = settings.policy.inconclusive == Undecided::Ask;
         let judgement = report.judgement();
         if self.interrupted {
             Exit::Interrupted
-        } else if !judgement.violations.is_empty() {
+        } else if failed || !judgement.violations.is_empty() {
             Exit::Fails
         } else if self.missed
             || self.records.is_empty()
-            || (asks && (undecided || !judgement.undecided.is_empty()))
+            || broke
+            || (asks && untold)
+            || !judgement.undecided.is_empty()
         {
             Exit::Undecided
         } else {
@@ -114,6 +120,7 @@ impl Verification<'_> {
     /// Runs the checks of a selection.
     pub(crate) async fn run(&self, selection: &Selection) -> Result<Outcomes, Failure> {
         let items = select(self.context, self.project, self.shelf, selection)?;
+        let selected: Vec<ItemId> = items.iter().map(|item| item.id.clone()).collect();
         let files = items
             .iter()
             .flat_map(|item| &item.checks)
@@ -133,13 +140,13 @@ impl Verification<'_> {
         }
         let missed = self.tell_left_out(&plan, !selection.is_all());
         if plan.tasks.is_empty() {
-            return Ok(Outcomes { records: vec![], missed: true, interrupted: false });
+            return Ok(Outcomes { items: selected, records: vec![], missed: true, interrupted: false });
         }
         let origin = self.origin(&plan)?;
         let mut cancel = pin!(interrupt());
         let started = tokio::select! {
             biased;
-            () = &mut cancel => return Ok(Outcomes { records: vec![], missed, interrupted: true }),
+            () = &mut cancel => return Ok(Outcomes { items: selected, records: vec![], missed, interrupted: true }),
             started = self.start(&plan, &settings) => started?,
         };
         let (jobs, down) = Self::jobs(&plan, &started);
@@ -159,7 +166,7 @@ impl Verification<'_> {
         if self.options.record && !records.is_empty() {
             self.record(&records, &settings)?;
         }
-        Ok(Outcomes { records, missed: missed || down, interrupted })
+        Ok(Outcomes { items: selected, records, missed: missed || down, interrupted })
     }
 
     fn plan(
@@ -282,7 +289,14 @@ impl Verification<'_> {
         };
         let mut watched = BTreeMap::new();
         for task in plan.tasks.iter().filter(|task| !task.definition.watch.is_empty()) {
-            watched.insert(task.id, workspace.watched(&task.definition.watch)?);
+            match workspace.watched(&task.definition.watch)? {
+                Some(digest) => drop(watched.insert(task.id, digest)),
+                None => printer::warn(&format!(
+                    "warning: {} watches {}, which matches no file: its proof will be stale at once",
+                    task.item,
+                    task.definition.watch.join(", ")
+                )),
+            }
         }
         Ok(Origin { commit, watched })
     }

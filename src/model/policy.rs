@@ -43,7 +43,7 @@ pub enum Undecided {
     /// The policy could not be decided.
     #[default]
     Ask,
-    /// The last decision stands.
+    /// The last decision stands, where there is one.
     Allow,
 }
 
@@ -133,7 +133,9 @@ impl Policy {
                 lacking.push(item.id.clone());
             }
             let untold = !standing.inconclusive.is_empty() && status != Status::Waived;
-            if untold && self.inconclusive == Undecided::Ask {
+            // There is no last decision to stand in for one that was never made.
+            let decided = matches!(status, Status::Proven | Status::Stale | Status::Failing);
+            if untold && (self.inconclusive == Undecided::Ask || !decided) {
                 undecided.push(item.id.clone());
             }
         }

@@ -1,6 +1,6 @@
 //! The one rule that turns what is known of an item into its status.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 use jiff::Timestamp;
@@ -81,8 +81,13 @@ pub enum Staleness {
         /// The plugin's digest then.
         then: Digest,
     },
-    /// Files that the proof depends on have changed.
+    /// Files that the proof depends on have changed, or there are none.
     Watched,
+    /// Something else was judged then: a target is bound or started in another way.
+    Target {
+        /// Which.
+        name: TargetName,
+    },
 }
 
 /// What is asked of one check today, and whether it can be.
@@ -94,8 +99,10 @@ pub struct Asked {
     pub plugin: Option<Digest>,
     /// Workspace targets that it names and nothing is bound to.
     pub unbound: BTreeSet<TargetName>,
-    /// The watched files as they are now; none where nothing is watched.
+    /// The watched files as they are now; none where there are none.
     pub watched: Option<Digest>,
+    /// What the bound targets are today, as [`Record::targets`] has them.
+    pub targets: BTreeMap<TargetName, String>,
 }
 
 /// An item's status with everything a report says beside it.
@@ -176,8 +183,12 @@ fn staleness(asked: &Asked, record: &Record, now: Timestamp) -> impl Iterator<It
         .then_some(Staleness::Future { proven: record.at });
     let definition = (asked.definition.digest() != record.definition).then_some(Staleness::Definition);
     let plugin = (asked.plugin != Some(record.plugin)).then_some(Staleness::Plugin { then: record.plugin });
-    let watched = (asked.watched.is_some() && asked.watched != record.watched).then_some(Staleness::Watched);
-    [old, future, definition, plugin, watched].into_iter().flatten()
+    let watches = !asked.definition.watch.is_empty();
+    let same_files = asked.watched.is_some() && asked.watched == record.watched;
+    let watched = (watches && !same_files).then_some(Staleness::Watched);
+    let other = |(name, was): &(&TargetName, &String)| asked.targets.get(*name) != Some(*was);
+    let target = record.targets.iter().find(other).map(|(name, _)| Staleness::Target { name: name.clone() });
+    [old, future, definition, plugin, watched, target].into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -228,6 +239,7 @@ mod tests {
                 plugin: Some(Digest::of(b"plugin")),
                 unbound: BTreeSet::new(),
                 watched: None,
+                targets: BTreeMap::new(),
             });
             Self {
                 asked: asked.collect(),
@@ -345,8 +357,21 @@ mod tests {
         assert_eq!(plugin.status(), Status::Stale);
 
         let mut tree = Case::new(&["a/b"]).remember(0, Outcome::Pass, 1);
-        tree.asked[0].watched = Some(Digest::of(b"another tree"));
+        tree.asked[0].definition.watch.push("app/**".into());
         assert!(matches!(tree.standing().staleness[..], [(_, Staleness::Watched)]));
+    }
+
+    #[test]
+    fn stale_when_another_target_is_bound() {
+        let mut case = Case::new(&["a/b"]).remember(0, Outcome::Pass, 1);
+        let uses = case.asked[0].definition.uses.clone();
+        let web: TargetName = "web".parse().unwrap();
+        let decided = case.entry.checks.get_mut(&uses).unwrap().decided.as_mut().unwrap();
+        decided.targets.insert(web.clone(), "started: good".to_owned());
+        case.asked[0].targets.insert(web.clone(), "started: good".to_owned());
+        assert_eq!(case.status(), Status::Proven);
+        case.asked[0].targets.insert(web, "started: other".to_owned());
+        assert!(matches!(case.standing().staleness[..], [(_, Staleness::Target { .. })]));
     }
 
     #[test]

@@ -28,12 +28,12 @@ wasmtime::component::bindgen!({
     },
 });
 
-pub(super) use exports::mustdo::verifier::plugin::{RunError, RunRequest};
 pub(super) use self::mustdo::verifier::failures::Failure;
 pub(super) use self::mustdo::verifier::{
     attachments, clock, control, environment, failures, files, http, manifest, process, scratch, tcp, types,
     udp,
 };
+pub(super) use exports::mustdo::verifier::plugin::{RunError, RunRequest};
 
 /// The version that the interfaces above are of: the package's in `verifier.wit`.
 pub(super) const VERSION: semver::Version = semver::Version::new(0, 1, 0);

@@ -305,6 +305,7 @@ enum ReasonView {
     Definition,
     Plugin { then: String },
     Watched,
+    Target { target: String },
 }
 
 impl StalenessView {
@@ -317,6 +318,7 @@ impl StalenessView {
             Staleness::Definition => ReasonView::Definition,
             Staleness::Plugin { then } => ReasonView::Plugin { then: then.to_string() },
             Staleness::Watched => ReasonView::Watched,
+            Staleness::Target { name } => ReasonView::Target { target: name.to_string() },
         };
         Self { check: check.to_string(), reason }
     }

@@ -39,6 +39,8 @@ pub fn staleness(why: &Staleness, language: Language) -> String {
             format!("当时使用的是另一个版本的插件（{}）", then.short())
         }
         (Staleness::Watched, Language::En) => "the files it depends on have changed since".to_owned(),
+        (Staleness::Target { name }, Language::En) => format!("the target {name} is another one since"),
+        (Staleness::Target { name }, Language::Zh) => format!("证实之后，目标 {name} 换了"),
         (Staleness::Watched, Language::Zh) => "证实之后，它依赖的文件变了".to_owned(),
     }
 }
@@ -316,8 +318,10 @@ pub(super) fn holds(policy: &Policy, language: Language) -> String {
         vec![if en { "nothing is failing".to_owned() } else { "没有未通过的条目".to_owned() }];
     match (must, language) {
         (None, _) => {}
-        (Some(Ask::Proven), Language::En) => asked.push("every must item is proven".to_owned()),
-        (Some(Ask::Claimed), Language::En) => asked.push("every must item is claimed or proven".to_owned()),
+        (Some(Ask::Proven), Language::En) => asked.push("every must item is proven or waived".to_owned()),
+        (Some(Ask::Claimed), Language::En) => {
+            asked.push("every must item is claimed, proven or waived".to_owned())
+        }
         (Some(Ask::Proven), Language::Zh) => asked.push("“必须”条目全部已证实".to_owned()),
         (Some(Ask::Claimed), Language::Zh) => asked.push("“必须”条目全部已勾选或已证实".to_owned()),
     }

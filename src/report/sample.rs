@@ -9,9 +9,9 @@ use semver::Version;
 pub(super) use super::View;
 use super::{Input, Report};
 use crate::model::{
-    Ask, Asked, Catalog, CheckUse, Checklist, Claim, Digest, Entry, Finding, Group, Item, ItemId, Kind,
-    Language, Level, Location, Measurement, Need, Outcome, Policy, Record, Score, Settings, Severity, Span,
-    Step, Text, Verdict, Waiver, Weight,
+    Ask, Asked, Catalog, CheckId, CheckUse, Checklist, Claim, Digest, Entry, Finding, Group, Item, ItemId,
+    Kind, Language, Level, Location, Measurement, Need, Outcome, Policy, Record, Score, Settings, Severity,
+    Span, Step, TargetName, Text, Verdict, Waiver, Weight,
 };
 
 /// English, plain, 80 columns, no items.
@@ -453,12 +453,20 @@ impl Sample {
         let definitions = settings.definitions(item).into_iter();
         definitions
             .map(|definition| Asked {
-                definition,
                 plugin: Some(Digest::of(plugin.as_bytes())),
                 unbound: unbound.clone().collect(),
                 watched: None,
+                targets: self.judged(&item.id, &definition.uses),
+                definition,
             })
             .collect()
+    }
+
+    /// What a check's targets were when it was decided: nothing has been bound anew since.
+    fn judged(&self, item: &ItemId, check: &CheckId) -> BTreeMap<TargetName, String> {
+        let known = self.entries.get(item).and_then(|entry| entry.checks.get(check));
+        let decided = known.and_then(|known| known.decided.as_ref());
+        decided.map(|record| record.targets.clone()).unwrap_or_default()
     }
 
     fn report(&self) -> Report {
@@ -469,6 +477,7 @@ impl Sample {
             asked: items.iter().map(|item| self.asked(item)).collect(),
             items,
             policy: &self.policy,
+            judgement: None,
             now: Self::now(),
             workspace: self.workspace.clone(),
             revision: self.revision.clone(),

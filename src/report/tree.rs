@@ -50,6 +50,8 @@ pub struct Input<'a> {
     pub asked: Vec<Vec<Asked>>,
     /// What is asked of them.
     pub policy: &'a Policy,
+    /// How that was judged, where more is asked about than is shown; none to judge what is shown.
+    pub judgement: Option<Judgement>,
     /// The moment to speak of.
     pub now: Timestamp,
     /// The workspace's name; may be empty.
@@ -123,7 +125,8 @@ impl Report {
     /// Puts everything in its place and counts it.
     #[must_use]
     pub fn new(input: Input<'_>) -> Self {
-        let Input { catalog, items, entries, asked, policy, now, workspace, revision, narrowed } = input;
+        let Input { catalog, items, entries, asked, policy, judgement, now, workspace, revision, narrowed } =
+            input;
         let known = items.iter().zip(entries).zip(asked);
         let mut known: HashMap<_, _> =
             known.map(|((item, entry), asked)| (&item.id, (entry, asked))).collect();
@@ -145,7 +148,8 @@ impl Report {
                 sections.push(section);
             }
         }
-        let judgement = policy.judge(judged.iter().map(|(item, standing)| (*item, standing)));
+        let judge = || policy.judge(judged.iter().map(|(item, standing)| (*item, standing)));
+        let judgement = judgement.unwrap_or_else(judge);
         Self {
             version: env!("CARGO_PKG_VERSION"),
             generated: now,
@@ -320,7 +324,7 @@ impl Row {
 
 impl Check {
     fn new(asked: Asked, known: Option<&CheckRecord>) -> Self {
-        let Asked { definition, plugin, unbound, watched: _ } = asked;
+        let Asked { definition, plugin, unbound, watched: _, targets: _ } = asked;
         Self {
             id: definition.uses,
             targets: definition.target,

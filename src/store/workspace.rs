@@ -128,8 +128,9 @@ impl Workspace {
     }
 
     /// Digests every file that one of `globs` matches, by path and content: two trees with one digest are the same to
-    /// the proof that watches them. Files that git ignores are left out, and so is what mustdo writes itself.
-    pub fn watched(&self, globs: &[String]) -> Result<Digest, StoreError> {
+    /// the proof that watches them. None where there is no such file: a proof that watches nothing can not be fresh. Files
+    /// that git ignores are left out, and so is what mustdo writes itself; a link to a file counts as that file.
+    pub fn watched(&self, globs: &[String]) -> Result<Option<Digest>, StoreError> {
         let mut wanted = GlobSetBuilder::new();
         for glob in globs {
             let parsed = Glob::new(glob).map_err(|source| StoreError::Glob { glob: glob.clone(), source })?;
@@ -144,17 +145,19 @@ impl Workspace {
             .sort_by_file_name(Ord::cmp)
             .build();
         let mut hasher = Hasher::default();
+        let mut any = false;
         for entry in walk {
             let entry = entry.map_err(|source| StoreError::Walk { path: self.root.clone(), source })?;
             let Ok(path) = entry.path().strip_prefix(&self.root) else { continue };
-            if entry.file_type().is_some_and(|kind| kind.is_file()) && wanted.is_match(path) {
+            if wanted.is_match(path) && entry.path().is_file() {
+                any = true;
                 let full = entry.path();
                 let bytes =
                     fs::read(full).map_err(|source| StoreError::Read { path: full.to_owned(), source })?;
                 hasher.field(path.as_os_str().as_encoded_bytes()).field(bytes);
             }
         }
-        Ok(hasher.finish())
+        Ok(any.then(|| hasher.finish()))
     }
 
     fn is_own(name: &str) -> bool {
@@ -246,6 +249,7 @@ mod tests {
         assert_eq!(watched(), first);
         replace(&folder.path().join("app/shop.py"), b"2").unwrap();
         assert_ne!(watched(), first);
+        assert_eq!(workspace.watched(&["nowhere/**".to_owned()]).unwrap(), None);
     }
 
     #[test]

@@ -119,6 +119,10 @@ codes! {
     UnknownGrant "W0409"
     /// A record in a place where it can't be.
     MisplacedRecord "E0501"
+    /// A progress file that is not named after its checklist.
+    MisnamedFile "E0502"
+    /// A record whose verdict contradicts itself.
+    BrokenRecord "E0503"
 }
 
 impl Code {

@@ -9,8 +9,8 @@ use std::time::Duration;
 use super::table::{Field, Table, document};
 use super::{Code, Read, Severity, Source};
 use crate::model::{
-    CheckRecord, Claim, Entry, Finding, Location, Measurement, Need, Outcome, Progress, Record, Score, Step,
-    TargetName, Text, Verdict, Waiver,
+    CheckRecord, ChecklistId, Claim, Entry, Finding, Location, Measurement, Need, Outcome, Progress, Record,
+    Score, Step, TargetName, Text, Verdict, Waiver,
 };
 
 /// The keys of a record, in the order in which they are written.
@@ -37,16 +37,23 @@ pub(super) const RECORD: [&str; 16] = [
 /// not be read.
 #[must_use]
 pub fn read_progress(source: &Source) -> Read<Progress> {
-    let mut read = document(source, progress);
+    let mut read = document(source, |table| progress(table, source));
     if read.diagnostics.iter().any(|found| found.severity == Severity::Error) {
         read.value = None;
     }
     read
 }
 
-fn progress(mut table: Table<'_>) -> Option<Progress> {
+fn progress(mut table: Table<'_>, source: &Source) -> Option<Progress> {
     table.format()?;
-    let checklist = table.required("checklist").and_then(|field| field.parse(Code::BadName));
+    let checklist = table.required("checklist").and_then(|field| {
+        let checklist: ChecklistId = field.parse(Code::BadName)?;
+        if stem(source).is_some_and(|stem| stem != checklist.as_str()) {
+            let message = format!("the progress of \"{checklist}\" belongs in progress/{checklist}.toml");
+            field.report(Code::MisnamedFile, message, "rename the file, or remove the copy");
+        }
+        Some(checklist)
+    });
     let mut entries = BTreeMap::new();
     let items = table.optional("item").and_then(|field| field.table("the items"));
     for field in items.iter().flat_map(Table::entries) {
@@ -60,6 +67,11 @@ fn progress(mut table: Table<'_>) -> Option<Progress> {
     }
     table.close_open();
     Some(Progress { checklist: checklist?, entries })
+}
+
+/// What a file is named after; none for a text that is no file.
+fn stem(source: &Source) -> Option<&str> {
+    source.name.rsplit('/').next().and_then(|name| name.strip_suffix(".toml"))
 }
 
 fn entry(field: &Field<'_>) -> Option<Entry> {
@@ -149,6 +161,7 @@ fn record<'a>(table: &mut Table<'a>) -> Option<(Record, Field<'a>)> {
     let steps = all(table.optional("steps"), step);
     let findings = all(table.optional("findings"), finding);
     let measurements = all(table.optional("figures"), figure);
+    let outcome_field = outcome_field?;
     let verdict = Verdict {
         outcome: outcome?,
         summary: summary?,
@@ -158,6 +171,14 @@ fn record<'a>(table: &mut Table<'a>) -> Option<(Record, Field<'a>)> {
         evidence: vec![],
         measurements,
     };
+    let decided = matches!(verdict.outcome, Outcome::Pass | Outcome::Fail);
+    let broken = match verdict.validate() {
+        Err(error) => Some(error.to_string()),
+        Ok(()) => (fault && decided).then(|| "a run that broke decides nothing".to_owned()),
+    };
+    if let Some(why) = broken {
+        outcome_field.report(Code::BrokenRecord, why, "remove the table and verify again");
+    }
     let record = Record {
         verdict,
         fault,
@@ -171,7 +192,7 @@ fn record<'a>(table: &mut Table<'a>) -> Option<(Record, Field<'a>)> {
         targets,
         elapsed: Duration::from_millis(u64::try_from(millis?).ok()?),
     };
-    Some((record, outcome_field?))
+    Some((record, outcome_field))
 }
 
 fn seed(field: &Field<'_>) -> Option<u64> {

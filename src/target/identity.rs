@@ -1,6 +1,6 @@
 //! What was judged, in words that stay the same from run to run.
 
-use crate::model::{Address, Place, Target};
+use crate::model::{Address, Hasher, Launch, Place, Target};
 
 /// What a target is, for the record of a proof: the same whenever the same thing is judged, so without the ports and
 /// process ids that a run happens to get. `started: flask --app shop run --port {port}`, `attached: http://127.0.0.1:80`.
@@ -11,13 +11,33 @@ pub fn identity(target: &Target) -> String {
         (Place::Command { program, args }, _) => {
             format!("program: {}", words(std::iter::once(program).chain(args)))
         }
-        (Place::Http { .. } | Place::Tcp(_) | Place::Udp(_), Some(launch)) => {
-            format!("started: {}", words(&launch.run))
-        }
+        (Place::Http { prefix, .. }, Some(launch)) => started(launch, prefix),
+        (Place::Tcp(_) | Place::Udp(_), Some(launch)) => started(launch, ""),
         (Place::Http { address, prefix }, None) => format!("attached: http://{}{prefix}", written(address)),
         (Place::Tcp(address), None) => format!("attached: tcp {}", written(address)),
         (Place::Udp(address), None) => format!("attached: udp {}", written(address)),
     }
+}
+
+/// The whole way a target is started. Values of its environment may be secrets: a digest stands for them.
+fn started(launch: &Launch, prefix: &str) -> String {
+    let Launch { run, cwd, env, ready: _, ready_timeout: _ } = launch;
+    let mut text = format!("started: {}", words(run));
+    if let Some(cwd) = cwd {
+        text.push_str(&format!(" in {cwd}"));
+    }
+    if !env.is_empty() {
+        let mut hasher = Hasher::default();
+        for (name, value) in env {
+            hasher.field(name).field(value);
+        }
+        let names: Vec<_> = env.keys().map(String::as_str).collect();
+        text.push_str(&format!(" with {} ({})", names.join(", "), hasher.finish().short()));
+    }
+    if !prefix.is_empty() {
+        text.push_str(&format!(" at {prefix}"));
+    }
+    text
 }
 
 /// A command line for people: words that would not stand alone are quoted.
@@ -41,7 +61,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::Launch;
 
     fn http(port: Option<u16>, run: &[&str]) -> Target {
         let launch = (!run.is_empty()).then(|| Launch {

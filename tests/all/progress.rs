@@ -108,6 +108,27 @@ fn figure() -> impl Strategy<Value = Measurement> {
     })
 }
 
+/// The verdict with whatever contradicts it changed: steps that bear it out, a score that can be.
+fn honest(mut verdict: Verdict) -> Verdict {
+    let outcome = verdict.outcome;
+    let decided = matches!(outcome, Outcome::Pass | Outcome::Fail);
+    if decided && verdict.steps.is_empty() {
+        let summary = Text::default();
+        verdict.steps.push(Step { id: String::new(), need: Need::Must, outcome, summary });
+    }
+    for (position, step) in verdict.steps.iter_mut().enumerate() {
+        step.id.push_str(&format!("-{position}"));
+        step.outcome = outcome;
+        if decided && position == 0 {
+            step.need = Need::Must;
+        }
+    }
+    let can_be = |score: &Score| score.possible > 0.0 && (0.0..=score.possible).contains(&score.earned);
+    verdict.score = verdict.score.filter(can_be);
+    verdict.validate().expect("an honest verdict");
+    verdict
+}
+
 fn record(outcome: impl Strategy<Value = Outcome>) -> impl Strategy<Value = Record> {
     let score =
         prop::option::of((number(), number()).prop_map(|(earned, possible)| Score { earned, possible }));
@@ -119,18 +140,13 @@ fn record(outcome: impl Strategy<Value = Outcome>) -> impl Strategy<Value = Reco
         prop::collection::vec(finding(), 0..3),
         prop::collection::vec(figure(), 0..3),
     )
-        .prop_map(|(outcome, summary, score, steps, findings, measurements)| Verdict {
-            outcome,
-            summary,
-            score,
-            steps,
-            findings,
-            evidence: vec![],
-            measurements,
+        .prop_map(|(outcome, summary, score, steps, findings, measurements)| {
+            honest(Verdict { outcome, summary, score, steps, findings, evidence: vec![], measurements })
         });
     let version = prop::sample::select(vec!["0.1.0", "1.2.3-rc.1+build.5", "10.20.30"]);
     let targets = prop::collection::btree_map(name(), words(), 0..3);
-    let run = (verdict, any::<bool>(), time(), digest(), version, digest(), any::<u64>());
+    let fault = any::<bool>();
+    let run = (verdict, fault, time(), digest(), version, digest(), any::<u64>());
     let tree = (prop::option::of(words()), prop::option::of(digest()));
     (run, tree, targets, 0_u64..1 << 62).prop_map(
         |((verdict, fault, at, plugin, version, definition, seed), (commit, watched), targets, millis)| {

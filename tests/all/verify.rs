@@ -90,6 +90,73 @@ fn proof_goes_stale_when_the_binding_or_a_watched_file_changes() {
 }
 
 #[test]
+fn failure_is_a_failure_however_the_selection_is_narrowed() {
+    let sandbox = Sandbox::workspace();
+    let broken = shop(Some("repeat-effect/put-appends"));
+    sandbox.write("mustdo.toml", &broken);
+    let printed = sandbox.run(&["verify", REPEAT, "--status", "open", "--report", "junit=r.xml"]).ends(1);
+    assert!(printed.stdout.contains("failing"), "{}", printed.stdout);
+    assert!(sandbox.read("r.xml").contains("<failure"));
+    sandbox.run(&["report", "--status", "open"]).ends(1);
+    sandbox.run(&["waive", REPEAT, "--why", "later", "--until", "2026-07-01"]).ends(0);
+    sandbox.run(&["verify", REPEAT]).ends(1);
+}
+
+#[test]
+fn policy_asks_of_everything_whatever_status_is_shown() {
+    let sandbox = Sandbox::workspace();
+    sandbox.write("mustdo.toml", &format!("{}[policy]\nreadiness = 100\n", shop(None)));
+    sandbox.run(&["verify", SAFE_GET]).ends(0);
+    sandbox.run(&["report", "--status", "proven"]).ends(1);
+    sandbox.run(&["verify", "--status", "proven"]).ends(1);
+}
+
+#[test]
+fn nothing_proven_is_not_allowed_to_be_inconclusive() {
+    let sandbox = Sandbox::workspace();
+    let allow = "[policy]\ninconclusive = \"allow\"\n";
+    sandbox.write(
+        "mustdo.toml",
+        &format!("{}{allow}", shop(Some("trap/always-401")).replace("ready = \"/healthz\"\n", "")),
+    );
+    sandbox.run(&["verify", SAFE_GET]).ends(3);
+    sandbox.run(&["report"]).ends(3);
+}
+
+#[test]
+fn proof_of_one_target_is_stale_for_another() {
+    let sandbox = Sandbox::workspace();
+    sandbox.write("mustdo.toml", &shop(None));
+    sandbox.run(&["verify", SAFE_GET]).ends(0);
+    sandbox.write("mustdo.toml", &shop(Some("safe-get/get-deletes")));
+    let listed = sandbox.run(&["list", "--status", "stale"]).ends(0).stdout;
+    assert!(listed.contains(SAFE_GET), "{listed}");
+}
+
+#[test]
+fn second_progress_file_for_a_checklist_is_an_error() {
+    let sandbox = Sandbox::workspace();
+    sandbox.run(&["tick", "xss"]).ends(0);
+    fs::copy(sandbox.path().join("progress/must-do.toml"), sandbox.path().join("progress/must-do2.toml"))
+        .unwrap();
+    assert!(sandbox.run(&["report"]).ends(2).stderr.contains("E0502"));
+}
+
+#[test]
+fn progress_stays_with_an_item_that_moves_to_another_checklist() {
+    let sandbox = Sandbox::workspace();
+    sandbox.run(&["init", "--copy-checklists"]).ends(0);
+    sandbox.run(&["tick", "xss", "--note", "mine"]).ends(0);
+    let text = sandbox
+        .read("checklists/02-must-do.toml")
+        .replace("\nid = \"must-do\"\nversion", "\nid = \"musts\"\nversion");
+    sandbox.write("checklists/02-must-do.toml", &text);
+    assert!(sandbox.run(&["list", "--status", "claimed"]).ends(0).stdout.contains("must-do.xss"));
+    sandbox.run(&["waive", "xss", "--why", "later", "--until", "2026-07-01"]).ends(0);
+    assert!(sandbox.read("progress/musts.toml").contains("mine"));
+}
+
+#[test]
 fn no_record_leaves_no_trace_and_reports_all_the_same() {
     let sandbox = Sandbox::workspace();
     sandbox.write("mustdo.toml", &shop(None));

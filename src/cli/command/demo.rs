@@ -148,7 +148,8 @@ impl Stall {
     /// Prints what was recorded, read back from the workspace.
     fn report(&self, outcomes: &Outcomes) -> Result<Exit, Failure> {
         let project = Project::of_workspace(&self.context)?;
-        let report = report(&self.context, &project, &self.shelf, &selection())?;
+        let items = outcomes.items.iter().filter_map(|id| project.catalog.item(id)).collect();
+        let report = report(&self.context, &project, &self.shelf, &selection(), items)?;
         answer(&write(&report, Format::Table, &view(&self.context, &project, false)))?;
         Ok(outcomes.exit(&report, &Settings::default()))
     }

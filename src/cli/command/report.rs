@@ -6,7 +6,7 @@ use crate::cli::argument::SelectionArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::output::{ReportFile, report, view};
+use crate::cli::output::{ReportFile, report, select, view};
 use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
@@ -33,7 +33,9 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
     let sinks = ReportFile::open_all(context, &args.reports)?;
     let project = Project::of_workspace(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
-    let report = report(context, &project, &shelf, &args.selection.selection())?;
+    let selection = args.selection.selection();
+    let items = select(context, &project, &shelf, &selection)?;
+    let report = report(context, &project, &shelf, &selection, items)?;
     answer(&write(&report, args.format, &view(context, &project, args.items)))?;
     for sink in sinks {
         sink.write(&report, context, &project)?;

@@ -72,7 +72,8 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
     // made from the verdicts in memory.
     let project =
         if args.no_record { project.with(&outcome.records) } else { Project::of_workspace(context)? };
-    let report = report(context, &project, &shelf, &selection)?;
+    let items = outcome.items.iter().filter_map(|id| project.catalog.item(id)).collect();
+    let report = report(context, &project, &shelf, &selection, items)?;
     let to_stdout = args.reports.iter().any(ReportFile::is_stdout);
     // Where nothing ran, what was said about why is the answer; a table of what was known before would bury it.
     if !to_stdout && !outcome.records.is_empty() {
