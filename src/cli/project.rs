@@ -1,16 +1,21 @@
 //! A workspace's project, settings and progress, read and linked; every problem told at once.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::iter;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use super::context::Context;
 use super::failure::Failure;
 use super::shelf::Shelf;
 use super::verification::Recorded;
 use crate::model::{
-    Asked, Catalog, ChecklistId, Entry, Item, ItemId, Language, Progress, Settings, Standing,
+    Asked, Catalog, ChecklistId, Digest, Entry, Item, ItemId, Language, Progress, Settings, Standing,
 };
 use crate::store::{CHECKLISTS, StoreError, TextFile, Workspace};
-use crate::syntax::{self, Diagnostic, Linked, Places, SettingsFile, Severity, Source};
+use crate::syntax::{self, ChecklistFile, Diagnostic, Linked, Places, SettingsFile, Severity, Source};
 
 /// Everything a command may want to know, as it stands on disk.
 #[derive(Debug)]
@@ -30,6 +35,8 @@ pub(crate) struct Project {
     progress: BTreeMap<ChecklistId, Progress>,
     /// Progress under former ids, by the id of today.
     renamed: BTreeMap<ItemId, Entry>,
+    /// Digests of watched files, by the globs that watch them: one walk through the tree for each, however many items ask.
+    watched: RefCell<BTreeMap<Vec<String>, Digest>>,
 }
 
 /// What was read, whether it can be used or not.
@@ -81,6 +88,8 @@ impl Project {
     /// The same project, with verdicts laid over what is recorded.
     #[must_use]
     pub(crate) fn with(mut self, recorded: &[Recorded]) -> Self {
+        // Files may have changed while the checks ran.
+        self.watched.take();
         for Recorded { item, check, record } in recorded {
             let Some(checklist) = self.catalog.checklist_of(item).map(|checklist| checklist.id.clone())
             else {
@@ -131,7 +140,7 @@ impl Project {
                 .is_some_and(|known| known.decided.is_some());
             let watched = match &self.workspace {
                 Some(workspace) if proven && !definition.watch.is_empty() => {
-                    Some(workspace.watched(&definition.watch)?)
+                    Some(self.watched(workspace, &definition.watch)?)
                 }
                 _ => None,
             };
@@ -143,6 +152,15 @@ impl Project {
             });
         }
         Ok(asked)
+    }
+
+    fn watched(&self, workspace: &Workspace, globs: &[String]) -> Result<Digest, StoreError> {
+        if let Some(known) = self.watched.borrow().get(globs) {
+            return Ok(*known);
+        }
+        let digest = workspace.watched(globs)?;
+        self.watched.borrow_mut().insert(globs.to_vec(), digest);
+        Ok(digest)
     }
 
     /// Where an item stands.
@@ -169,8 +187,8 @@ impl Reading {
             own.into_iter().map(source).collect()
         };
         let mut files = Vec::with_capacity(sources.len());
-        for source in &sources {
-            files.extend(taken(syntax::read_checklist(source), &mut diagnostics));
+        for read in read_all(&sources) {
+            files.extend(taken(read, &mut diagnostics));
         }
         let Linked { catalog, places, diagnostics: found } = syntax::link(files);
         diagnostics.extend(found);
@@ -204,9 +222,33 @@ impl Reading {
             user: user.map(|file| file.settings().clone()).unwrap_or_default(),
             progress,
             renamed,
+            watched: RefCell::default(),
         };
         Ok(Self { project, diagnostics })
     }
+}
+
+/// Reads content on two threads, in order: parsing is the greater part of what a command costs that only looks. More
+/// threads than two cost more to start than the shipped checklists take to read.
+fn read_all(sources: &[Source]) -> Vec<syntax::Read<ChecklistFile>> {
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let places = iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)));
+        let sources = places.map_while(|place| Some((place, sources.get(place)?)));
+        sources.map(|(place, source)| (place, syntax::read_checklist(source))).collect::<Vec<_>>()
+    };
+    let mut read = if sources.len() < 2 {
+        work()
+    } else {
+        thread::scope(|scope| {
+            let other = scope.spawn(work);
+            let mut read = work();
+            read.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+            read
+        })
+    };
+    read.sort_unstable_by_key(|(place, _)| *place);
+    read.into_iter().map(|(_, read)| read).collect()
 }
 
 /// Entries that stand under an id an item no longer has, by the id it has now.

@@ -17,3 +17,5 @@ mod progress;
 mod sandbox;
 mod schema;
 mod shop;
+#[cfg(target_os = "linux")]
+mod startup;

@@ -1,0 +1,153 @@
+//! The wasm host: loading a plugin cold and warm, one instance, and whole checks beside a plain hyper client that sends
+//! the same requests over as many connections.
+
+mod wire;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::hint::black_box;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use mustdo::model::{Authority, Capability, Endpoint, Outcome};
+use mustdo::plugin::{CachePolicy, Host, HostOptions};
+use mustdo::reference::{Options, Service};
+use mustdo::store::PLUGINS;
+use mustdo::verify::{Reporter, Task, TaskId, Verifier as _};
+use tokio::runtime::Runtime;
+use tokio::sync::mpsc::unbounded_channel;
+use wire::{Recorder, Script};
+
+/// Checks in the long comparison, one after the other, each in an instance of its own.
+const CHECKS: usize = 100;
+
+fn host(cache: CachePolicy) -> Host {
+    Host::new(HostOptions { cache, environment: BTreeMap::new(), secrets: vec![] })
+        .expect("the engine starts")
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("the runtime starts")
+}
+
+/// The shop with work that takes no time: what is left is what a check costs.
+fn shop() -> Service {
+    let options = Options { slow: Duration::ZERO, ..Options::default() };
+    Service::bind(options, (Ipv4Addr::LOCALHOST, 0).into()).expect("there is a free port")
+}
+
+fn load(criterion: &mut Criterion) {
+    let bytes = PLUGINS[0].bytes;
+    let folder = tempfile::tempdir().expect("there is room for a folder");
+    let directory = folder.path().join("mustdo/cwasm");
+    let warm = host(CachePolicy::Directory(directory));
+    let plugin = warm.load(bytes).expect("the shipped plugin loads").plugin;
+    let cold = host(CachePolicy::Off);
+    let runtime = runtime();
+
+    let mut group = criterion.benchmark_group("plugin");
+    group.sample_size(10);
+    group.bench_function("engine and linker", |bencher| bencher.iter(|| host(CachePolicy::Off)));
+    group.bench_function("load, compiling", |bencher| {
+        bencher.iter(|| cold.load(black_box(bytes)).expect("the shipped plugin compiles"));
+    });
+    group.bench_function("load, compiled before", |bencher| {
+        bencher.iter(|| warm.load(black_box(bytes)).expect("the shipped plugin loads"));
+    });
+    group.sample_size(50);
+    group.bench_function("store, instance and describe", |bencher| {
+        bencher
+            .iter(|| runtime.block_on(warm.describe(&plugin)).expect("the shipped plugin describes itself"));
+    });
+    group.finish();
+}
+
+/// A host with the shipped plugin, and a task for its cheapest check.
+struct Bench {
+    runtime: Runtime,
+    host: Host,
+    task: Task,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let runtime = runtime();
+        let host = host(CachePolicy::Off);
+        let plugin = host.load(PLUGINS[0].bytes).expect("the shipped plugin loads").plugin;
+        let digest = plugin.digest();
+        let info = runtime.block_on(host.describe(&plugin)).expect("the shipped plugin describes itself");
+        host.add(plugin, &info);
+        let target = "api".parse().expect("a name");
+        let task = Task {
+            id: TaskId(0),
+            item: "frontend.idempotent-request".parse().expect("an item"),
+            check: "http-idempotency/safe-get".parse().expect("a check"),
+            plugin: digest,
+            params: "{}".to_owned(),
+            targets: BTreeMap::new(),
+            allowed: BTreeSet::from([Capability::Http(target)]),
+            seed: 7,
+            deadline: Duration::from_secs(60),
+        };
+        Self { runtime, host, task }
+    }
+
+    async fn check(&self, times: usize, service: SocketAddr) {
+        let mut task = self.task.clone();
+        let authority = Authority { host: service.ip().to_string(), port: service.port() };
+        let endpoint = Endpoint::Http { authority, prefix: String::new() };
+        task.targets = BTreeMap::from([("api".parse().expect("a name"), endpoint)]);
+        for _ in 0..times {
+            let reporter = Reporter::new(task.id, unbounded_channel().0);
+            let run = self.host.verify(&task, reporter).await.expect("the check runs");
+            assert_eq!(run.verdict.outcome, Outcome::Pass, "{}", run.verdict.summary.en);
+        }
+    }
+
+    fn script(&self, times: usize) -> Script {
+        self.runtime.block_on(async {
+            let running = shop().spawn();
+            let recorder = Recorder::start(running.address()).await.expect("there is a free port");
+            self.check(times, recorder.address()).await;
+            running.stop().await.expect("the shop stops");
+            recorder.finish()
+        })
+    }
+
+    /// The time of `work` against a shop of its own, `times` over: ids are given out anew, so the same requests get the
+    /// same answers.
+    fn timed(&self, times: u64, work: impl AsyncFn(SocketAddr)) -> Duration {
+        self.runtime.block_on(async {
+            let mut total = Duration::ZERO;
+            for _ in 0..times {
+                let running = shop().spawn();
+                let began = Instant::now();
+                work(running.address()).await;
+                total += began.elapsed();
+                running.stop().await.expect("the shop stops");
+            }
+            total
+        })
+    }
+}
+
+fn check(criterion: &mut Criterion) {
+    let bench = Bench::new();
+    for times in [1, CHECKS] {
+        let script = bench.script(times);
+        let (requests, connections) = (script.requests(), script.connections());
+        let mut group = criterion
+            .benchmark_group(format!("safe-get x {times}: {requests} requests, {connections} connections"));
+        group.sample_size(20);
+        group.bench_function("hyper alone", |bencher| {
+            bencher.iter_custom(|iterations| bench.timed(iterations, |service| script.replay(service)));
+        });
+        group.bench_function("in the plugin", |bencher| {
+            bencher.iter_custom(|iterations| bench.timed(iterations, |service| bench.check(times, service)));
+        });
+        group.finish();
+    }
+}
+
+criterion_group!(benches, load, check);
+criterion_main!(benches);
