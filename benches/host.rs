@@ -84,7 +84,7 @@ impl Bench {
             targets: BTreeMap::new(),
             allowed: BTreeSet::from([Capability::Http(target)]),
             seed: 7,
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_mins(1),
         };
         Self { runtime, host, task }
     }

@@ -30,10 +30,13 @@ struct Message {
     body: Vec<u8>,
 }
 
+/// Pieces of what clients said, in the order they came, with the number of the connection.
+type Heard = Arc<Mutex<Vec<(usize, Vec<u8>)>>>;
+
 /// Stands between a client and a service, and writes down what the client says.
 pub(crate) struct Recorder {
     address: SocketAddr,
-    heard: Arc<Mutex<Vec<(usize, Vec<u8>)>>>,
+    heard: Heard,
     task: JoinHandle<()>,
 }
 
@@ -81,12 +84,7 @@ impl Recorder {
     }
 }
 
-async fn relay(
-    connection: usize,
-    client: TcpStream,
-    server: TcpStream,
-    heard: Arc<Mutex<Vec<(usize, Vec<u8>)>>>,
-) {
+async fn relay(connection: usize, client: TcpStream, server: TcpStream, heard: Heard) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
     let up = async {
