@@ -21,4 +21,6 @@ mod sandbox;
 mod schema;
 mod shipped;
 mod shop;
+#[cfg(target_os = "linux")]
+mod startup;
 mod verify;
