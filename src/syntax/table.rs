@@ -479,12 +479,12 @@ pub(super) fn quoted(words: &[&str], last: &str) -> String {
 }
 
 /// Of this program.
-fn own_version() -> semver::Version {
+fn own_version() -> Version {
     let part = |text: &str| text.parse().unwrap_or_default();
     let [major, minor, patch] =
         [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")]
             .map(part);
-    semver::Version::new(major, minor, patch)
+    Version::new(major, minor, patch)
 }
 
 #[cfg(test)]
@@ -540,7 +540,7 @@ mod tests {
             table.close();
             Some(())
         });
-        assert_eq!(found, ["E0102 this file has format 2; this mustdo reads format 1"]);
+        assert_eq!(found, ["E0102 this file has format 2 and needs mustdo > 0.1.0, which reads format 1"]);
     }
 
     #[test]
