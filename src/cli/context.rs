@@ -25,7 +25,9 @@ impl Context {
     pub(crate) fn new(mut environment: Environment, global: &GlobalArgs) -> Self {
         let printer = Printer::new(&environment, global.color, global.quiet);
         if let Some(directory) = &global.directory {
-            environment.directory = environment.directory.join(directory);
+            let directory = environment.directory.join(directory);
+            // The folders above "a/.." are not those above "a": only the real path tells which workspace it lies in.
+            environment.directory = directory.canonicalize().unwrap_or(directory);
         }
         let interactive = environment.terminal.interactive && !global.no_input;
         Self { printer, language: global.lang, interactive, environment }

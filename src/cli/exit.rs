@@ -11,7 +11,7 @@ pub(crate) enum Exit {
     Undecided,
     /// What was asked does not hold.
     Fails,
-    /// Wrong usage or project.
+    /// Wrong usage or content.
     Usage,
     /// Stopped by Ctrl-C.
     Interrupted,
@@ -43,7 +43,7 @@ impl Exit {
         match self {
             Self::Holds => "done; the policy holds, and what was asked for was decided",
             Self::Fails => "the policy does not hold, or a check failed",
-            Self::Usage => "wrong usage or content; nothing was changed",
+            Self::Usage => "wrong usage or content, or a file or repository that can not be used",
             Self::Undecided => {
                 "could not be decided: a target is down, a grant is missing, a check could not tell"
             }

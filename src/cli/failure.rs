@@ -24,7 +24,7 @@ enum What {
 }
 
 impl Failure {
-    /// Wrong usage or project.
+    /// Wrong usage or content.
     pub(crate) fn usage(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { exit: Exit::Usage, what: What::Error(error.into()), hints: vec![] }
     }
@@ -34,7 +34,7 @@ impl Failure {
         Self { exit: Exit::Undecided, what: What::Error(error.into()), hints: vec![] }
     }
 
-    /// Problems in project, laid out with their places.
+    /// Problems in content, laid out with their places.
     pub(crate) fn content(rendered: String) -> Self {
         Self { exit: Exit::Usage, what: What::Rendered(rendered), hints: vec![] }
     }
@@ -81,7 +81,12 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        Self::usage(error)
+        let way_out = if let StoreError::Foreign { path } = &error {
+            Some(format!("git config --global --add safe.directory {}", path.display()))
+        } else {
+            None
+        };
+        way_out.into_iter().fold(Self::usage(error), Self::hint)
     }
 }
 

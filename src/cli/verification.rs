@@ -140,6 +140,11 @@ impl Verification<'_> {
         }
         let missed = self.tell_left_out(&plan, !selection.is_all());
         if plan.tasks.is_empty() {
+            if plan.left_out.is_empty() {
+                let what =
+                    if items.is_empty() { "no item is selected" } else { "no selected item has a check" };
+                printer::warn(&format!("nothing to verify: {what}"));
+            }
             return Ok(Outcomes { items: selected, records: vec![], missed: true, interrupted: false });
         }
         let origin = self.origin(&plan)?;
@@ -284,7 +289,9 @@ impl Verification<'_> {
     fn origin(&self, plan: &Plan) -> Result<Origin, Failure> {
         let workspace = self.workspace()?;
         let commit = match workspace.repository()? {
-            Some(repository) => repository.head()?.map(|head| head.to_string()),
+            Some(repository) => {
+                repository.head(&workspace.root().join(Workspace::PROGRESS))?.map(|head| head.to_string())
+            }
             None => None,
         };
         let mut watched = BTreeMap::new();

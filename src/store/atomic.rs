@@ -19,15 +19,27 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 #[derive(Debug)]
 pub struct Sink {
     path: PathBuf,
-    draft: NamedTempFile,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Place {
+    /// A file to be, beside the one it replaces.
+    Draft(NamedTempFile),
+    /// A device or a pipe, such as `/dev/null` or `/dev/stdout`: written to as it is, never replaced.
+    Stream(File),
 }
 
 impl Sink {
-    /// Prepares a draft beside `path`; the folder is made if it is missing.
+    /// Prepares a draft beside `path`; the folder is made if it is missing. What is no regular file is opened instead.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let error = |source| StoreError::Write { path: path.to_owned(), source };
         if path.is_dir() {
             return Err(error(io::Error::from(io::ErrorKind::IsADirectory)));
+        }
+        if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+            let stream = File::options().write(true).open(path).map_err(error)?;
+            return Ok(Self { path: path.to_owned(), place: Place::Stream(stream) });
         }
         // A link stays a link: what it points at is replaced.
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
@@ -43,16 +55,20 @@ impl Sink {
             Err(_) => new_file_permissions(),
         };
         fs::set_permissions(draft.path(), permissions).map_err(error)?;
-        Ok(Self { path, draft })
+        Ok(Self { path, place: Place::Draft(draft) })
     }
 
     /// Writes everything, makes it durable, and puts it in place.
-    pub fn write(mut self, bytes: &[u8]) -> Result<(), StoreError> {
+    pub fn write(self, bytes: &[u8]) -> Result<(), StoreError> {
         let path = self.path;
         let error = |source| StoreError::Write { path: path.clone(), source };
-        self.draft.write_all(bytes).map_err(error)?;
-        self.draft.as_file().sync_all().map_err(error)?;
-        self.draft.persist(&path).map_err(|failure| error(failure.error))?;
+        let mut draft = match self.place {
+            Place::Draft(draft) => draft,
+            Place::Stream(mut stream) => return stream.write_all(bytes).map_err(error),
+        };
+        draft.write_all(bytes).map_err(error)?;
+        draft.as_file().sync_all().map_err(error)?;
+        draft.persist(&path).map_err(|failure| error(failure.error))?;
         // The rename itself must survive a power cut; a file system that can not sync a folder has done what it can.
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
             && let Ok(folder) = File::open(folder)
@@ -98,6 +114,24 @@ mod tests {
     fn folder_in_the_way_fails_before_anything_is_written() {
         let folder = tempfile::tempdir().unwrap();
         assert!(matches!(Sink::open(folder.path()), Err(StoreError::Write { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipe_is_written_to_and_never_replaced() {
+        use std::io::Read as _;
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let (mut reader, writer) = io::pipe().unwrap();
+        let link = folder.path().join("stdout");
+        symlink(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&writer)), &link).unwrap();
+        replace(&link, b"report").unwrap();
+        drop(writer);
+        let mut read = String::new();
+        reader.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "report");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[cfg(unix)]

@@ -54,6 +54,12 @@ pub enum StoreError {
         /// What is going on: "merge", "rebase".
         state: &'static str,
     },
+    /// Git trusts no repository of another user: its settings can name programs.
+    #[error("git: {} belongs to another user, and git does not trust it", .path.display())]
+    Foreign {
+        /// Where the repository was looked for.
+        path: PathBuf,
+    },
     /// There is no work tree to write in.
     #[error("{} is a bare git repository: a workspace needs a work tree", .path.display())]
     Bare {

@@ -37,6 +37,9 @@ impl Repository {
         match git2::Repository::discover(path) {
             Ok(inner) => Self::new(inner).map(Some),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
+            Err(error) if error.code() == ErrorCode::Owner => {
+                Err(StoreError::Foreign { path: path.to_owned() })
+            }
             Err(error) => Err(failed("open the repository")(error)),
         }
     }
@@ -73,15 +76,17 @@ impl Repository {
         }
     }
 
-    /// Where HEAD stands and whether the work tree differs from it; none before the first commit.
-    pub fn head(&self) -> Result<Option<Commit>, StoreError> {
+    /// Where HEAD stands and whether the work tree differs from it, `own` aside, a folder that mustdo writes itself; none
+    /// before the first commit.
+    pub fn head(&self, own: &Path) -> Result<Option<Commit>, StoreError> {
         let Some(head) = self.head_commit()? else { return Ok(None) };
         let mut options = StatusOptions::new();
         options.include_untracked(false).include_ignored(false);
         let statuses =
             self.inner.statuses(Some(&mut options)).map_err(failed("compare the work tree with HEAD"))?;
-        let own = |path: &str| path.split('/').rev().nth(1) == Some(super::Workspace::PROGRESS);
-        let changed = statuses.iter().any(|status| !status.path().is_ok_and(own));
+        let own = self.relative(own);
+        let foreign = |path: &str| !Path::new(path).starts_with(&own);
+        let changed = statuses.iter().any(|status| status.path().map_or(true, foreign));
         Ok(Some(Commit { id: head.id().to_string(), changed }))
     }
 
@@ -221,15 +226,16 @@ mod tests {
     #[test]
     fn head_is_marked_when_the_tree_differs_and_progress_does_not_count() {
         let (folder, repository) = repository();
-        assert_eq!(repository.head().unwrap(), None);
-        let (own, other) = (folder.path().join("progress/a.toml"), folder.path().join("app.py"));
+        let head = || repository.head(&folder.path().join("progress")).unwrap();
+        assert_eq!(head(), None);
+        let (own, other) = (folder.path().join("progress/a.toml"), folder.path().join("app/progress/bar.py"));
         replace(&own, b"1").unwrap();
         replace(&other, b"1").unwrap();
         repository.commit(&[own.clone(), other.clone()], "first").unwrap();
         replace(&own, b"2").unwrap();
-        assert!(!repository.head().unwrap().unwrap().changed);
+        assert!(!head().unwrap().changed);
         replace(&other, b"2").unwrap();
-        assert!(repository.head().unwrap().unwrap().changed);
+        assert!(head().unwrap().changed);
     }
 
     #[test]

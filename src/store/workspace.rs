@@ -165,8 +165,15 @@ impl Workspace {
     }
 
     fn folder(&self, folder: &str) -> Result<Vec<TextFile>, StoreError> {
-        let names = self.names(folder, "toml")?;
-        names.iter().filter_map(|name| self.read(name).transpose()).collect()
+        let read = |name: String| {
+            let missing = || StoreError::Read {
+                path: self.root.join(&name),
+                // A link that leads nowhere: left out without a word, its checklist would be missing from every figure.
+                source: io::Error::from(io::ErrorKind::NotFound),
+            };
+            self.read(&name)?.ok_or_else(missing)
+        };
+        self.names(folder, "toml")?.into_iter().map(read).collect()
     }
 
     fn names(&self, folder: &str, extension: &str) -> Result<Vec<String>, StoreError> {
@@ -257,6 +264,15 @@ mod tests {
         let (folder, workspace) = workspace();
         replace(&folder.path().join("mustdo.toml"), b"a\xff").unwrap();
         assert!(matches!(workspace.settings(), Err(StoreError::Encoding { offset: 1, .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn checklist_that_leads_nowhere_is_not_left_out_without_a_word() {
+        let (folder, workspace) = workspace();
+        fs::create_dir(folder.path().join("checklists")).unwrap();
+        std::os::unix::fs::symlink("nowhere", folder.path().join("checklists/a.toml")).unwrap();
+        assert!(matches!(workspace.checklists(), Err(StoreError::Read { .. })));
     }
 
     #[test]

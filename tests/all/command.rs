@@ -67,6 +67,32 @@ fn content_can_be_read_outside_any_workspace_and_progress_can_not() {
 }
 
 #[test]
+fn folder_above_the_workspace_is_outside_it() {
+    let sandbox = Sandbox::workspace();
+    let printed = sandbox.run(&["-C", "..", "report"]).ends(2);
+    assert!(printed.stderr.contains("there is no mustdo.toml"), "{}", printed.stderr);
+    sandbox.write("app/shop.py", "");
+    sandbox.run(&["-C", "app/../app", "report"]).ends(0);
+}
+
+#[test]
+fn broken_plugin_does_not_hide_what_is_wrong_elsewhere() {
+    let sandbox = Sandbox::workspace();
+    sandbox.write("plugins/junk.wasm", "junk");
+    sandbox.write("mustdo.toml", "[polcy]\n");
+    let printed = sandbox.run(&["lint"]).ends(2);
+    assert!(printed.stderr.contains("E0103"), "{}", printed.stderr);
+    assert!(printed.stderr.contains("plugins/junk.wasm"), "{}", printed.stderr);
+}
+
+#[test]
+fn wrong_flaw_of_the_demo_lists_them_all() {
+    let sandbox = Sandbox::empty();
+    let printed = sandbox.run(&["demo", "--flaw", "nowhere"]).ends(2);
+    assert!(printed.stderr.contains("double-submit/check-then-insert"), "{}", printed.stderr);
+}
+
+#[test]
 fn tick_is_a_claim_in_one_file_and_untick_takes_it_back() {
     let sandbox = Sandbox::workspace();
     let printed =

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 
 use crate::cli::context::Context;
@@ -27,7 +28,7 @@ pub(crate) struct DemoArgs {
     #[command(subcommand)]
     command: Option<DemoCommand>,
     /// What is wrong with the broken service; an unknown name lists them all
-    #[arg(long, value_name = "FLAW", default_value = Flaw::CheckThenInsert.name())]
+    #[arg(long, value_name = "FLAW", default_value = Flaw::CheckThenInsert.name(), value_parser = flaws(), hide_possible_values = true)]
     flaw: Flaw,
 }
 
@@ -42,9 +43,14 @@ struct ServeArgs {
     /// Loopback port to listen on
     #[arg(long, value_name = "PORT")]
     port: u16,
-    /// What is wrong with it
-    #[arg(long, value_name = "FLAW")]
+    /// What is wrong with it; an unknown name lists them all
+    #[arg(long, value_name = "FLAW", value_parser = flaws(), hide_possible_values = true)]
     flaw: Option<Flaw>,
+}
+
+/// Takes a flaw by name; a wrong one is answered with those there are.
+fn flaws() -> impl TypedValueParser<Value = Flaw> {
+    PossibleValuesParser::new(Flaw::ALL.iter().map(|flaw| flaw.name())).try_map(|name| name.parse::<Flaw>())
 }
 
 /// Every item that a shipped check can prove against a shop.

@@ -10,7 +10,7 @@ use crate::cli::project::Project;
 use crate::cli::shelf::{PluginFile, Shelf};
 use crate::model::{Capability, Grant, PluginId, nearest};
 use crate::store::Workspace;
-use crate::syntax;
+use crate::syntax::{self, Source};
 
 /// What can follow `mustdo grant`.
 #[derive(Debug, Args)]
@@ -48,11 +48,12 @@ pub(crate) fn give(
 ) -> Result<Grant, Failure> {
     let workspace = project.workspace.as_ref().ok_or_else(|| Failure::bug("a grant outside a workspace"))?;
     let lock = workspace.lock()?;
+    // Read again under the lock, so that what another mustdo granted meanwhile stays.
     let text = workspace.settings()?.map(|file| file.text).unwrap_or_default();
-    let known =
-        project.settings.settings().grants.get(&plugin.id).filter(|grant| grant.digest == plugin.digest);
+    let read = syntax::read_settings(&Source::new(Workspace::SETTINGS, &*text)).value;
+    let known = read.and_then(|file| file.settings().grants.get(&plugin.id).cloned());
     let mut grant = known
-        .cloned()
+        .filter(|grant| grant.digest == plugin.digest)
         .unwrap_or_else(|| Grant { digest: plugin.digest, allow: std::collections::BTreeSet::new() });
     grant.allow.extend(capabilities.iter().cloned());
     let text = syntax::grant(&text, &plugin.id, &grant).map_err(Failure::usage)?;

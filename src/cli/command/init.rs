@@ -30,6 +30,12 @@ pub(crate) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
     if !root.is_dir() {
         return Err(Failure::usage(format!("there is no folder {}", root.display())).hint("mkdir it first"));
     }
+    if let Some(outer) = Workspace::find(&root).filter(|outer| outer.root() != root) {
+        let outer = outer.root().display();
+        context
+            .printer
+            .note(&format!("{outer} is a workspace already: this folder becomes another one inside it"));
+    }
     let workspace = Workspace::at(root.clone());
     let mut done = vec![];
     if workspace.repository()?.is_none() {

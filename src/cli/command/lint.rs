@@ -12,7 +12,7 @@ use crate::cli::printer::{self, answer};
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::model::{Kind, Level};
-use crate::syntax::{self, Severity};
+use crate::syntax::{self, Diagnostic, Severity};
 
 /// What can follow `mustdo lint`.
 #[derive(Debug, Args)]
@@ -25,16 +25,22 @@ pub(crate) struct LintArgs {
 /// Reads everything and tells every problem; fails where one is an error.
 pub(crate) fn run(context: &Context, args: &LintArgs) -> Result<Exit, Failure> {
     let (project, mut diagnostics) = Project::lint(context)?;
-    let shelf = Shelf::open(project.workspace.as_ref())?;
-    let plugins = Plugins::describe_all(context, &shelf)?;
+    let opened =
+        Shelf::open(project.workspace.as_ref()).and_then(|shelf| Plugins::describe_all(context, &shelf));
+    let plugins = match opened {
+        Ok(plugins) => plugins,
+        Err(failure) => {
+            // A plugin that can not be used does not hide what is wrong elsewhere.
+            tell(context, &diagnostics);
+            return Err(failure);
+        }
+    };
     diagnostics.extend(syntax::check_bindings(&project.catalog, &project.places, &project.settings, &|id| {
         plugins.info(id)
     }));
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let warnings = diagnostics.len() - errors;
-    if !diagnostics.is_empty() {
-        printer::warn(syntax::render(&diagnostics, context.printer.stderr_color).trim_end());
-    }
+    tell(context, &diagnostics);
     if args.coverage {
         answer(&coverage(&project))?;
     }
@@ -48,6 +54,12 @@ pub(crate) fn run(context: &Context, args: &LintArgs) -> Result<Exit, Failure> {
         context.printer.note("mustdo explain CODE tells more about a code");
     }
     Ok(if errors > 0 { Exit::Usage } else { Exit::Holds })
+}
+
+fn tell(context: &Context, diagnostics: &[Diagnostic]) {
+    if !diagnostics.is_empty() {
+        printer::warn(syntax::render(diagnostics, context.printer.stderr_color).trim_end());
+    }
 }
 
 /// How much of each checklist a check can prove.

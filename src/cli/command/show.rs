@@ -122,10 +122,7 @@ impl Page<'_> {
         if !asked.unbound.is_empty() {
             text.push_str("  not bound: add to mustdo.toml, with your own address:\n");
             for line in asked.unbound.iter().flat_map(|name| report::binding(name, None)) {
-                text.push_str(&format!(
-                    "    {line}
-"
-                ));
+                text.push_str(&format!("    {line}\n"));
             }
         }
         text
