@@ -259,6 +259,28 @@ fn person_at_a_terminal_is_asked_once_and_a_no_is_a_no() {
     assert_eq!(code, Some(0), "{words}");
 }
 
+#[test]
+fn demo_tells_a_good_shop_from_a_broken_one_and_leaves_nothing() {
+    let sandbox = Sandbox::empty();
+    let output = sandbox
+        .command(env!("CARGO_BIN_EXE_mustdo"))
+        .arg("demo")
+        .env("TMPDIR", sandbox.path())
+        .output()
+        .unwrap();
+    let words = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{words}{}", String::from_utf8_lossy(&output.stderr));
+    let (good, broken) = words.split_once("The broken shop").unwrap();
+    assert!(good.contains("4 proven") && !good.contains("failing:"), "{good}");
+    assert!(broken.contains("Failing (2)") && broken.contains("idempotence.refresh-retry"), "{broken}");
+    assert!(sandbox.files().is_empty(), "{:?}", sandbox.files());
+    let here = sandbox.path();
+    let left =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path().join("cwd")).ok());
+    let left: Vec<_> = left.filter(|folder| folder.starts_with(&here)).collect();
+    assert!(left.is_empty(), "still running in {left:?}");
+}
+
 fn wait(child: &mut Child, patience: Duration) -> Option<i32> {
     let began = Instant::now();
     while began.elapsed() < patience {
