@@ -320,7 +320,7 @@ pub(super) fn holds(policy: &Policy, language: Language) -> String {
         (None, _) => {}
         (Some(Ask::Proven), Language::En) => asked.push("every must item is proven or waived".to_owned()),
         (Some(Ask::Claimed), Language::En) => {
-            asked.push("every must item is claimed, proven or waived".to_owned())
+            asked.push("every must item is claimed, proven or waived".to_owned());
         }
         (Some(Ask::Proven), Language::Zh) => asked.push("“必须”条目全部已证实".to_owned()),
         (Some(Ask::Claimed), Language::Zh) => asked.push("“必须”条目全部已勾选或已证实".to_owned()),

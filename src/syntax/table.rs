@@ -104,22 +104,34 @@ impl<'a> Table<'a> {
         Self { problems, entries, span, what, asked: Vec::with_capacity(16), found: 0, missing: vec![] }
     }
 
-    /// Whether the file's `format` is one this version reads. Where it is a newer one, that is all that is said about
-    /// the file.
+    /// Whether the file's `format` is one this version reads, and this version is as new as `needs-mustdo` asks. Where it
+    /// is not, that is all that is said about the file.
     pub(super) fn format(&mut self) -> Option<()> {
+        let needs = self.optional("needs-mustdo").and_then(|field| Some((field.version()?, field)));
+        if let Some((oldest, field)) = needs.filter(|(oldest, _)| *oldest > own_version()) {
+            self.seal(format!("this file needs mustdo ≥ {oldest}; this is {}", own_version()), &field);
+            return None;
+        }
         let Some(field) = self.required("format") else { return Some(()) };
         let format = field.integer()?;
         if format > FORMAT {
-            let message = format!("this file has format {format}; this mustdo reads format {FORMAT}");
-            let newer = Diagnostic::new(Code::Format, message, field.spot(), "")
-                .help("the file was written for a newer mustdo: update mustdo");
-            *self.problems.sealed.borrow_mut() = Some(newer);
+            let own = own_version();
+            let message = format!(
+                "this file has format {format} and needs mustdo > {own}, which reads format {FORMAT}"
+            );
+            self.seal(message, &field);
             return None;
         }
         if format < FORMAT {
             field.report(Code::Format, format!("there is no format {format}"), &format!("write {FORMAT}"));
         }
         Some(())
+    }
+
+    /// Says that the file is too new, and nothing else of it.
+    fn seal(&self, message: String, field: &Field<'_>) {
+        let newer = Diagnostic::new(Code::Format, message, field.spot(), "");
+        *self.problems.sealed.borrow_mut() = Some(newer.help("update mustdo"));
     }
 
     /// The value of a key, where there is one. To be asked once for each key.
@@ -466,6 +478,15 @@ pub(super) fn quoted(words: &[&str], last: &str) -> String {
     text
 }
 
+/// Of this program.
+fn own_version() -> Version {
+    let part = |text: &str| text.parse().unwrap_or_default();
+    let [major, minor, patch] =
+        [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"), env!("CARGO_PKG_VERSION_PATCH")]
+            .map(part);
+    Version::new(major, minor, patch)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -519,7 +540,7 @@ mod tests {
             table.close();
             Some(())
         });
-        assert_eq!(found, ["E0102 this file has format 2; this mustdo reads format 1"]);
+        assert_eq!(found, ["E0102 this file has format 2 and needs mustdo > 0.1.0, which reads format 1"]);
     }
 
     #[test]

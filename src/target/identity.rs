@@ -78,10 +78,24 @@ mod tests {
     fn identity_holds_nothing_that_changes_from_run_to_run() {
         assert_eq!(
             identity(&http(None, &["sh", "-c", "serve --port {port}"])),
-            "started: sh -c \"serve --port {port}\""
+            "started: sh -c \"serve --port {port}\" at /v1"
         );
         assert_eq!(identity(&http(Some(80), &[])), "attached: http://[::1]:80/v1");
         let dir = Target { place: Place::Dir("app".to_owned()), launch: None };
         assert_eq!(identity(&dir), "directory: app");
+    }
+
+    #[test]
+    fn other_environment_is_another_target_and_its_values_are_not_shown() {
+        let with = |value: &str| {
+            let mut target = http(None, &["serve"]);
+            let launch = target.launch.as_mut().unwrap();
+            launch.env.insert("TOKEN".to_owned(), value.to_owned());
+            launch.cwd = Some("app".to_owned());
+            identity(&target)
+        };
+        assert!(with("secret").starts_with("started: serve in app with TOKEN ("), "{}", with("secret"));
+        assert!(!with("secret").contains("secret"));
+        assert_ne!(with("secret"), with("other"));
     }
 }
