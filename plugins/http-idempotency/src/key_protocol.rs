@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::double_submit::{expect_overlap, long_enough};
 use crate::observation::{Moving, Observation};
-use crate::operation::{Operation, Race, Submitted, is_accepted};
+use crate::operation::{Operation, Pace, Race, Submitted, is_accepted};
 use crate::probe::{Probe, excerpt, line_of, place_of};
 use crate::refusal::{Advice, refused};
 use crate::resource::{identity, location_path};
@@ -117,7 +117,7 @@ impl KeyProtocol {
             Text::new("one submission is accepted and counted", "一次提交被接受，也数得到")
         })?;
         let outcome = operation.control(probe);
-        let quickest = report.judge("control", Need::Must, outcome, |_| {
+        let pace = report.judge("control", Need::Must, outcome, |_| {
             Text::new("different keys are all counted", "不同的键都数得到")
         })?;
         let outcome = self.replay(probe, &operation, &first);
@@ -127,7 +127,7 @@ impl KeyProtocol {
         probe.progress(0.3, "other payload");
         self.judge_reuse(probe, report, &operation, &first, &values, should);
         probe.progress(0.45, "concurrent copies");
-        self.judge_race(probe, report, &operation, quickest, should);
+        self.judge_race(probe, report, &operation, pace, should);
         report.judge("crash-restart", Need::Must, Err::<(), _>(Fault::skip(Text::new(
             "not tried: killing and restarting the service needs the `process` capability, which this version does not use",
             "没有试：杀掉并重启服务需要 process 权限，这个版本还没有用到",
@@ -161,6 +161,10 @@ impl KeyProtocol {
         let outcome = self.two_callers(probe, &operation);
         report.judge("callers-apart", Need::Must, outcome, |()| {
             Text::new("two callers can use the same key", "两个调用者可以用同一个键")
+        });
+        let outcome = operation.still_counts(probe);
+        report.judge("control-after", Need::Must, outcome, |()| {
+            Text::new("another submission is still counted", "再次提交依然数得到")
         });
         Some(())
     }
@@ -326,12 +330,12 @@ impl KeyProtocol {
         probe: &mut Probe,
         report: &mut Report,
         operation: &Operation,
-        quickest: Duration,
+        pace: Pace,
         should: Need,
     ) {
-        let outcome = long_enough(quickest, self.slow_ms).and_then(|()| {
-            let race = self.race(probe, operation, Duration::from_millis(1))?;
-            self.race(probe, operation, Duration::ZERO)?;
+        let outcome = long_enough(pace.quickest, self.slow_ms).and_then(|()| {
+            let race = self.race(probe, operation, pace, Duration::from_millis(1))?;
+            self.race(probe, operation, pace, Duration::ZERO)?;
             Ok(race)
         });
         let race = report.judge("concurrent", Need::Must, outcome, |race| {
@@ -347,10 +351,17 @@ impl KeyProtocol {
         });
     }
 
-    fn race(&self, probe: &mut Probe, operation: &Operation, stagger: Duration) -> Result<Race, Fault> {
+    fn race(
+        &self,
+        probe: &mut Probe,
+        operation: &Operation,
+        pace: Pace,
+        stagger: Duration,
+    ) -> Result<Race, Fault> {
         let values = Values::fresh(probe.generator());
         let race = operation.race(probe, &values, self.n, stagger)?;
-        race.happened_once()?;
+        operation.happened_once(probe, &race)?;
+        pace.expect_concurrent()?;
         expect_overlap(&race, self.slow_ms)?;
         Ok(race)
     }
@@ -526,6 +537,9 @@ fn keyed(probe: &mut Probe, operation: &Operation, values: &Values) -> Result<Su
     let count = operation.counter.settled(probe)?;
     if is_accepted(&response) && count == before + 1 {
         return Ok(Submitted { request, response, count });
+    }
+    if is_accepted(&response) && count == before {
+        operation.still_counts(probe)?;
     }
     let (length, status) = (values.key.len(), response.status);
     Err(Fault::fail(if is_accepted(&response) && count == before {
