@@ -12,11 +12,24 @@ use std::{
     time::{Duration, Instant},
 };
 
+use mustdo::model::Outcome;
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::shop::{Shop, assert_conforms};
+use crate::{
+    examiner::{Answer, Examiner, Question},
+    shop::{Shop, assert_conforms},
+};
+
+/// What is asked of every service here, in this order.
+const QUESTIONS: [Question; 5] = [
+    Question::RepeatEffect,
+    Question::DoubleSubmit,
+    Question::FormToken,
+    Question::SafeGet,
+    Question::KeyProtocol,
+];
 
 /// How long gunicorn may take to answer, and to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -205,6 +218,72 @@ fn every_mistake_shows() {
         (items(&deletes), deletes.shop().get("/items/own/delete").status, items(&deletes)),
         (1, 200, 0)
     );
+}
+
+/// Asks one question after the other: the checks want the service to themselves.
+fn ask(flask: &Flask) -> [Answer; 5] {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let examiner = Examiner::new().await;
+        let mut answers = Vec::new();
+        for question in QUESTIONS {
+            answers.push(examiner.ask(question, flask.address).await);
+        }
+        answers.try_into().unwrap()
+    })
+}
+
+fn expect(flask: &Flask, name: &str, expected: [Outcome; 5]) {
+    for ((question, answer), expected) in QUESTIONS.iter().zip(ask(flask)).zip(expected) {
+        assert_eq!(answer.outcome(), expected, "{name} asked {question:?}: {answer}");
+    }
+}
+
+#[test]
+fn a_database_passes_every_check_with_one_worker_and_four() {
+    for workers in [1, 4] {
+        expect(&Flask::start(Store::Sqlite, workers, None), "sqlite", [Outcome::Pass; 5]);
+    }
+}
+
+#[test]
+fn dictionaries_pass_every_check_with_one_worker() {
+    expect(&Flask::start(Store::Memory, 1, None), "memory", [Outcome::Pass; 5]);
+}
+
+#[test]
+fn dictionaries_of_four_workers_pass_no_check_that_counts() {
+    // Each worker shows rows of its own. Which one answers is up to the kernel: requests one after the other may all meet
+    // the same, and then there is nothing wrong to see; requests at once do not. What they meet first is up to it, too.
+    let flask = Flask::start(Store::Memory, 4, None);
+    for (question, answer) in QUESTIONS.iter().zip(ask(&flask)) {
+        let counts = !matches!(question, Question::RepeatEffect | Question::SafeGet);
+        assert!(!counts || answer.outcome() != Outcome::Pass, "{question:?}: {answer}");
+    }
+}
+
+#[test]
+fn every_mistake_is_refused_by_its_check_and_no_other() {
+    use Outcome::{Fail, Pass};
+    // Those of a submission are mistakes of orders alone; the tickets stay right.
+    let rows = [
+        ("repeat-effect/put-appends", 1, [Fail, Pass, Pass, Pass, Pass]),
+        ("double-submit/check-then-insert", 4, [Pass, Fail, Pass, Pass, Fail]),
+        ("double-submit/browser-only", 4, [Pass, Fail, Pass, Pass, Fail]),
+        ("double-submit/token-after-work", 4, [Pass, Fail, Pass, Pass, Fail]),
+        ("double-submit/lock-per-process", 4, [Pass, Fail, Pass, Pass, Fail]),
+        ("safe-get/get-deletes", 1, [Pass, Pass, Pass, Fail, Pass]),
+        ("key-protocol/reuse-replays", 1, [Pass, Pass, Pass, Pass, Fail]),
+        ("key-protocol/shared-keys", 1, [Pass, Pass, Pass, Pass, Fail]),
+    ];
+    // Two services at a time: more would wait for the processor instead of for their work.
+    for pair in rows.chunks(2) {
+        thread::scope(|scope| {
+            for (flaw, workers, expected) in pair {
+                scope.spawn(|| expect(&Flask::start(Store::Sqlite, *workers, Some(flaw)), flaw, *expected));
+            }
+        });
+    }
 }
 
 #[test]
