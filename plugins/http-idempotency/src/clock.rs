@@ -30,15 +30,12 @@ pub(crate) fn blur(text: &str) -> String {
     let mut rest = text;
     while let Some(char) = rest.chars().next() {
         let inside_number = blurred.ends_with(|last: char| last.is_ascii_digit());
-        match time_at(rest).filter(|_| !inside_number) {
-            Some(length) => {
-                blurred.push_str(BLURRED);
-                rest = &rest[length..];
-            }
-            None => {
-                blurred.push(char);
-                rest = &rest[char.len_utf8()..];
-            }
+        if let Some(length) = time_at(rest).filter(|_| !inside_number) {
+            blurred.push_str(BLURRED);
+            rest = &rest[length..];
+        } else {
+            blurred.push(char);
+            rest = &rest[char.len_utf8()..];
         }
     }
     blurred

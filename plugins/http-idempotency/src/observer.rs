@@ -242,28 +242,32 @@ impl Observer {
         self.fault_with(summary, message, hint)
     }
 
+    /// A change that goes on without a request is not the doing of one.
     fn restless(&self, path: &str) -> Fault {
-        let line = self.line();
-        let field = path.split_once("/body").map_or(path, |(_, below)| below);
+        let (view, below) = path.split_once("/body").unwrap_or((path, ""));
+        let view = view.strip_prefix('/').unwrap_or(view);
+        let Some(field) = below.rsplit('/').find(|part| !part.is_empty() && *part != "*") else {
+            return self.unsteady();
+        };
         let summary = Text::new(
             format!(
-                "{field} in {line} keeps changing after the last request, so an effect cannot be told from noise"
+                "{field} in {view} keeps changing after the last request, so an effect cannot be told from noise"
             ),
-            format!("最后一个请求之后，{line} 里的 {field} 还在变，分不清是不是副作用"),
+            format!("最后一个请求之后，{view} 里的 {field} 还在变，分不清是不是副作用"),
         );
         let millis = TICK.as_millis();
         let message = Text::new(
             format!(
-                "{path} differed from the state before, and again {millis} ms later with no request between"
+                "{path} differed from the state before, and differed again {millis} ms later with no write between"
             ),
-            format!("{path} 和之前的状态不同；{millis} 毫秒后，中间没有请求，又变了"),
+            format!("{path} 和之前的状态不同；{millis} 毫秒后，中间没有写，又变了"),
         );
         let hint = Text::new(
             format!(
-                "if it is a clock or a counter of its own, name it: volatile = [\"{field}\"]; else let the work be done before the answer"
+                "if it only tells the time or counts on its own, name it: volatile = [\"{field}\"]; else let the work be done before the answer is sent"
             ),
             format!(
-                "如果它只是时间或自己会变的计数，请写明：volatile = [\"{field}\"]；否则请在返回之前把工作做完"
+                "如果它只是时间或自己会变的计数，请写明：volatile = [\"{field}\"]；否则请先做完工作再返回"
             ),
         );
         self.fault_with(summary, message, hint)

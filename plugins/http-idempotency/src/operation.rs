@@ -404,9 +404,11 @@ mod tests {
     use super::*;
 
     fn ended(millis: [u64; 4], took: u64) -> Pace {
-        let took = Duration::from_millis(took);
-        let timing =
-            |end| Timing { started: Duration::from_millis(end) - took, total: took, ..Timing::default() };
+        let timing = |end| Timing {
+            started: Duration::from_millis(end - took),
+            total: Duration::from_millis(took),
+            ..Timing::default()
+        };
         Pace::of(&millis.map(timing))
     }
 

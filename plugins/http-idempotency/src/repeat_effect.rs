@@ -167,13 +167,12 @@ impl RepeatEffect {
             Ok::<_, Fault>(resource)
         };
         let rows = Rows { bystander: create(probe)?, judged: create(probe)? };
-        let (mut observer, before) = match listed {
-            Some((list, before)) => (list, Some(before)),
-            None => {
-                let mut both = Observer::new(observe.fill(&rows.judged.values), &self.volatile, ADVICE);
-                both.add(observe.fill(&rows.bystander.values));
-                (both, None)
-            }
+        let (mut observer, before) = if let Some((list, before)) = listed {
+            (list, Some(before))
+        } else {
+            let mut both = Observer::new(observe.fill(&rows.judged.values), &self.volatile, ADVICE);
+            both.add(observe.fill(&rows.bystander.values));
+            (both, None)
         };
         let shown = observer.expect_shown(probe, &token(&rows.judged)?)?;
         // A row's own page often shows more than the list does; where there is none, the list has to do.

@@ -145,6 +145,8 @@ fn safe_get_fails_its_flaws() {
 fn key_protocol_fails_its_flaws() {
     let flaws = [
         "reuse-replays",
+        "ignores-quantity",
+        "forgets-soon",
         "keys-shared",
         "replay-empty",
         "replay-409",
@@ -319,7 +321,7 @@ fn a_summary_says_what_is_wrong_and_no_finding_repeats_it() {
         ("double-submit", "forgets-on-a-page", "GET /orders is a page of the rows, not all of them"),
         ("double-submit", "one-at-a-time", "it answers one request at a time, so duplicates never met"),
         ("repeat-effect", "nonce-page", "what a write changes in GET /items is left out of the comparison"),
-        ("repeat-effect", "put-queues", "/version in GET /items keeps changing after the last request"),
+        ("repeat-effect", "put-queues", "version in GET /items/1 keeps changing after the last request"),
         ("safe-get", "missing-row-500", "was answered 500"),
         ("double-submit", "memory-per-worker", "GET /orders shows another count to every reader"),
         ("safe-get", "head-posts", "HEAD /items changed what GET /items shows"),
@@ -359,6 +361,10 @@ fn a_should_step_says_what_was_special() {
     let verdict = run("key-protocol", "key-is-short");
     let summary = &step(&verdict, "long-key").summary.en;
     assert!(summary.contains("a new key of 255 characters was answered 400"), "{summary}");
+    let verdict = run("key-protocol", "key-ignores-case");
+    assert_eq!(verdict.status, Status::Pass, "{:#?}", verdict.steps);
+    let summary = &step(&verdict, "key-case").summary.en;
+    assert!(summary.starts_with("a key that differs in case only: a new key"), "{summary}");
 }
 
 #[test]

@@ -416,10 +416,10 @@ impl Service {
             store.orders.push(row.clone());
             row
         };
-        let created = |row: &Value| Answer::json(201, row).with("Location", format!("/orders/{}", row["id"]));
         let scope = match self.quirk {
             "keys-shared" => key.clone(),
             "lock-per-worker" => format!("{}/{caller}/{key}", number % 2),
+            "key-ignores-case" => format!("{caller}/{}", key.to_ascii_lowercase()),
             _ => format!("{caller}/{key}"),
         };
         match self.quirk {
@@ -454,38 +454,9 @@ impl Service {
             }
             _ => {}
         }
-        let id = loop {
-            let mut locked = store.lock().unwrap();
-            match locked.keys.get(&scope) {
-                Some(Key::Running(_)) if self.is("makes-wait") => {
-                    drop(locked);
-                    thread::sleep(Duration::from_millis(5));
-                }
-                Some(Key::Running(id)) if self.is("in-flight-303") => {
-                    return Answer::empty(303).with("Location", format!("/orders/{id}"));
-                }
-                Some(Key::Running(_)) => {
-                    return Answer::error(if self.is("in-flight-425") { 425 } else { 409 }, "running");
-                }
-                Some(Key::Done(payload, ..)) if *payload != asked.body && self.is("reuse-417") => {
-                    return Answer::error(417, "reused");
-                }
-                Some(Key::Done(payload, ..)) if *payload != asked.body && !self.is("reuse-replays") => {
-                    return Answer::error(422, "another payload");
-                }
-                Some(Key::Done(_, _, row)) if self.is("replay-409") => {
-                    return Answer::error(409, "done").with("Location", format!("/orders/{}", row["id"]));
-                }
-                Some(Key::Done(_, status, _)) if self.is("replay-empty") => return Answer::empty(*status),
-                Some(Key::Done(_, _, row)) => {
-                    return created(row).with("Idempotent-Replayed", "true").with("Age", "3");
-                }
-                None => {
-                    let id = locked.id();
-                    locked.keys.insert(scope.clone(), Key::Running(id));
-                    break id;
-                }
-            }
+        let id = match self.claim(store, asked, &scope, &body) {
+            Ok(id) => id,
+            Err(answer) => return answer,
         };
         work();
         let mut store = store.lock().unwrap();
@@ -497,6 +468,59 @@ impl Service {
         store.keys.insert(scope, Key::Done(asked.body.clone(), 201, row.clone()));
         created(&row)
     }
+
+    /// Takes the key for a new row, or answers for the row that has it.
+    fn claim(&self, store: &Mutex<Store>, asked: &Asked, scope: &str, body: &Value) -> Result<u64, Answer> {
+        loop {
+            let mut locked = store.lock().unwrap();
+            if self.is("forgets-soon") {
+                locked.later.retain(|due| *due > Instant::now());
+                if locked.later.is_empty() {
+                    locked.keys.retain(|_, key| matches!(key, Key::Running(_)));
+                    locked.later.push(Instant::now() + Duration::from_secs(2));
+                }
+            }
+            match locked.keys.get(scope) {
+                Some(Key::Running(_)) if self.is("makes-wait") => {
+                    drop(locked);
+                    thread::sleep(Duration::from_millis(5));
+                }
+                Some(Key::Running(id)) if self.is("in-flight-303") => {
+                    return Err(Answer::empty(303).with("Location", format!("/orders/{id}")));
+                }
+                Some(Key::Running(_)) => {
+                    return Err(Answer::error(if self.is("in-flight-425") { 425 } else { 409 }, "running"));
+                }
+                Some(Key::Done(_, _, row)) if self.is("ignores-quantity") && row["sku"] == body["sku"] => {
+                    return Err(created(row));
+                }
+                Some(Key::Done(payload, ..)) if *payload != asked.body && self.is("reuse-417") => {
+                    return Err(Answer::error(417, "reused"));
+                }
+                Some(Key::Done(payload, ..)) if *payload != asked.body && !self.is("reuse-replays") => {
+                    return Err(Answer::error(422, "another payload"));
+                }
+                Some(Key::Done(_, _, row)) if self.is("replay-409") => {
+                    return Err(Answer::error(409, "done").with("Location", format!("/orders/{}", row["id"])));
+                }
+                Some(Key::Done(_, status, _)) if self.is("replay-empty") => {
+                    return Err(Answer::empty(*status));
+                }
+                Some(Key::Done(_, _, row)) => {
+                    return Err(created(row).with("Idempotent-Replayed", "true").with("Age", "3"));
+                }
+                None => {
+                    let id = locked.id();
+                    locked.keys.insert(scope.to_owned(), Key::Running(id));
+                    return Ok(id);
+                }
+            }
+        }
+    }
+}
+
+fn created(row: &Value) -> Answer {
+    Answer::json(201, row).with("Location", format!("/orders/{}", row["id"]))
 }
 
 fn item_of(body: &[u8]) -> Option<(String, u64)> {
