@@ -380,6 +380,9 @@ impl Service {
             }
             "DELETE" => {
                 let found = store.items.remove(&id).is_some();
+                if self.is("delete-touches") {
+                    store.items.values_mut().for_each(|other| other["neighbour_left"] = Value::from(true));
+                }
                 match (found, self.quirk) {
                     (false, "delete-takes-newest") => {
                         store.items.pop_last();
