@@ -157,6 +157,23 @@ impl Counter {
         self.fault(summary, message)
     }
 
+    /// A fresh submission is counted no more, though those at the beginning were.
+    pub(crate) fn page(&self, before: u64, after: u64) -> Fault {
+        let line = self.line();
+        let summary = Text::new(
+            format!("{line} is a page of the rows, not all of them, so a second effect could hide"),
+            format!("{line} 只是数据的一页，不是全部，重复的副作用可能被掩盖"),
+        );
+        let expected = before + 1;
+        let message = Text::new(
+            format!(
+                "a fresh submission was answered as done, but {line} counted {before} before and {after} after, where {expected} would be right"
+            ),
+            format!("一次全新的提交返回成功，但 {line} 之前数到 {before}，之后 {after}，应为 {expected}"),
+        );
+        self.fault(summary, message)
+    }
+
     fn fault(&self, summary: Text, message: Text) -> Fault {
         let hint = self.advice.hint(
             "name a view that lists every stored row at once (`observe`) and, if need be, what to count in it (`count`: a JSON pointer such as \"/total\", or a text that occurs once a row), for example:",

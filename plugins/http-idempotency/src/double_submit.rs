@@ -7,7 +7,7 @@ use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 use serde_json::json;
 
-use crate::operation::{Operation, Race, is_accepted};
+use crate::operation::{Operation, Pace, Race, is_accepted};
 use crate::probe::{Probe, excerpt, line_of, place_of};
 use crate::refusal::Advice;
 use crate::resource::identity;
@@ -89,16 +89,17 @@ impl DoubleSubmit {
             Text::new("one submission is accepted and counted", "一次提交被接受，也数得到")
         })?;
         let outcome = operation.control(probe);
-        let quickest = report.judge("control", Need::Must, outcome, |_| {
+        let pace = report.judge("control", Need::Must, outcome, |_| {
             Text::new("different submissions are all counted", "不同的提交都数得到")
         })?;
+        let quickest = pace.quickest;
         report.measure("quickest-submission", quickest.as_secs_f64() * 1_000.0, "ms");
         report.judge("long-enough", Need::Must, long_enough(quickest, self.slow_ms), |()| {
             let millis = quickest.as_millis();
             Text::new(format!("the operation takes {millis} ms"), format!("操作耗时 {millis} 毫秒"))
         })?;
 
-        let outcome = self.rounds(probe, &operation);
+        let outcome = self.rounds(probe, &operation, pace);
         let rounds = report.judge("once-while-running", Need::Must, outcome, |rounds| {
             let seen = rounds.iter().map(|(race, _)| race.statuses()).collect::<Vec<_>>().join("; ");
             Text::new(format!("each round added one row ({seen})"), format!("每一轮只多一行（{seen}）"))
@@ -107,6 +108,10 @@ impl DoubleSubmit {
         report.judge("once-when-done", Need::Must, outcome, |()| {
             Text::new("sending it again later added nothing", "完成之后再发，没有多出数据")
         })?;
+        let outcome = operation.still_counts(probe);
+        report.judge("control-after", Need::Must, outcome, |()| {
+            Text::new("another submission is still counted", "再次提交依然数得到")
+        });
         let outcome = rounds.iter().try_for_each(|(race, _)| race.duplicates_understood());
         report.judge("duplicate-answer", Need::Should, outcome, |()| {
             Text::new("duplicates got the result or a conflict", "重复提交得到结果或冲突提示")
@@ -114,14 +119,20 @@ impl DoubleSubmit {
         Some(())
     }
 
-    fn rounds(&self, probe: &mut Probe, operation: &Operation) -> Result<Vec<(Race, Values)>, Fault> {
+    fn rounds(
+        &self,
+        probe: &mut Probe,
+        operation: &Operation,
+        pace: Pace,
+    ) -> Result<Vec<(Race, Values)>, Fault> {
         let mut rounds = Vec::new();
         for (round, part) in (0..ROUNDS).zip([0.3, 0.45, 0.6, 0.75]) {
             probe.progress(part, &format!("round {}", round + 1));
             let values = Values::fresh(probe.generator());
             let stagger = if round % 2 == 0 { STAGGER } else { Duration::ZERO };
             let race = operation.race(probe, &values, self.n, stagger)?;
-            race.happened_once()?;
+            operation.happened_once(probe, &race)?;
+            pace.expect_concurrent()?;
             expect_overlap(&race, self.slow_ms)?;
             rounds.push((race, values));
         }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::double_submit::{expect_overlap, long_enough};
 use crate::observation::{Moving, Observation};
-use crate::operation::{Operation, Race, Submitted, is_accepted};
+use crate::operation::{Operation, Pace, Race, Submitted, is_accepted};
 use crate::probe::{Probe, excerpt, line_of, place_of};
 use crate::refusal::{Advice, refused};
 use crate::resource::{identity, location_path};
@@ -117,17 +117,17 @@ impl KeyProtocol {
             Text::new("one submission is accepted and counted", "一次提交被接受，也数得到")
         })?;
         let outcome = operation.control(probe);
-        let quickest = report.judge("control", Need::Must, outcome, |_| {
+        let pace = report.judge("control", Need::Must, outcome, |_| {
             Text::new("different keys are all counted", "不同的键都数得到")
         })?;
         let outcome = self.replay(probe, &operation, &first);
-        report.judge("replay", Need::Must, outcome, |()| {
+        let replayed = report.judge("replay", Need::Must, outcome, |()| {
             Text::new("a replay got the same answer and added nothing", "重放得到同样的回应，没有多出数据")
         });
         probe.progress(0.3, "other payload");
         self.judge_reuse(probe, report, &operation, &first, &values, should);
         probe.progress(0.45, "concurrent copies");
-        self.judge_race(probe, report, &operation, quickest, should);
+        self.judge_race(probe, report, &operation, pace, should);
         report.judge("crash-restart", Need::Must, Err::<(), _>(Fault::skip(Text::new(
             "not tried: killing and restarting the service needs the `process` capability, which this version does not use",
             "没有试：杀掉并重启服务需要 process 权限，这个版本还没有用到",
@@ -156,11 +156,25 @@ impl KeyProtocol {
         report.judge("quoted-key", should, outcome, |()| {
             Text::new("a quoted key (sf-string) works", "带引号的键（sf-string）可用")
         });
+        let outcome = cased_key(probe, &operation);
+        report.judge("key-case", should, outcome, |()| {
+            Text::new("keys that differ in case are told apart", "大小写不同的键能区分")
+        });
         // The draft leaves the scope of a key to the service; but a caller who is shown another's reply is a leak, so
         // whoever names two callers asks for a decision.
         let outcome = self.two_callers(probe, &operation);
         report.judge("callers-apart", Need::Must, outcome, |()| {
             Text::new("two callers can use the same key", "两个调用者可以用同一个键")
+        });
+        if replayed.is_some() {
+            let outcome = self.replay(probe, &operation, &first);
+            report.judge("replay-later", Need::Must, outcome, |()| {
+                Text::new("the first key is still known at the end", "到最后，第一个键依然记得")
+            });
+        }
+        let outcome = operation.still_counts(probe);
+        report.judge("control-after", Need::Must, outcome, |()| {
+            Text::new("another submission is still counted", "再次提交依然数得到")
         });
         Some(())
     }
@@ -269,55 +283,27 @@ impl KeyProtocol {
         first: &Submitted,
         values: &Values,
     ) -> Result<u16, Fault> {
-        let other = Values::fresh(probe.generator()).with_key(values.key.clone());
-        let request = operation.request(&other);
-        if request.body == first.request.body && request.path == first.request.path {
+        // One value at a time: a fingerprint may leave out a field.
+        let token = Values { token: probe.generator().token(values.token.len()), ..values.clone() };
+        let number = Values { number: values.number % 99 + 1, ..values.clone() };
+        let requests = [token, number].map(|other| operation.request(&other));
+        let is_other = |request: &&Request| {
+            request.body != first.request.body
+                || request.path != first.request.path
+                || request.headers != first.request.headers
+        };
+        let mut refused_with = None;
+        for request in requests.iter().filter(is_other) {
+            refused_with = Some(reuse_once(probe, operation, request)?);
+        }
+        let Some(status) = refused_with else {
             return Err(Fault::inconclusive(Text::new(
                 "`op` has neither {token} nor {number}, so there is no other payload to send",
                 "op 里没有 {token} 或 {number}，无法换一份内容",
             )));
-        }
-        let before = operation.counter.before(probe)?;
-        let response = probe.send(request.clone())?;
-        let count = operation.counter.settled(probe)?;
-        if matches!(response.status, 401 | 403 | 429) {
-            return Err(refused(&request, &response, ADVICE));
-        }
-        if count == before && (400..500).contains(&response.status) {
-            self.replay(probe, operation, first)?;
-            return Ok(response.status);
-        }
-        let (line, status) = (line_of(&request), response.status);
-        let summary = if count != before {
-            Text::new(
-                format!("the same key with another payload was carried out ({status}) instead of refused"),
-                format!("同一个键换了内容，没有被拒绝，反而执行了（{status}）"),
-            )
-        } else if is_accepted(&response) {
-            Text::new(
-                format!("the same key with another payload was accepted ({status}) instead of refused"),
-                format!("同一个键换了内容，没有被拒绝，反而返回成功（{status}）"),
-            )
-        } else {
-            Text::new(
-                format!("the same key with another payload was answered {status}, which is no refusal"),
-                format!("同一个键换了内容，返回 {status}，这不算拒绝"),
-            )
         };
-        let body = excerpt(&response.body);
-        let message = Text::new(
-            format!(
-                "the key of a finished {line} went out with other values; the answer was: {body}. There were {before} rows before and {count} after. A client that reuses a key by mistake would believe that its new request was done"
-            ),
-            format!(
-                "把一个已完成的 {line} 的键用在别的内容上，回应是：{body}。之前有 {before} 行，之后 {count} 行。误用旧键的客户端会以为新的请求办成了"
-            ),
-        );
-        let hint = Text::new(
-            "store a fingerprint of the payload with the key, and answer 422 when it does not match",
-            "把请求内容的指纹和键存在一起，对不上时返回 422",
-        );
-        Err(problem(&request, "key-reused", summary, message, hint))
+        self.replay(probe, operation, first)?;
+        Ok(status)
     }
 
     /// Concurrent copies, as in `double-submit`.
@@ -326,12 +312,12 @@ impl KeyProtocol {
         probe: &mut Probe,
         report: &mut Report,
         operation: &Operation,
-        quickest: Duration,
+        pace: Pace,
         should: Need,
     ) {
-        let outcome = long_enough(quickest, self.slow_ms).and_then(|()| {
-            let race = self.race(probe, operation, Duration::from_millis(1))?;
-            self.race(probe, operation, Duration::ZERO)?;
+        let outcome = long_enough(pace.quickest, self.slow_ms).and_then(|()| {
+            let race = self.race(probe, operation, pace, Duration::from_millis(1))?;
+            self.race(probe, operation, pace, Duration::ZERO)?;
             Ok(race)
         });
         let race = report.judge("concurrent", Need::Must, outcome, |race| {
@@ -347,10 +333,17 @@ impl KeyProtocol {
         });
     }
 
-    fn race(&self, probe: &mut Probe, operation: &Operation, stagger: Duration) -> Result<Race, Fault> {
+    fn race(
+        &self,
+        probe: &mut Probe,
+        operation: &Operation,
+        pace: Pace,
+        stagger: Duration,
+    ) -> Result<Race, Fault> {
         let values = Values::fresh(probe.generator());
         let race = operation.race(probe, &values, self.n, stagger)?;
-        race.happened_once()?;
+        operation.happened_once(probe, &race)?;
+        pace.expect_concurrent()?;
         expect_overlap(&race, self.slow_ms)?;
         Ok(race)
     }
@@ -515,6 +508,60 @@ impl KeyProtocol {
     }
 }
 
+/// Sends another payload under a key that was used; returns the status of the refusal.
+fn reuse_once(probe: &mut Probe, operation: &Operation, request: &Request) -> Result<u16, Fault> {
+    let before = operation.counter.before(probe)?;
+    let response = probe.send(request.clone())?;
+    let count = operation.counter.settled(probe)?;
+    if matches!(response.status, 401 | 403 | 429) {
+        return Err(refused(request, &response, ADVICE));
+    }
+    if count == before && (400..500).contains(&response.status) {
+        return Ok(response.status);
+    }
+    let (line, status) = (line_of(request), response.status);
+    let summary = if count != before {
+        Text::new(
+            format!("the same key with another payload was carried out ({status}) instead of refused"),
+            format!("同一个键换了内容，没有被拒绝，反而执行了（{status}）"),
+        )
+    } else if is_accepted(&response) {
+        Text::new(
+            format!("the same key with another payload was accepted ({status}) instead of refused"),
+            format!("同一个键换了内容，没有被拒绝，反而返回成功（{status}）"),
+        )
+    } else {
+        Text::new(
+            format!("the same key with another payload was answered {status}, which is no refusal"),
+            format!("同一个键换了内容，返回 {status}，这不算拒绝"),
+        )
+    };
+    let body = excerpt(&response.body);
+    let message = Text::new(
+        format!(
+            "the key of a finished {line} went out with other values; the answer was: {body}. There were {before} rows before and {count} after. A client that reuses a key by mistake would believe that its new request was done"
+        ),
+        format!(
+            "把一个已完成的 {line} 的键用在别的内容上，回应是：{body}。之前有 {before} 行，之后 {count} 行。误用旧键的客户端会以为新的请求办成了"
+        ),
+    );
+    let hint = Text::new(
+        "store a fingerprint of the payload with the key, and answer 422 when it does not match",
+        "把请求内容的指纹和键存在一起，对不上时返回 422",
+    );
+    Err(problem(request, "key-reused", summary, message, hint))
+}
+
+/// Two keys that differ in case only: a text column that ignores case takes them for one.
+fn cased_key(probe: &mut Probe, operation: &Operation) -> Result<(), Fault> {
+    let stem = probe.generator().token(19);
+    let lower = Values::fresh(probe.generator()).with_key(format!("k{stem}").to_ascii_lowercase());
+    keyed(probe, operation, &lower)?;
+    let upper = lower.with_key(lower.key.to_ascii_uppercase());
+    let told_apart = keyed(probe, operation, &upper).map(drop);
+    told_apart.map_err(|fault| with_such_a_key(fault, "a key that differs in case only", "仅大小写不同的键"))
+}
+
 /// Submits under an unusual key, which must work like any other.
 fn keyed(probe: &mut Probe, operation: &Operation, values: &Values) -> Result<Submitted, Fault> {
     let before = operation.counter.before(probe)?;
@@ -526,6 +573,9 @@ fn keyed(probe: &mut Probe, operation: &Operation, values: &Values) -> Result<Su
     let count = operation.counter.settled(probe)?;
     if is_accepted(&response) && count == before + 1 {
         return Ok(Submitted { request, response, count });
+    }
+    if is_accepted(&response) && count == before {
+        operation.still_counts(probe)?;
     }
     let (length, status) = (values.key.len(), response.status);
     Err(Fault::fail(if is_accepted(&response) && count == before {

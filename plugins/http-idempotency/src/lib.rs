@@ -3,6 +3,7 @@
 //! Four checks, a file each. All of them read the effect through a second path ([`observer`](self) and count), make
 //! sure first that this path shows what is written, and judge nothing before a first request has visibly worked.
 
+mod clock;
 mod count;
 mod double_submit;
 mod key_protocol;

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::clock::{BLURRED, blur, is_clock};
+
 /// One look at the service: the status and body of every observed request.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Observation {
@@ -22,10 +24,10 @@ impl Observation {
         Self { shown: Value::Object(views.collect()) }
     }
 
-    /// A body that is no JSON, line by line.
+    /// A body that is no JSON, line by line. A line often begins with a time: only that part of it does not count.
     pub(crate) fn lines(text: &str) -> Value {
         let lines = text.lines().enumerate();
-        Value::Object(lines.map(|(index, line)| (index.to_string(), Value::from(line))).collect())
+        Value::Object(lines.map(|(index, line)| (index.to_string(), Value::from(blur(line)))).collect())
     }
 
     /// Whether a token that the check made up is shown anywhere.
@@ -33,6 +35,15 @@ impl Observation {
         let mut leaves = BTreeMap::new();
         flatten(&self.shown, "", &mut leaves);
         leaves.values().any(|leaf| leaf.as_str().is_some_and(|text| text.contains(token)))
+    }
+
+    /// Whether a view that shows a token here does so no more in a later look.
+    pub(crate) fn loses(&self, later: &Self, token: &str) -> bool {
+        let Value::Object(views) = &self.shown else { return false };
+        let alone = |view: &Value| Self { shown: view.clone() };
+        views.iter().any(|(line, view)| {
+            alone(view).shows(token) && !later.shown.get(line).is_some_and(|view| alone(view).shows(token))
+        })
     }
 
     /// How many values it shows.
@@ -105,9 +116,10 @@ impl Moving {
             return moved;
         }
         let (mut old, mut new) = (BTreeMap::new(), BTreeMap::new());
-        flatten(&self.without(&first.shown, "", false), "", &mut old);
-        flatten(&self.without(&second.shown, "", false), "", &mut new);
-        moved.shape = old.keys().ne(new.keys());
+        flatten(&self.counted(&first.shown, false), "", &mut old);
+        flatten(&self.counted(&second.shown, false), "", &mut new);
+        // Another status is another page, not a field of it.
+        moved.shape = old.keys().ne(new.keys()) || statuses(&first.shown).ne(statuses(&second.shown));
         for (path, before) in &old {
             let Some(after) = new.get(path).filter(|after| *after != before) else { continue };
             moved.fields.insert(generalise(path));
@@ -121,38 +133,72 @@ impl Moving {
     }
 
     fn settled(&self, shown: &Value) -> Value {
-        self.without(shown, "", true)
+        self.counted(shown, true)
+    }
+
+    /// What counts of every view. Names of fields are those of the service: they never mean the status or the body as a
+    /// whole.
+    fn counted(&self, shown: &Value, sorted: bool) -> Value {
+        let Value::Object(views) = shown else { return shown.clone() };
+        let views = views.iter().map(|(line, view)| {
+            let place = Place { view: format!("/{line}/body"), below: String::new() };
+            let mut view = view.clone();
+            if let Some(body) = view.get_mut("body") {
+                *body = if self.learnt.contains(&place.view) {
+                    Value::Null
+                } else {
+                    self.without(body, &place, sorted)
+                };
+            }
+            (line.clone(), view)
+        });
+        Value::Object(views.collect())
     }
 
     /// Leaves out what moves, blurs clocks, and puts lists in an order of their own if asked.
-    fn without(&self, value: &Value, path: &str, sorted: bool) -> Value {
+    fn without(&self, value: &Value, place: &Place, sorted: bool) -> Value {
         match value {
             Value::Object(fields) => Value::Object(
                 fields
                     .iter()
-                    .map(|(name, value)| (name, value, format!("{path}/{name}")))
-                    .filter(|(name, _, path)| !self.leaves_out(name, path))
-                    .map(|(name, value, path)| (name.clone(), self.without(value, &path, sorted)))
+                    .map(|(name, value)| (name, value, place.child(name)))
+                    .filter(|(name, _, place)| !self.leaves_out(name, place))
+                    .map(|(name, value, place)| (name.clone(), self.without(value, &place, sorted)))
                     .collect(),
             ),
             Value::Array(items) => {
-                let path = format!("{path}/*");
-                let mut items: Vec<_> = items.iter().map(|item| self.without(item, &path, sorted)).collect();
+                let place = place.child("*");
+                let mut items: Vec<_> = items.iter().map(|item| self.without(item, &place, sorted)).collect();
                 if sorted {
                     items.sort_by_cached_key(Value::to_string);
                 }
                 Value::Array(items)
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) if is_clock(value) => {
-                Value::from("(a time)")
+                Value::from(BLURRED)
             }
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
         }
     }
 
-    fn leaves_out(&self, name: &str, path: &str) -> bool {
-        let below_body = path.split_once("/body").map_or("", |(_, rest)| rest);
-        self.learnt.contains(path) || self.declared.contains(name) || self.declared.contains(below_body)
+    fn leaves_out(&self, name: &str, place: &Place) -> bool {
+        self.declared.contains(name)
+            || self.declared.contains(&place.below)
+            || self.learnt.contains(&format!("{}{}", place.view, place.below))
+    }
+}
+
+/// Where a value stands.
+struct Place {
+    /// `/GET /items/body`
+    view: String,
+    /// `/items/*/views`; empty for the body itself.
+    below: String,
+}
+
+impl Place {
+    fn child(&self, name: &str) -> Self {
+        Self { view: self.view.clone(), below: format!("{}/{name}", self.below) }
     }
 }
 
@@ -162,6 +208,10 @@ struct Moved {
     fields: BTreeSet<String>,
     rising: BTreeSet<(String, u64)>,
     shape: bool,
+}
+
+fn statuses(shown: &Value) -> impl Iterator<Item = Option<&Value>> {
+    shown.as_object().into_iter().flat_map(Map::values).map(|view| view.get("status"))
 }
 
 /// Every leaf by its path; an empty list or table is a leaf.
@@ -196,23 +246,6 @@ fn generalise(path: &str) -> String {
         if is_index { "*" } else { part }
     });
     parts.collect::<Vec<_>>().join("/")
-}
-
-/// Whether a value is a date with a time of day: services stamp rows on every write, which is no effect of its own.
-fn is_clock(value: &Value) -> bool {
-    let Value::String(text) = value else { return is_epoch(value) };
-    let shape: String = text.chars().map(|char| if char.is_ascii_digit() { '0' } else { char }).collect();
-    // RFC 3339 and its cousins with a space; the HTTP date of RFC 9110 §5.6.7.
-    shape.starts_with("0000-00-00T00:00")
-        || shape.starts_with("0000-00-00 00:00")
-        || (shape.ends_with(" GMT") && shape.contains(", 00 ") && shape.contains(" 00:00:00"))
-}
-
-/// Seconds or milliseconds since 1970 of the years 2020 to 2100.
-fn is_epoch(value: &Value) -> bool {
-    let Some(number) = value.as_f64() else { return false };
-    (1_577_836_800.0..4_102_444_800.0).contains(&number)
-        || (1_577_836_800_000.0..4_102_444_800_000.0).contains(&number)
 }
 
 #[cfg(test)]
@@ -286,6 +319,45 @@ mod tests {
         let before = look(json!({"views": 1, "items": [{"rank": 1}], "rank": 1}));
         let after = look(json!({"views": 2, "items": [{"rank": 2}], "rank": 2}));
         assert_eq!(before.difference(&after, &moving), ["/GET /items/body/rank"]);
+    }
+
+    #[test]
+    fn a_declared_name_never_leaves_out_the_whole_view() {
+        let names = ["body".to_owned(), "status".to_owned()];
+        let moving = Moving::declared(&names);
+        let before = look(json!({"items": [], "status": "a", "body": "a"}));
+        let after = look(json!({"items": [1], "status": "b", "body": "b"}));
+        assert_eq!(
+            before.difference(&after, &moving),
+            ["/GET /items/body/items", "/GET /items/body/items/*"]
+        );
+        let gone = Observation::new([("GET /items".to_owned(), 404, json!({"items": []}))]);
+        assert_eq!(before.difference(&gone, &moving), ["/GET /items/status"]);
+    }
+
+    #[test]
+    fn a_status_that_moves_is_never_learnt() {
+        let mut moving = Moving::default();
+        let view = |status| Observation::new([("GET /items".to_owned(), status, json!([]))]);
+        assert_eq!(moving.learn(&view(200), &view(404)), Stability::Unsteady);
+        assert!(!view(200).difference(&view(404), &moving).is_empty());
+    }
+
+    #[test]
+    fn a_token_is_missed_in_each_view() {
+        let views = |list, own| {
+            Observation::new([("GET /items".to_owned(), 200, list), ("GET /items/1".to_owned(), 200, own)])
+        };
+        let before = views(json!(["tok"]), json!("tok"));
+        assert!(before.loses(&views(json!([]), json!("tok")), "tok"));
+        assert!(!before.loses(&views(json!(["tok", "more"]), json!("tok")), "tok"));
+    }
+
+    #[test]
+    fn a_line_counts_beside_its_time() {
+        let line = |time, price| Observation::lines(&format!("2026-01-01T00:00:0{time}Z,1,{price}"));
+        assert!(!differs(line(1, 5), line(2, 5)));
+        assert!(differs(line(1, 5), line(1, 6)));
     }
 
     #[test]

@@ -14,7 +14,10 @@ use crate::refusal::{Advice, refused};
 const LAG: Duration = Duration::from_secs(3);
 
 /// The wait after which a state that should not have changed is read once more.
-const SETTLE: Duration = Duration::from_millis(200);
+pub(crate) const SETTLE: Duration = Duration::from_millis(200);
+
+/// Reads at once. Workers that each hold rows of their own disagree, and several reads meet several workers.
+const READS: usize = 4;
 
 /// Clocks and counters of whole seconds move within this time.
 pub(crate) const TICK: Duration = Duration::from_millis(1_100);
@@ -53,6 +56,21 @@ impl Observer {
             seen.push((line_of(view), response.status, body));
         }
         Ok(Observation::new(seen))
+    }
+
+    /// Reads the state several times at once.
+    fn look_at_once(&self, probe: &mut Probe) -> Result<Vec<Observation>, Fault> {
+        let batch = self.views.iter().flat_map(|view| vec![view.clone(); READS]).collect();
+        let mut answers = probe.send_all(batch)?.into_iter();
+        let mut looks = vec![Vec::new(); READS];
+        for view in &self.views {
+            for (look, answer) in looks.iter_mut().zip(answers.by_ref()) {
+                let response = answer?;
+                let body = body_of(view, &response, self.advice)?;
+                look.push((line_of(view), response.status, body));
+            }
+        }
+        Ok(looks.into_iter().map(Observation::new).collect())
     }
 
     /// Reads the state twice, learns what moves by itself, and returns the second look.
@@ -140,21 +158,119 @@ impl Observer {
         before.difference(after, &self.moving).is_empty()
     }
 
-    /// Paths that changed although nothing should have; empty when the state is the same, also a moment later.
-    pub(crate) fn changes(&mut self, probe: &mut Probe, before: &Observation) -> Result<Vec<String>, Fault> {
+    /// The control of the comparison itself: what a write has changed must be among what is compared.
+    pub(crate) fn expect_compared(&self, before: &Observation, after: &Observation) -> Result<(), Fault> {
+        if !self.is_same(before, after) {
+            return Ok(());
+        }
+        let line = self.line();
+        let summary = Text::new(
+            format!(
+                "what a write changes in {line} is left out of the comparison; name a JSON view in `observe`"
+            ),
+            format!("{line} 里写入所改变的部分没有参与比较；请用 observe 指定一个 JSON 视图"),
+        );
+        let message = Text::new(
+            format!(
+                "a write shows in {line}, but only where values move by themselves from read to read, or are declared not to count; any other effect could hide there too"
+            ),
+            format!(
+                "写入在 {line} 里看得到，但只出现在每次读取都会变、或已声明不计的地方；别的副作用也可能藏在那里"
+            ),
+        );
+        Err(self.fault(summary, message))
+    }
+
+    /// Paths that changed although nothing should have; empty when the state is the same, also after a `wait`.
+    pub(crate) fn changes(
+        &self,
+        probe: &mut Probe,
+        before: &Observation,
+        wait: Duration,
+    ) -> Result<Vec<String>, Fault> {
         let mut after = self.look(probe)?;
-        if before.difference(&after, &self.moving).is_empty() {
-            probe.sleep(SETTLE);
+        if self.is_same(before, &after) {
+            probe.sleep(wait);
             after = self.look(probe)?;
         }
-        if before.difference(&after, &self.moving).is_empty() {
-            return Ok(Vec::new());
+        let changed = before.difference(&after, &self.moving);
+        if changed.is_empty() {
+            return Ok(changed);
         }
-        // Before blaming the service: does it move by itself, second by second?
+        // Before blaming the service: do all readers see the same, and does it stand still now?
+        let looks = self.look_at_once(probe)?;
+        if looks.iter().any(|look| !self.is_same(&looks[0], look)) {
+            return Err(self.disagree());
+        }
         probe.sleep(TICK);
         let later = self.look(probe)?;
-        self.moving.learn(&after, &later);
-        Ok(before.difference(&after, &self.moving))
+        let moving = after.difference(&later, &self.moving);
+        match changed.iter().find(|path| moving.contains(path)) {
+            Some(path) => Err(self.restless(path)),
+            None => Ok(changed),
+        }
+    }
+
+    /// What the deletion of one row changed in the page of another.
+    pub(crate) fn changes_at(
+        &self,
+        view: &Request,
+        before: &Observation,
+        after: &Observation,
+    ) -> Vec<String> {
+        let prefix = format!("/{}/", line_of(view));
+        let changed = before.difference(after, &self.moving);
+        changed.into_iter().filter(|path| path.starts_with(&prefix)).collect()
+    }
+
+    fn disagree(&self) -> Fault {
+        let line = self.line();
+        let summary = Text::new(
+            format!("{line} shows another state to every reader, so an effect cannot be told from noise"),
+            format!("同一时刻读 {line}，看到的各不相同，分不清是不是副作用"),
+        );
+        let message = Text::new(
+            format!(
+                "read {line} {READS} times at once with no write between; probably there are several workers, each with rows in its own memory"
+            ),
+            format!("同时读了 {READS} 次 {line}，中间没有写；多半是多个进程各自把数据放在自己的内存里"),
+        );
+        let hint = Text::new(
+            "keep the rows where every worker sees them (a database), then run again",
+            "把数据放到所有进程都看得到的地方（数据库），再运行一次",
+        );
+        self.fault_with(summary, message, hint)
+    }
+
+    /// A change that goes on without a request is not the doing of one.
+    fn restless(&self, path: &str) -> Fault {
+        let (view, below) = path.split_once("/body").unwrap_or((path, ""));
+        let view = view.strip_prefix('/').unwrap_or(view);
+        let Some(field) = below.rsplit('/').find(|part| !part.is_empty() && *part != "*") else {
+            return self.unsteady();
+        };
+        let summary = Text::new(
+            format!(
+                "{field} in {view} keeps changing after the last request, so an effect cannot be told from noise"
+            ),
+            format!("最后一个请求之后，{view} 里的 {field} 还在变，分不清是不是副作用"),
+        );
+        let millis = TICK.as_millis();
+        let message = Text::new(
+            format!(
+                "{path} differed from the state before, and differed again {millis} ms later with no write between"
+            ),
+            format!("{path} 和之前的状态不同；{millis} 毫秒后，中间没有写，又变了"),
+        );
+        let hint = Text::new(
+            format!(
+                "if it only tells the time or counts on its own, name it: volatile = [\"{field}\"]; else let the work be done before the answer is sent"
+            ),
+            format!(
+                "如果它只是时间或自己会变的计数，请写明：volatile = [\"{field}\"]；否则请先做完工作再返回"
+            ),
+        );
+        self.fault_with(summary, message, hint)
     }
 
     fn blind(&self, seen: &Observation) -> Fault {
@@ -205,6 +321,10 @@ impl Observer {
             "point the check at a path that shows the stored rows at once, for example:",
             "请指定一个能立即看到已存数据的路径，例如：",
         );
+        self.fault_with(summary, message, hint)
+    }
+
+    fn fault_with(&self, summary: Text, message: Text, hint: Text) -> Fault {
         let finding = Finding::new(Severity::Warning, "http-idempotency.observer", message).hint(hint);
         let finding = match self.views.first() {
             Some(view) => finding.at(place_of(view)),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use mustdo_plugin::http::{Request, Response};
+use mustdo_plugin::http::{Request, Response, Timing};
 use mustdo_plugin::verdict::{Finding, Severity};
 use mustdo_plugin::{Failure, Fault, Text};
 
@@ -61,8 +61,8 @@ impl Operation<'_> {
     /// Submits different things at the same moment; each must be counted. Half of them have a twin with the same
     /// content under another key, which a service that goes by content would take for a duplicate.
     ///
-    /// Returns how long the quickest took.
-    pub(crate) fn control(&self, probe: &mut Probe) -> Result<Duration, Fault> {
+    /// Returns how the service kept up.
+    pub(crate) fn control(&self, probe: &mut Probe) -> Result<Pace, Fault> {
         let before = self.counter.before(probe)?;
         let mut batch = Vec::new();
         for body in 0..CONTROL_BODIES {
@@ -72,14 +72,14 @@ impl Operation<'_> {
         }
         probe.generator().shuffle(&mut batch);
         let answers = probe.send_all(batch.iter().map(|(_, request)| request.clone()).collect())?;
-        let mut quickest = Duration::MAX;
+        let mut timings = Vec::new();
         let mut resources = BTreeMap::<usize, BTreeSet<Option<String>>>::new();
         for ((body, request), answer) in batch.iter().zip(answers) {
             let response = answer?;
             if !is_accepted(&response) {
                 return Err(refused_in_a_crowd(request, &response, self.advice));
             }
-            quickest = quickest.min(response.timing.total);
+            timings.push(response.timing);
             resources.entry(*body).or_default().insert(identity(&response));
         }
         // Twins that were told of the same resource: the service went by their content.
@@ -89,7 +89,29 @@ impl Operation<'_> {
             return Err(by_content(&batch[0].1, added, CONTROL_BODIES as u64));
         }
         self.counter.expect(probe, before, added)?;
-        Ok(quickest)
+        Ok(Pace::of(&timings))
+    }
+
+    /// Submits something fresh, which must be counted still. A view that is a page of the rows, not all of them, counts
+    /// nothing more when it is full: by then it could have hidden anything.
+    pub(crate) fn still_counts(&self, probe: &mut Probe) -> Result<(), Fault> {
+        let before = self.counter.before(probe)?;
+        let request = self.request(&Values::fresh(probe.generator()));
+        let response = probe.send(request.clone())?;
+        if !is_accepted(&response) {
+            return Err(refused(&request, &response, self.advice));
+        }
+        let after = self.counter.settled(probe)?;
+        if after == before + 1 { Ok(()) } else { Err(self.counter.page(before, after)) }
+    }
+
+    /// Judges a race, and blames nothing on a submission that a full page does not show.
+    pub(crate) fn happened_once(&self, probe: &mut Probe, race: &Race) -> Result<(), Fault> {
+        let outcome = race.happened_once();
+        if race.stored_nothing() {
+            self.still_counts(probe)?;
+        }
+        outcome
     }
 
     /// Sends the same bytes `times` times, `stagger` apart, and counts.
@@ -106,6 +128,37 @@ impl Operation<'_> {
         let answers = probe.send_all(batch)?;
         let after = self.counter.settled(probe)?;
         Ok(Race { request, answers, before, after, advice: self.advice })
+    }
+}
+
+/// How different submissions that came at the same moment were worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Pace {
+    /// The shortest wait for an answer.
+    pub(crate) quickest: Duration,
+    /// Each began when the one before was done.
+    is_serial: bool,
+}
+
+impl Pace {
+    fn of(timings: &[Timing]) -> Self {
+        let quickest = timings.iter().map(|timing| timing.total).min().unwrap_or_default();
+        let mut ends: Vec<_> = timings.iter().map(Timing::ended).collect();
+        ends.sort();
+        // Work that overlaps ends together; work that waits for its turn ends a whole length of work later.
+        let is_serial = ends.is_sorted_by(|end, next| *next >= *end + quickest / 2);
+        Self { quickest, is_serial }
+    }
+
+    /// Passes when submissions can meet each other running at all.
+    pub(crate) fn expect_concurrent(&self) -> Result<(), Fault> {
+        if !self.is_serial {
+            return Ok(());
+        }
+        Err(Fault::inconclusive(Text::new(
+            "it answers one request at a time, so duplicates never met; start it with several workers or threads",
+            "服务一次只处理一个请求，重复的请求根本碰不到一起；请用多个进程或线程启动它",
+        )))
     }
 }
 
@@ -126,8 +179,15 @@ pub(crate) struct Race {
 }
 
 impl Race {
+    /// Whether a copy was accepted, nobody met an error, and yet no row is seen.
+    fn stored_nothing(&self) -> bool {
+        self.after == self.before
+            && self.responses().any(is_accepted)
+            && self.responses().all(|response| response.status < 500)
+    }
+
     /// Passes when the effect happened once, someone was told so, and nobody met an error or another resource.
-    pub(crate) fn happened_once(&self) -> Result<(), Fault> {
+    fn happened_once(&self) -> Result<(), Fault> {
         let added = self.after.saturating_sub(self.before);
         let accepted: Vec<_> = self.responses().filter(|response| is_accepted(response)).collect();
         if added > 1 {
@@ -337,4 +397,29 @@ fn by_content(request: &Request, sent: u64, stored: u64) -> Fault {
     );
     let finding = Finding::new(Severity::Problem, "http-idempotency.by-content", message);
     Fault::fail(summary).with(finding.at(place_of(request)).hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(millis: [u64; 4], took: u64) -> Pace {
+        let timing = |end| Timing {
+            started: Duration::from_millis(end - took),
+            total: Duration::from_millis(took),
+            ..Timing::default()
+        };
+        Pace::of(&millis.map(timing))
+    }
+
+    #[test]
+    fn answers_a_length_of_work_apart_are_serial() {
+        assert!(ended([900, 300, 600, 1_200], 300).expect_concurrent().is_err());
+    }
+
+    #[test]
+    fn answers_that_come_together_are_not() {
+        assert!(ended([300, 301, 600, 601], 300).expect_concurrent().is_ok());
+        assert!(ended([300, 301, 302, 310], 300).expect_concurrent().is_ok());
+    }
 }

@@ -12,11 +12,14 @@ use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 use serde_json::json;
 
 use crate::observation::Observation;
-use crate::observer::Observer;
+use crate::observer::{Observer, SETTLE};
 use crate::probe::{Probe, excerpt, line_of, place_of};
 use crate::refusal::{Advice, expect_success, refused};
 use crate::resource::Resource;
 use crate::template::{Template, Values};
+
+/// The wait before the last look after repeated PUTs: work that a service puts into a queue is done by then.
+const LATE: Duration = Duration::from_secs(1);
 
 const ADVICE: Advice = Advice {
     item: "idempotence.definition",
@@ -58,7 +61,7 @@ impl Check for RepeatEffect {
                 "新建两行数据，用 PUT 替换其中一行并原样重复，再 DELETE 并重复。每个请求第一次都要看得到效果，重复时不能再有任何变化。检查会删除自己建的数据。",
             ),
             capabilities: vec![crate::reach()],
-            typical: Duration::from_millis(1_500),
+            typical: Duration::from_millis(2_500),
             exclusive: true,
         }
     }
@@ -83,6 +86,13 @@ struct Rows {
     bystander: Resource,
 }
 
+/// The rows as they are seen before the first PUT.
+struct Ground {
+    rows: Rows,
+    observer: Observer,
+    state: Observation,
+}
+
 /// A first PUT or DELETE that had its effect.
 struct Done {
     request: Request,
@@ -99,7 +109,7 @@ impl RepeatEffect {
             .judge("create-is-seen", Need::Must, outcome, |_| {
                 Text::new("a new row is seen", "新建的数据看得到")
             })
-            .and_then(|(rows, mut observer)| self.repeat(probe, report, &rows, &mut observer));
+            .and_then(|ground| self.repeat(probe, report, &ground));
         // The check leaves nothing behind; how that is answered proves nothing.
         for resource in made {
             let _ = probe.send(self.delete_of(&resource));
@@ -107,25 +117,20 @@ impl RepeatEffect {
         judged
     }
 
-    fn repeat(
-        &self,
-        probe: &mut Probe,
-        report: &mut Report,
-        rows: &Rows,
-        observer: &mut Observer,
-    ) -> Option<()> {
+    fn repeat(&self, probe: &mut Probe, report: &mut Report, ground: &Ground) -> Option<()> {
+        let Ground { rows, observer, state } = ground;
         probe.progress(0.3, "PUT");
-        let outcome = self.put_first(probe, rows, observer);
+        let outcome = self.put_first(probe, rows, observer, state);
         let put = report.judge("put-is-seen", Need::Must, outcome, |_| {
             Text::new("the first PUT replaced the row", "第一次 PUT 替换了数据")
         })?;
-        let outcome = self.repeated(probe, &put, observer);
+        let outcome = self.repeated(probe, &put, observer, LATE);
         let statuses = report.judge("put-repeat", Need::Must, outcome, |_| {
             Text::new("repeating the PUT changed nothing", "重复 PUT 没有再改变状态")
         })?;
         usual_answers(report, "put-repeat-answer", &put.request, &statuses, &[409, 412]);
 
-        let outcome = self.put_first(probe, rows, observer);
+        let outcome = self.put_first(probe, rows, observer, &put.state);
         let control = report.judge("put-control", Need::Must, outcome, |_| {
             Text::new(
                 "another PUT is seen, so the observer sees changes",
@@ -138,7 +143,7 @@ impl RepeatEffect {
         let delete = report.judge("delete-is-seen", Need::Must, outcome, |_| {
             Text::new("the first DELETE removed the row and no other", "第一次 DELETE 只删除了这行数据")
         })?;
-        let outcome = self.repeated(probe, &delete, observer);
+        let outcome = self.repeated(probe, &delete, observer, SETTLE);
         let statuses = report.judge("delete-repeat", Need::Must, outcome, |_| {
             Text::new("repeating the DELETE changed nothing", "重复 DELETE 没有再改变状态")
         })?;
@@ -147,14 +152,14 @@ impl RepeatEffect {
     }
 
     /// Makes both rows and an observer that is seen to show them.
-    fn make(&self, probe: &mut Probe, made: &mut Vec<Resource>) -> Result<(Rows, Observer), Fault> {
+    fn make(&self, probe: &mut Probe, made: &mut Vec<Resource>) -> Result<Ground, Fault> {
         let token = |resource: &Resource| mark(&self.create, &resource.values);
         let observe = self.observe.clone().unwrap_or_else(|| Template::new("GET", self.create.collection()));
-        let mut observer = None;
+        let mut listed = None;
         if !observe.mentions("{id}") {
             let mut list = Observer::new(observe.fill(&Values::default()), &self.volatile, ADVICE);
-            list.settle(probe)?;
-            observer = Some(list);
+            let empty = list.settle(probe)?;
+            listed = Some((list, empty));
         }
         let mut create = |probe: &mut Probe| {
             let resource = Resource::create(probe, &self.create, ADVICE)?;
@@ -162,23 +167,36 @@ impl RepeatEffect {
             Ok::<_, Fault>(resource)
         };
         let rows = Rows { bystander: create(probe)?, judged: create(probe)? };
-        let mut observer = observer.unwrap_or_else(|| {
+        let (mut observer, before) = if let Some((list, before)) = listed {
+            (list, Some(before))
+        } else {
             let mut both = Observer::new(observe.fill(&rows.judged.values), &self.volatile, ADVICE);
             both.add(observe.fill(&rows.bystander.values));
-            both
-        });
-        observer.expect_shown(probe, &token(&rows.judged)?)?;
-        // The row's own page often shows more than the list does; where there is none, the list has to do.
-        let own = Request::get(&rows.judged.path);
-        if probe.send(own.clone())?.is_success() {
-            observer.add(own);
+            (both, None)
+        };
+        let shown = observer.expect_shown(probe, &token(&rows.judged)?)?;
+        // A row's own page often shows more than the list does; where there is none, the list has to do.
+        for row in [&rows.judged, &rows.bystander] {
+            let own = Request::get(&row.path);
+            if probe.send(own.clone())?.is_success() {
+                observer.add(own);
+            }
         }
-        observer.settle(probe)?;
-        Ok((rows, observer))
+        let state = observer.settle(probe)?;
+        if let Some(before) = before {
+            observer.expect_compared(&before, &shown)?;
+        }
+        Ok(Ground { rows, observer, state })
     }
 
     /// Replaces the row by fresh values, which must be seen.
-    fn put_first(&self, probe: &mut Probe, rows: &Rows, observer: &Observer) -> Result<Done, Fault> {
+    fn put_first(
+        &self,
+        probe: &mut Probe,
+        rows: &Rows,
+        observer: &Observer,
+        before: &Observation,
+    ) -> Result<Done, Fault> {
         let values = Values::fresh(probe.generator()).with_id(&rows.judged.id);
         let put = self.put.clone().unwrap_or_else(|| Template {
             method: "PUT".to_owned(),
@@ -190,6 +208,7 @@ impl RepeatEffect {
         let response = probe.send(request.clone())?;
         expect_success(&request, &response, ADVICE)?;
         let state = observer.expect_shown(probe, &token)?;
+        observer.expect_compared(before, &state)?;
         Ok(Done { request, token, state })
     }
 
@@ -206,14 +225,19 @@ impl RepeatEffect {
         let response = probe.send(request.clone())?;
         expect_success(&request, &response, ADVICE)?;
         let state = observer.expect_gone(probe, &request, &last.token, &last.state)?;
-        if last.state.shows(&bystander) && !state.shows(&bystander) {
+        if last.state.loses(&state, &bystander) {
             let line = line_of(&request);
             return Err(Fault::fail(Text::new(
                 format!("{line} removed another row as well"),
                 format!("{line} 把另一行数据也删了"),
             )));
         }
-        Ok(Done { request, token: last.token, state })
+        observer.expect_compared(&last.state, &state)?;
+        let own = Request::get(&rows.bystander.path);
+        match observer.changes_at(&own, &last.state, &state).first() {
+            Some(path) => Err(touched(&request, path)),
+            None => Ok(Done { request, token: last.token, state }),
+        }
     }
 
     fn delete_of(&self, resource: &Resource) -> Request {
@@ -223,8 +247,15 @@ impl RepeatEffect {
         }
     }
 
-    /// Sends the same bytes again, several times, and compares the state with the one after the first.
-    fn repeated(&self, probe: &mut Probe, first: &Done, observer: &mut Observer) -> Result<Vec<u16>, Fault> {
+    /// Sends the same bytes again, several times, and compares the state with the one after the first: after each
+    /// time, for effects may cancel each other out, and after a `wait`.
+    fn repeated(
+        &self,
+        probe: &mut Probe,
+        first: &Done,
+        observer: &Observer,
+        wait: Duration,
+    ) -> Result<Vec<u16>, Fault> {
         let mut statuses = Vec::new();
         for _ in 0..self.repeats {
             let response = probe.send(first.request.clone())?;
@@ -235,8 +266,11 @@ impl RepeatEffect {
                 return Err(refused(&first.request, &response, ADVICE));
             }
             statuses.push(response.status);
+            if !observer.is_same(&first.state, &observer.look(probe)?) {
+                break;
+            }
         }
-        let changed = observer.changes(probe, &first.state)?;
+        let changed = observer.changes(probe, &first.state, wait)?;
         if changed.is_empty() {
             Ok(statuses)
         } else {
@@ -299,6 +333,19 @@ fn broke(request: &Request, response: &Response) -> Fault {
             .at(place_of(request))
             .hint(hint),
     )
+}
+
+/// The first DELETE changed the page of a row that it did not name. Nothing forbids a page to tell of its neighbours.
+fn touched(request: &Request, path: &str) -> Fault {
+    let line = line_of(request);
+    Fault::inconclusive(Text::new(
+        format!(
+            "{line} also changed {path}, the page of another row; if that only follows from the deletion, name the field in `volatile`"
+        ),
+        format!(
+            "{line} 还改变了另一行数据的页面 {path}；如果这只是删除带来的显示变化，请把该字段写进 volatile"
+        ),
+    ))
 }
 
 fn changed_again(request: &Request, statuses: &[u16], changed: &[String]) -> Fault {

@@ -38,11 +38,24 @@ impl Resource {
         let found = location_path(&response).map(|path| (last_part(&path), path));
         let found = found.or_else(|| {
             let id = id_of(&response)?;
-            let path = format!("{}/{id}", create.collection().trim_end_matches('/'));
-            Some((id, path))
+            Some((id.clone(), row_of(create.collection(), &id)))
         });
         let Some((id, path)) = found else { return Err(nameless(&request)) };
         Ok(Self { values: values.with_id(&id), id, path })
+    }
+
+    /// What the paths of the service end with.
+    pub(crate) fn slash(&self) -> &'static str {
+        if self.path.ends_with('/') { "/" } else { "" }
+    }
+}
+
+/// The path of a row below its collection. A service whose collection ends with a slash has rows that do.
+fn row_of(collection: &str, id: &str) -> String {
+    match collection.strip_suffix('/') {
+        None => format!("{collection}/{id}"),
+        Some("") => format!("/{id}"),
+        Some(parent) => format!("{parent}/{id}/"),
     }
 }
 
@@ -114,6 +127,13 @@ mod tests {
         assert_eq!(id_of(&answer(None, r#"{"data": {"id": "x"}}"#)).as_deref(), Some("x"));
         assert_eq!(id_of(&answer(None, "created")), None);
         assert_eq!(identity(&answer(Some("/orders/9"), "")).as_deref(), Some("9"));
+    }
+
+    #[test]
+    fn a_row_ends_as_its_collection_does() {
+        assert_eq!(row_of("/items", "7"), "/items/7");
+        assert_eq!(row_of("/items/", "7"), "/items/7/");
+        assert_eq!(row_of("/", "7"), "/7");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 use serde_json::json;
 
 use crate::observation::Observation;
-use crate::observer::{Observer, TICK};
+use crate::observer::{Observer, SETTLE, TICK};
 use crate::probe::{Probe, excerpt, line_of, place_of};
 use crate::refusal::{Advice, refused};
 use crate::resource::Resource;
@@ -138,7 +138,7 @@ impl SafeGet {
             })?;
         let outcome = readings.iter().try_for_each(Reading::is_alike);
         report.judge("head-like-get", Need::Must, outcome, |()| {
-            Text::new("HEAD answers as GET does", "HEAD 的回应和 GET 一致")
+            Text::new("HEAD has the status and headers of GET", "HEAD 的状态码和响应头与 GET 一致")
         })?;
         let outcome = readings.iter().try_for_each(Reading::has_head);
         report
@@ -171,12 +171,13 @@ impl SafeGet {
         let looks = [observer.look(probe)?, observer.look(probe)?, observer.look(probe)?];
         reading_acts(probe, &observer, &looks)?;
         let resource = Resource::create(probe, &self.write, ADVICE)?;
-        observer.expect_shown(probe, &self.token(&resource)?)?;
+        let shown = observer.expect_shown(probe, &self.token(&resource)?)?;
         let own = Request::get(&resource.path);
         if probe.send(own.clone())?.is_success() {
             observer.add(own);
         }
         let state = observer.settle(probe)?;
+        observer.expect_compared(&looks[2], &shown)?;
         Ok(Ground { resource, observer, state })
     }
 
@@ -278,7 +279,8 @@ impl SafeGet {
     ) -> Result<u16, Fault> {
         let own = ground.resource.path.trim_end_matches('/').to_owned();
         let missing = missing_beside(&ground.resource, probe);
-        let mut links = vec![format!("{own}/delete"), missing, LOGOUT.to_owned()];
+        let slash = ground.resource.slash();
+        let mut links = vec![format!("{own}/delete{slash}"), missing, LOGOUT.to_owned()];
         links.extend(self.probes.iter().map(|path| ground.resource.values.put_into(path)));
         probe.generator().shuffle(&mut links);
         let mut logout = 0;
@@ -286,7 +288,8 @@ impl SafeGet {
             for request in [Request::get(&path), Request::new("HEAD", &path)] {
                 let line = line_of(&request);
                 let response = get(probe, session, request.clone())?;
-                if response.status == 429 {
+                // 501 refuses the method as 405 does; any other error means that following a link broke something.
+                if response.status == 429 || (response.status >= 500 && response.status != 501) {
                     return Err(unfit(&request, &response));
                 }
                 if path == LOGOUT && request.method == "GET" {
@@ -302,14 +305,14 @@ impl SafeGet {
     /// The observer must still see at the end.
     fn control(&self, probe: &mut Probe, ground: &Ground) -> Result<(), Fault> {
         let resource = Resource::create(probe, &self.write, ADVICE)?;
-        let seen = ground.observer.expect_shown(probe, &self.token(&resource)?).map(drop);
+        let seen = ground.observer.expect_shown(probe, &self.token(&resource)?);
         let _ = probe.send(Request::new("DELETE", &resource.path));
-        seen
+        ground.observer.expect_compared(&ground.state, &seen?)
     }
 }
 
 impl Reading {
-    /// HEAD must tell what GET tells; headers that GET itself changes from answer to answer are left out.
+    /// HEAD must tell what GET tells, but for the content, which no client reads after HEAD; headers that GET itself changes from answer to answer are left out.
     fn is_alike(&self) -> Result<(), Fault> {
         let (head, first) = (&self.head, &self.gets[0]);
         if matches!(head.status, 405 | 501) {
@@ -327,8 +330,6 @@ impl Reading {
         let steady_tag = self.gets.iter().all(|response| tag(response) == tag(first));
         let wrong = if head.status != first.status {
             format!("{} / {}", first.status, head.status)
-        } else if head.body_bytes > 0 {
-            format!("{} bytes", head.body_bytes)
         } else if media_type(head) != media_type(first) {
             format!("Content-Type {:?} / {:?}", first.header("content-type"), head.header("content-type"))
         } else if steady_tag && tag(head) != tag(first) {
@@ -343,9 +344,9 @@ impl Reading {
         );
         let message = Text::new(
             format!(
-                "sent GET and HEAD to {path} and compared: {wrong}; HEAD must send the same headers and no body"
+                "sent GET and HEAD to {path} and compared: {wrong}; HEAD must send the same status and headers"
             ),
-            format!("对 {path} 发送 GET 和 HEAD 并比较：{wrong}；HEAD 应返回同样的头、没有正文"),
+            format!("对 {path} 发送 GET 和 HEAD 并比较：{wrong}；HEAD 应返回同样的状态码和响应头"),
         );
         let hint = Text::new(
             "let the GET handler answer HEAD and drop the body",
@@ -411,13 +412,13 @@ fn unchanged(probe: &mut Probe, ground: &mut Ground, line: &str) -> Result<(), F
         return Ok(());
     }
     // Looks twice before it blames.
-    let changed = ground.observer.changes(probe, &ground.state)?;
+    let changed = ground.observer.changes(probe, &ground.state, SETTLE)?;
     if changed.is_empty() { Ok(()) } else { Err(acted(ground, line, &changed)) }
 }
 
 /// Compares once more, after an effect that came late would be seen.
 fn settled(probe: &mut Probe, ground: &mut Ground) -> Result<(), Fault> {
-    let changed = ground.observer.changes(probe, &ground.state)?;
+    let changed = ground.observer.changes(probe, &ground.state, SETTLE)?;
     if changed.is_empty() { Ok(()) } else { Err(acted(ground, "GET, HEAD", &changed)) }
 }
 
@@ -542,5 +543,5 @@ fn missing_beside(resource: &Resource, probe: &mut Probe) -> String {
         probe.generator().token(id.len().max(12))
     };
     let parent = resource.path.trim_end_matches('/').rsplit_once('/').map_or("", |(parent, _)| parent);
-    format!("{parent}/{missing}")
+    format!("{parent}/{missing}{}", resource.slash())
 }

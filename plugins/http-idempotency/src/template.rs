@@ -84,13 +84,10 @@ impl Template {
             || self.body.as_ref().is_some_and(|body| body.to_string().contains(placeholder))
     }
 
-    /// The path as far as the collection: without query and without a trailing slash.
+    /// The path as far as the collection: without query, and with the slash at its end if it has one. Services that
+    /// ask for the slash know no path without.
     pub(crate) fn collection(&self) -> &str {
-        let path = self.path.split('?').next().unwrap_or_default();
-        match path.trim_end_matches('/') {
-            "" => "/",
-            trimmed => trimmed,
-        }
+        self.path.split('?').next().unwrap_or_default()
     }
 }
 
@@ -214,6 +211,12 @@ mod tests {
     fn an_absolute_url_is_refused() {
         let error = serde_json::from_str::<Template>("\"GET http://localhost/\"").unwrap_err();
         assert!(error.to_string().contains("begins with '/'"), "{error}");
+    }
+
+    #[test]
+    fn a_collection_keeps_its_slash() {
+        assert_eq!(Template::new("POST", "/items/?draft=1").collection(), "/items/");
+        assert_eq!(Template::new("POST", "/items?draft=1").collection(), "/items");
     }
 
     #[test]

@@ -74,12 +74,22 @@ fn odd_but_right_shops_pass() {
         "nonce",
         "noisy-headers",
         "data-envelope",
+        "stamped-lines",
     ];
     expect_all(&["repeat-effect"], Status::Pass, &items);
     expect_all(
         &["safe-get"],
         Status::Pass,
-        &["newest-first", "generated-at", "nonce", "noisy-headers", "data-envelope", "no-login", "head-405"],
+        &[
+            "newest-first",
+            "generated-at",
+            "nonce",
+            "noisy-headers",
+            "data-envelope",
+            "no-login",
+            "head-405",
+            "stamped-lines",
+        ],
     );
     expect_all(
         &["double-submit"],
@@ -95,7 +105,17 @@ fn odd_but_right_shops_pass() {
 
 #[test]
 fn repeat_effect_fails_its_flaws() {
-    let flaws = ["put-appends", "put-counts", "delete-takes-newest", "always-500", "second-delete-500"];
+    let flaws = [
+        "put-appends",
+        "put-counts",
+        "put-counts-later",
+        "put-cycles",
+        "counts-bystanders",
+        "stamped-lines-add",
+        "delete-takes-newest",
+        "always-500",
+        "second-delete-500",
+    ];
     expect_all(&["repeat-effect"], Status::Fail, &flaws);
 }
 
@@ -115,6 +135,7 @@ fn safe_get_fails_its_flaws() {
         "get-creates",
         "head-posts",
         "list-adds",
+        "missing-row-500",
         "always-500",
     ];
     expect_all(&["safe-get"], Status::Fail, &flaws);
@@ -124,6 +145,8 @@ fn safe_get_fails_its_flaws() {
 fn key_protocol_fails_its_flaws() {
     let flaws = [
         "reuse-replays",
+        "ignores-quantity",
+        "forgets-soon",
         "keys-shared",
         "replay-empty",
         "replay-409",
@@ -152,10 +175,63 @@ fn what_cannot_be_told_is_inconclusive() {
     expect_all(
         &["double-submit"],
         Status::Inconclusive,
-        &["refuses-everybody", "memory-per-worker", "quick"],
+        &[
+            "refuses-everybody",
+            "memory-per-worker",
+            "quick",
+            "forgets-on-a-page",
+            "full-page",
+            "one-at-a-time",
+        ],
     );
-    expect_all(&["key-protocol"], Status::Inconclusive, &["memory-per-worker", "quick"]);
-    expect_all(&["safe-get"], Status::Inconclusive, &["view-counter", "login-wants-password", "others-add"]);
+    expect_all(&["key-protocol"], Status::Inconclusive, &["memory-per-worker", "quick", "one-at-a-time"]);
+    expect_all(
+        &["safe-get"],
+        Status::Inconclusive,
+        &["view-counter", "login-wants-password", "others-add", "nonce-page", "memory-per-worker"],
+    );
+    expect_all(
+        &["repeat-effect"],
+        Status::Inconclusive,
+        &["nonce-page", "put-queues", "delete-touches", "memory-per-worker"],
+    );
+}
+
+#[test]
+fn what_a_declared_name_leaves_out_proves_nothing() {
+    for check in ["repeat-effect", "safe-get"] {
+        let verdict = run_with(check, "put-counts", &json!({ "volatile": ["items"] }));
+        assert_eq!(verdict.status, Status::Inconclusive, "{check}: {:#?}", verdict.steps);
+        assert!(verdict.summary.en.contains("left out of the comparison"), "{}", verdict.summary.en);
+        let verdict = run_with(check, "", &json!({ "volatile": ["body", "status"] }));
+        assert_eq!(verdict.status, Status::Pass, "{check}: {:#?}", verdict.steps);
+    }
+    let verdict = run_with("repeat-effect", "put-counts", &json!({ "volatile": ["body"] }));
+    assert_eq!(verdict.status, Status::Fail, "{:#?}", verdict.steps);
+}
+
+#[test]
+fn a_service_whose_paths_end_with_a_slash_passes() {
+    let write =
+        json!({ "method": "POST", "path": "/items/", "body": { "name": "{token}", "price": "{number}" } });
+    let op =
+        json!({ "method": "POST", "path": "/orders/", "body": { "sku": "{token}", "quantity": "{number}" } });
+    for (check, params) in [
+        ("repeat-effect", json!({ "create": write })),
+        (
+            "safe-get",
+            json!({
+                "write": write,
+                "login": { "method": "POST", "path": "/login/", "body": { "user": "{token}" } },
+                "session": "GET /session/",
+            }),
+        ),
+        ("double-submit", json!({ "op": op, "slow_ms": WORK.as_millis() })),
+        ("key-protocol", json!({ "op": op, "slow_ms": WORK.as_millis() })),
+    ] {
+        let verdict = run_with(check, "slashes", &params);
+        assert_eq!(verdict.status, Status::Pass, "{check}: {:#?}", verdict.steps);
+    }
 }
 
 #[test]
@@ -245,6 +321,13 @@ fn a_summary_says_what_is_wrong_and_no_finding_repeats_it() {
         ("double-submit", "no-keys", "one submission sent 10 times was carried out 10 times"),
         ("double-submit", "constant-page", "GET /orders shows nothing that can be counted"),
         ("double-submit", "frozen", "a submission was answered as done, but GET /orders does not show it"),
+        ("double-submit", "full-page", "GET /orders is a page of the rows, not all of them"),
+        ("double-submit", "forgets-on-a-page", "GET /orders is a page of the rows, not all of them"),
+        ("double-submit", "one-at-a-time", "it answers one request at a time, so duplicates never met"),
+        ("repeat-effect", "nonce-page", "what a write changes in GET /items is left out of the comparison"),
+        ("repeat-effect", "put-queues", "version in GET /items/1 keeps changing after the last request"),
+        ("repeat-effect", "delete-touches", "also changed /GET /items/1/body/neighbour_left"),
+        ("safe-get", "missing-row-500", "was answered 500"),
         ("double-submit", "memory-per-worker", "GET /orders shows another count to every reader"),
         ("safe-get", "head-posts", "HEAD /items changed what GET /items shows"),
         ("safe-get", "get-deletes", "/delete changed what GET /items shows"),
@@ -283,6 +366,10 @@ fn a_should_step_says_what_was_special() {
     let verdict = run("key-protocol", "key-is-short");
     let summary = &step(&verdict, "long-key").summary.en;
     assert!(summary.contains("a new key of 255 characters was answered 400"), "{summary}");
+    let verdict = run("key-protocol", "key-ignores-case");
+    assert_eq!(verdict.status, Status::Pass, "{:#?}", verdict.steps);
+    let summary = &step(&verdict, "key-case").summary.en;
+    assert!(summary.starts_with("a key that differs in case only: a new key"), "{summary}");
 }
 
 #[test]

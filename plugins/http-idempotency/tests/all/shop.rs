@@ -26,11 +26,22 @@ impl Shop {
         let address = listener.local_addr().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
-        let service = Arc::new(Service { quirk, ..Service::default() });
+        let service = Service { quirk, ..Service::default() };
+        let old = match quirk {
+            "forgets-on-a-page" => 9,
+            "full-page" => 10,
+            _ => 0,
+        };
+        service.store.lock().unwrap().orders.extend((0..old).map(|id| json!({ "id": id, "sku": "old" })));
+        let service = Arc::new(service);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 if stopped.load(Ordering::Relaxed) {
                     return;
+                }
+                if service.is("one-at-a-time") {
+                    service.serve(&stream.unwrap());
+                    continue;
                 }
                 let service = Arc::clone(&service);
                 thread::spawn(move || service.serve(&stream.unwrap()));
@@ -85,6 +96,10 @@ impl Answer {
         }
     }
 
+    fn text(body: String) -> Self {
+        Self { status: 200, headers: vec![("Content-Type", "text/plain; charset=utf-8".to_owned())], body }
+    }
+
     fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
@@ -99,6 +114,8 @@ struct Store {
     contents: HashMap<String, Value>,
     sessions: HashMap<String, String>,
     history: Vec<(Instant, Value)>,
+    /// When each effect that was put off comes.
+    later: Vec<Instant>,
     next: u64,
 }
 
@@ -179,6 +196,9 @@ impl Service {
         let per_worker = self.is("memory-per-worker") && number % 2 == 1;
         let store = if per_worker { &self.other } else { &self.store };
         let (path, _) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
+        if self.is("slashes") && !path.ends_with('/') {
+            return Answer::error(if asked.method == "POST" { 500 } else { 404 }, "no slash");
+        }
         let parts: Vec<_> = path.trim_matches('/').split('/').collect();
         let reading = matches!(asked.method.as_str(), "GET" | "HEAD");
         match (asked.method.as_str(), parts.as_slice()) {
@@ -247,6 +267,16 @@ impl Service {
             let id = store.id();
             store.items.insert(id, json!({ "id": id, "name": "seen", "price": 1 }));
         }
+        match self.quirk {
+            "nonce-page" => return Answer::page(&format!("{} {}", nanos(), json!(rows))),
+            "stamped-lines" | "stamped-lines-add" => {
+                return Answer::text(rows.iter().map(|row| line(row) + "\n").collect());
+            }
+            "counts-bystanders" => {
+                rows.iter_mut().filter_map(Value::as_object_mut).for_each(|row| drop(row.remove("seen")));
+            }
+            _ => {}
+        }
         let shown = match self.quirk {
             "generated-at" => json!({ "generated_at": now(), "items": rows }),
             "data-envelope" => json!({ "data": rows }),
@@ -260,7 +290,9 @@ impl Service {
     }
 
     fn list_orders(&self, store: &mut Store) -> Answer {
-        let shown = if self.is("data-envelope") {
+        let shown = if matches!(self.quirk, "forgets-on-a-page" | "full-page") {
+            json!({ "data": store.orders.iter().take(20).collect::<Vec<_>>() })
+        } else if self.is("data-envelope") {
             json!({ "data": store.orders })
         } else {
             json!({ "count": store.orders.len(), "orders": store.orders })
@@ -290,7 +322,8 @@ impl Service {
         }
         store.items.insert(id, row.clone());
         let answer = Answer::json(201, &if self.is("data-envelope") { json!({ "data": row }) } else { row });
-        if self.is("data-envelope") { answer } else { answer.with("Location", format!("/items/{id}")) }
+        let is_nameless = matches!(self.quirk, "data-envelope" | "slashes");
+        if is_nameless { answer } else { answer.with("Location", format!("/items/{id}")) }
     }
 
     fn item(&self, store: &mut Store, method: &str, id: &str, body: &[u8]) -> Answer {
@@ -300,18 +333,43 @@ impl Service {
                 if self.is("get-creates") {
                     store.items.entry(id).or_insert_with(|| json!({ "id": id, "name": "", "price": 0 }));
                 }
-                store.items.get(&id).map_or_else(
-                    || Answer::error(404, "no such item"),
-                    |row| Answer::json(200, row).with("ETag", format!("\"{row}\"").replace('"', "'")),
-                )
+                let Some(row) = store.items.get(&id) else {
+                    return Answer::error(if self.is("missing-row-500") { 500 } else { 404 }, "no such item");
+                };
+                match self.quirk {
+                    "nonce-page" => return Answer::page(&format!("{} {row}", nanos())),
+                    "stamped-lines" | "stamped-lines-add" => return Answer::text(line(row)),
+                    _ => {}
+                }
+                let mut row = row.clone();
+                if matches!(self.quirk, "put-counts-later" | "put-queues") {
+                    row["version"] = store.later.iter().filter(|due| **due <= Instant::now()).count().into();
+                }
+                Answer::json(200, &row).with("ETag", format!("\"{row}\"").replace('"', "'"))
             }
             "PUT" => {
                 let Some((name, price)) = item_of(body) else { return Answer::error(400, "name and price") };
-                let version =
-                    store.items.get(&id).and_then(|row| row["version"].as_u64()).unwrap_or_default();
+                let old = store.items.get(&id).cloned().unwrap_or_default();
+                let version = old["version"].as_u64().unwrap_or_default();
                 let mut row = json!({ "id": id, "name": name, "price": price, "updated_at": now() });
-                if self.is("put-counts") {
-                    row["version"] = Value::from(version + 1);
+                let soon = Instant::now() + Duration::from_millis(500);
+                match self.quirk {
+                    "put-counts" | "nonce-page" => row["version"] = Value::from(version + 1),
+                    "put-cycles" => row["version"] = Value::from((version + 1) % 3),
+                    "stamped-lines-add" => {
+                        row["price"] = Value::from(price + old["price"].as_u64().unwrap_or_default());
+                    }
+                    "put-counts-later" if old["name"] == row["name"] => store.later.push(soon),
+                    "put-queues" if old["name"] == row["name"] => {
+                        let last = store.later.last().copied();
+                        store.later.push(last.map_or(soon, |last| last + Duration::from_millis(700)));
+                    }
+                    "counts-bystanders" => {
+                        for (_, other) in store.items.iter_mut().filter(|(other, _)| **other != id) {
+                            other["seen"] = Value::from(other["seen"].as_u64().unwrap_or_default() + 1);
+                        }
+                    }
+                    _ => {}
                 }
                 store.items.insert(id, row.clone());
                 if self.is("put-appends") {
@@ -322,6 +380,9 @@ impl Service {
             }
             "DELETE" => {
                 let found = store.items.remove(&id).is_some();
+                if self.is("delete-touches") {
+                    store.items.values_mut().for_each(|other| other["neighbour_left"] = Value::from(true));
+                }
                 match (found, self.quirk) {
                     (false, "delete-takes-newest") => {
                         store.items.pop_last();
@@ -358,10 +419,10 @@ impl Service {
             store.orders.push(row.clone());
             row
         };
-        let created = |row: &Value| Answer::json(201, row).with("Location", format!("/orders/{}", row["id"]));
         let scope = match self.quirk {
             "keys-shared" => key.clone(),
             "lock-per-worker" => format!("{}/{caller}/{key}", number % 2),
+            "key-ignores-case" => format!("{caller}/{}", key.to_ascii_lowercase()),
             _ => format!("{caller}/{key}"),
         };
         match self.quirk {
@@ -370,8 +431,11 @@ impl Service {
                 return created(&act(&mut store.lock().unwrap(), None));
             }
             "refuses-everybody" => return Answer::error(409, "conflict"),
-            "check-then-insert" | "key-after-work" => {
-                if let Some(Key::Done(_, _, row)) = store.lock().unwrap().keys.get(&scope) {
+            "check-then-insert" | "key-after-work" | "one-at-a-time" => {
+                if let Some(Key::Done(payload, _, row)) = store.lock().unwrap().keys.get(&scope) {
+                    if self.is("one-at-a-time") && *payload != asked.body {
+                        return Answer::error(422, "another payload");
+                    }
                     return created(row);
                 }
                 work();
@@ -393,50 +457,84 @@ impl Service {
             }
             _ => {}
         }
-        let id = loop {
+        let id = match self.claim(store, asked, &scope, &body) {
+            Ok(id) => id,
+            Err(answer) => return answer,
+        };
+        work();
+        let mut store = store.lock().unwrap();
+        let row = act(&mut store, Some(id));
+        if self.is("forgets-on-a-page") {
+            store.keys.remove(&scope);
+            return Answer::json(201, &json!({ "ok": true }));
+        }
+        store.keys.insert(scope, Key::Done(asked.body.clone(), 201, row.clone()));
+        created(&row)
+    }
+
+    /// Takes the key for a new row, or answers for the row that has it.
+    fn claim(&self, store: &Mutex<Store>, asked: &Asked, scope: &str, body: &Value) -> Result<u64, Answer> {
+        loop {
             let mut locked = store.lock().unwrap();
-            match locked.keys.get(&scope) {
+            if self.is("forgets-soon") {
+                locked.later.retain(|due| *due > Instant::now());
+                if locked.later.is_empty() {
+                    locked.keys.retain(|_, key| matches!(key, Key::Running(_)));
+                    locked.later.push(Instant::now() + Duration::from_secs(2));
+                }
+            }
+            match locked.keys.get(scope) {
                 Some(Key::Running(_)) if self.is("makes-wait") => {
                     drop(locked);
                     thread::sleep(Duration::from_millis(5));
                 }
                 Some(Key::Running(id)) if self.is("in-flight-303") => {
-                    return Answer::empty(303).with("Location", format!("/orders/{id}"));
+                    return Err(Answer::empty(303).with("Location", format!("/orders/{id}")));
                 }
                 Some(Key::Running(_)) => {
-                    return Answer::error(if self.is("in-flight-425") { 425 } else { 409 }, "running");
+                    return Err(Answer::error(if self.is("in-flight-425") { 425 } else { 409 }, "running"));
+                }
+                Some(Key::Done(_, _, row)) if self.is("ignores-quantity") && row["sku"] == body["sku"] => {
+                    return Err(created(row));
                 }
                 Some(Key::Done(payload, ..)) if *payload != asked.body && self.is("reuse-417") => {
-                    return Answer::error(417, "reused");
+                    return Err(Answer::error(417, "reused"));
                 }
                 Some(Key::Done(payload, ..)) if *payload != asked.body && !self.is("reuse-replays") => {
-                    return Answer::error(422, "another payload");
+                    return Err(Answer::error(422, "another payload"));
                 }
                 Some(Key::Done(_, _, row)) if self.is("replay-409") => {
-                    return Answer::error(409, "done").with("Location", format!("/orders/{}", row["id"]));
+                    return Err(Answer::error(409, "done").with("Location", format!("/orders/{}", row["id"])));
                 }
-                Some(Key::Done(_, status, _)) if self.is("replay-empty") => return Answer::empty(*status),
+                Some(Key::Done(_, status, _)) if self.is("replay-empty") => {
+                    return Err(Answer::empty(*status));
+                }
                 Some(Key::Done(_, _, row)) => {
-                    return created(row).with("Idempotent-Replayed", "true").with("Age", "3");
+                    return Err(created(row).with("Idempotent-Replayed", "true").with("Age", "3"));
                 }
                 None => {
                     let id = locked.id();
-                    locked.keys.insert(scope.clone(), Key::Running(id));
-                    break id;
+                    locked.keys.insert(scope.to_owned(), Key::Running(id));
+                    return Ok(id);
                 }
             }
-        };
-        work();
-        let mut store = store.lock().unwrap();
-        let row = act(&mut store, Some(id));
-        store.keys.insert(scope, Key::Done(asked.body.clone(), 201, row.clone()));
-        created(&row)
+        }
     }
+}
+
+fn created(row: &Value) -> Answer {
+    Answer::json(201, row).with("Location", format!("/orders/{}", row["id"]))
 }
 
 fn item_of(body: &[u8]) -> Option<(String, u64)> {
     let body: Value = serde_json::from_slice(body).ok()?;
     Some((body["name"].as_str()?.to_owned(), body["price"].as_u64()?))
+}
+
+/// A row of a plain listing, which begins with the time of its last write.
+fn line(row: &Value) -> String {
+    let text = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
+    format!("{},{},{},{}", text("updated_at"), row["id"], text("name"), row["price"])
 }
 
 fn session_of(asked: &Asked) -> Option<String> {
