@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::context::Context;
-use crate::model::Language;
+use crate::model::{Language, TargetName, plain};
 use crate::report;
 use crate::verify::{Event, Plan, Planned, TaskId};
 
@@ -42,6 +42,13 @@ impl Display {
     /// Begins to show a plan.
     pub(crate) fn begin<'a>(&'a self, plan: &'a Plan, language: Language) -> Progress<'a> {
         Progress { display: self, plan, language, running: HashMap::new() }
+    }
+
+    /// Says that a target is being started: it may take a while. A labelled verification has said so in its own words.
+    pub(crate) fn starting(&self, target: &TargetName, run: &[String]) {
+        if self.label.is_empty() {
+            self.line(&format!("starting {target}: {}", plain(&run.join(" "))));
+        }
     }
 
     fn line(&self, text: &str) {

@@ -49,6 +49,16 @@ impl ReportFile {
 
     /// Opens every file, before any work starts: a bad path fails first.
     pub(crate) fn open_all(context: &Context, files: &[Self]) -> Result<Vec<ReportSink>, Failure> {
+        for (position, file) in files.iter().enumerate() {
+            if files[..position].iter().any(|other| other.file == file.file) {
+                let place = file
+                    .file
+                    .as_ref()
+                    .map_or("standard output".to_owned(), |path| path.display().to_string());
+                return Err(Failure::usage(format!("two reports to {place}"))
+                    .hint("--report FORMAT=FILE, each its own file"));
+            }
+        }
         let open = |file: &Self| {
             let path = file.file.as_ref().map(|path| context.environment.directory.join(path));
             let sink = path.map(|path| Sink::open(&path)).transpose()?;

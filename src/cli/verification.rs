@@ -312,6 +312,11 @@ impl Verification<'_> {
         let workspace = self.workspace()?;
         let wanted =
             plan.targets().into_iter().filter_map(|name| Some((name.clone(), settings.targets.get(name)?)));
+        for name in plan.targets() {
+            if let Some(launch) = settings.targets.get(name).and_then(|target| target.launch.as_ref()) {
+                self.display.starting(name, &launch.run);
+            }
+        }
         let logs = workspace.private("logs")?;
         let options = StartOptions {
             root: workspace.root(),

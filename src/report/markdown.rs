@@ -130,8 +130,8 @@ fn write_note(text: &mut String, note: &Note) {
                 Line::Text(line) => bullet(text, &escape(line)),
                 Line::Advice(line) => bullet(text, &format!("→ {}", escape(line))),
                 Line::Code(lines) => {
-                    let code = lines.join("\n    ");
-                    let _written = write!(text, "\n    ```toml\n    {code}\n    ```\n");
+                    let (code, fence) = (lines.join("\n    "), fence(lines));
+                    let _written = write!(text, "\n    {fence}toml\n    {code}\n    {fence}\n");
                 }
             }
         }
@@ -140,6 +140,12 @@ fn write_note(text: &mut String, note: &Note) {
     if let Some(advice) = advice {
         paragraph(text, &format!("→ {}", escape(advice)));
     }
+}
+
+/// A fence that nothing in `lines` closes: longer than every run of backticks there (`CommonMark` 0.31.2, 4.5).
+fn fence(lines: &[String]) -> String {
+    let runs = lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len);
+    "`".repeat(runs.max().unwrap_or_default().max(2) + 1)
 }
 
 fn bullet(text: &mut String, line: &str) {
@@ -173,6 +179,14 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn code_can_not_close_its_own_fence() {
+        let fence = |lines: &[&str]| fence(&lines.iter().map(|&line| line.to_owned()).collect::<Vec<_>>());
+        assert_eq!(fence(&["a = 1"]), "```");
+        assert_eq!(fence(&["a", "````", "# head"]), "`````");
+    }
+
     use crate::report::sample::{self, View};
 
     #[test]

@@ -151,7 +151,18 @@ fn failing(row: &Row, language: Language) -> Vec<Line> {
             lines.extend(seen(finding, record.verdict.summary.get(language), language));
         }
         let hint = finding.and_then(|finding| finding.hint.as_ref()).or(row.hint.as_ref());
-        lines.extend(hint.map(|hint| Line::Advice(hint.get(language).to_owned())));
+        lines.extend(hint.into_iter().flat_map(|hint| advice(hint.get(language))));
+    }
+    lines
+}
+
+/// A hint: words on its first line, and below them, where there are more, lines to paste.
+fn advice(hint: &str) -> Vec<Line> {
+    let mut parts = hint.lines().map(str::to_owned);
+    let mut lines: Vec<_> = parts.next().map(Line::Advice).into_iter().collect();
+    let code: Vec<_> = parts.collect();
+    if !code.is_empty() {
+        lines.push(Line::Code(code));
     }
     lines
 }
@@ -174,7 +185,7 @@ fn untold(row: &Row, language: Language) -> Vec<Line> {
     for (check, record) in row.checks.iter().filter_map(|check| Some((check, check.undecided.as_ref()?))) {
         lines.push(Line::Text(phrase::attempt(&check.id, record, language)));
         let hint = foremost(&record.verdict.findings).and_then(|finding| finding.hint.as_ref());
-        lines.extend(hint.map(|hint| Line::Advice(hint.get(language).to_owned())));
+        lines.extend(hint.into_iter().flat_map(|hint| advice(hint.get(language))));
     }
     if !lines.is_empty() {
         lines.push(Line::Text(phrase::stays(row.standing.status, language)));

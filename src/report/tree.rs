@@ -351,6 +351,13 @@ fn text(text: &Text) -> Text {
     Text { en: line(en), zh: line(zh) }
 }
 
+/// A text whose lines matter.
+fn paragraph(text: &Text) -> Text {
+    let lines = |text: &str| text.lines().map(line).collect::<Vec<_>>().join("\n");
+    let Text { en, zh } = text;
+    Text { en: lines(en), zh: lines(zh) }
+}
+
 fn claim(claim: &Claim) -> Claim {
     let Claim { at, note, links } = claim;
     Claim { at: *at, note: note.as_deref().map(line), links: links.iter().map(|link| line(link)).collect() }
@@ -400,7 +407,7 @@ fn finding(finding: &Finding) -> Finding {
         code: line(code),
         message: text(message),
         at: at.as_ref().map(location),
-        hint: hint.as_ref().map(text),
+        hint: hint.as_ref().map(paragraph),
     }
 }
 
@@ -485,8 +492,14 @@ mod tests {
     #[test]
     fn nothing_in_a_report_is_hidden() {
         let text = format!("{:?}", sample::hostile());
-        for hidden in ["\\u{1b}", "\\u{202e}", "\\u{9b}", "\\0", "\\n", "\\r", "\\u{ffff}"] {
+        for hidden in ["\\u{1b}", "\\u{202e}", "\\u{9b}", "\\0", "\\r", "\\u{ffff}"] {
             assert!(!text.contains(hidden), "{hidden}");
         }
+        // Only a hint has lines: some are there to paste.
+        let hints = text.split("hint: Some(Text {");
+        let outside = hints
+            .enumerate()
+            .map(|(place, part)| if place == 0 { part } else { &part[part.find("})").unwrap()..] });
+        assert!(outside.clone().count() > 1 && outside.into_iter().all(|part| !part.contains("\\n")));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, IndexEntry, IndexTime, RepositoryState, StatusOptions};
+use git2::{ErrorCode, RepositoryState, StatusOptions};
 
 use super::StoreError;
 
@@ -101,9 +101,14 @@ impl Repository {
         if let Some(tree) = &before {
             scratch.read_tree(tree).map_err(failed("read HEAD"))?;
         }
-        let paths: Vec<_> = paths.iter().map(|path| self.relative(path)).collect();
-        for path in &paths {
-            self.stage(&mut scratch, path)?;
+        // The real index knows modes, filters and line endings; it is written only once the commit is there, else git would
+        // show the committed files as staged for removal.
+        let mut index = self.inner.index().map_err(failed("read the index"))?;
+        for path in paths.iter().map(|path| self.relative(path)) {
+            index.add_path(&path).map_err(failed("store a file"))?;
+            if let Some(entry) = index.get_path(&path, 0) {
+                scratch.add(&entry).map_err(failed("prepare a commit"))?;
+            }
         }
         let tree = scratch.write_tree_to(&self.inner).map_err(failed("write a tree"))?;
         if before.as_ref().is_some_and(|before| before.id() == tree) {
@@ -117,32 +122,8 @@ impl Repository {
             .inner
             .commit(Some("HEAD"), &author, &author, message, &tree, &parents)
             .map_err(failed("commit"))?;
-        // Else git would show the committed files as staged for removal.
-        let mut index = self.inner.index().map_err(failed("update the index"))?;
-        for path in &paths {
-            index.add_path(path).map_err(failed("update the index"))?;
-        }
         index.write().map_err(failed("update the index"))?;
         Ok(Some(id.to_string()))
-    }
-
-    fn stage(&self, index: &mut git2::Index, path: &Path) -> Result<(), StoreError> {
-        let blob = self.inner.blob_path(&self.work_tree.join(path)).map_err(failed("store a file"))?;
-        let entry = IndexEntry {
-            ctime: IndexTime::new(0, 0),
-            mtime: IndexTime::new(0, 0),
-            dev: 0,
-            ino: 0,
-            mode: 0o100_644,
-            uid: 0,
-            gid: 0,
-            file_size: 0,
-            id: blob,
-            flags: 0,
-            flags_extended: 0,
-            path: path.as_os_str().as_encoded_bytes().to_vec(),
-        };
-        index.add(&entry).map_err(failed("prepare a commit"))
     }
 
     fn relative(&self, path: &Path) -> PathBuf {

@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use globset::{Glob, GlobSetBuilder};
+use globset::{GlobBuilder, GlobSetBuilder};
 
 use super::{Repository, StoreError, WriteLock, replace};
 use crate::model::{ChecklistId, Digest, Hasher};
@@ -133,14 +133,16 @@ impl Workspace {
     pub fn watched(&self, globs: &[String]) -> Result<Option<Digest>, StoreError> {
         let mut wanted = GlobSetBuilder::new();
         for glob in globs {
-            let parsed = Glob::new(glob).map_err(|source| StoreError::Glob { glob: glob.clone(), source })?;
+            let parsed = GlobBuilder::new(glob)
+                .literal_separator(true)
+                .build()
+                .map_err(|source| StoreError::Glob { glob: glob.clone(), source })?;
             wanted.add(parsed);
         }
         let all = || globs.join(" ");
         let wanted = wanted.build().map_err(|source| StoreError::Glob { glob: all(), source })?;
         let walk = ignore::WalkBuilder::new(&self.root)
             .hidden(false)
-            .parents(false)
             .filter_entry(|entry| entry.depth() != 1 || !Self::is_own(&entry.file_name().to_string_lossy()))
             .sort_by_file_name(Ord::cmp)
             .build();

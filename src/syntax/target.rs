@@ -24,7 +24,11 @@ const KEYS: [(&str, bool); 10] = [
 pub(super) fn target(field: &Field<'_>) -> Option<Target> {
     let mut table = field.table("a target")?;
     let Some(kind) = table.required("kind") else {
-        table.close_open();
+        // Which keys belong here depends on the kind; one that belongs to none is wrong all the same.
+        for (key, _) in KEYS {
+            table.optional(key);
+        }
+        table.close();
         return None;
     };
     let kind = kind.word(TargetKind::ALL, TargetKind::word)?;

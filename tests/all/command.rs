@@ -173,7 +173,14 @@ fn processes_that_tick_at_once_lose_nothing() {
     assert_eq!(ids.len(), 12);
     let children: Vec<_> = ids
         .iter()
-        .map(|id| sandbox.command(env!("CARGO_BIN_EXE_mustdo")).args(["tick", id]).spawn().unwrap())
+        .map(|id| {
+            sandbox
+                .command(env!("CARGO_BIN_EXE_mustdo"))
+                .args(["tick", id])
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .unwrap()
+        })
         .collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());

@@ -43,8 +43,7 @@ pub(crate) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
         done.push("made a git repository".to_owned());
     }
     let lock = workspace.lock()?;
-    let language = context.language.unwrap_or(context.environment.language);
-    let mut files = vec![(Workspace::SETTINGS.to_owned(), template(language))];
+    let mut files = vec![(Workspace::SETTINGS.to_owned(), template(context.language))];
     if args.copy_checklists {
         files.extend(CHECKLISTS.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())));
     }
@@ -82,8 +81,13 @@ pub(crate) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
     Ok(Exit::Holds)
 }
 
-fn template(language: Language) -> String {
-    TEMPLATE.replace("{lang}", language.code())
+/// The settings; the language only where it was asked for, because it is everybody's who works here.
+fn template(language: Option<Language>) -> String {
+    let line = match language {
+        Some(language) => format!("lang = \"{language}\"  "),
+        None => "# lang = \"en\"".to_owned(),
+    };
+    TEMPLATE.replace("{lang}", &line)
 }
 
 /// `.gitignore` with the private folder in it; none where it is already.

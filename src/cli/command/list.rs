@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context, args: &ListArgs) -> Result<Exit, Failure> {
         let standing = project.standing(context, item, &settings, &shelf)?;
         let status = report::status_cell(standing.status, language, context.printer.stdout_color);
         let level = item.level.word();
-        let proof = if item.checks.is_empty() { " " } else { "✓" };
+        let proof = if item.checks.is_empty() { "     " } else { "check" };
         text.push_str(&format!(
             "  {status}  {:<widest$}  {level:<9}  {proof}  {}\n",
             item.id,
