@@ -97,7 +97,7 @@ async fn demo(context: &Context, flaw: Flaw) -> Result<Exit, Failure> {
     }
     answer("\nThe good shop\n\n")?;
     let good_exit = good.report(&good_outcomes)?;
-    answer(&format!("\nThe broken shop ({flaw}): {}\n\n", flaw.summary()))?;
+    answer(&format!("\nThe broken shop: {flaw}\n{}\n\n", flaw.summary()))?;
     let broken_exit = broken.report(&broken_outcomes)?;
     answer(concat!(
         "\nNothing is left running. Next:\n",
