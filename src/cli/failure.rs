@@ -96,10 +96,13 @@ impl From<Vec<SelectError>> for Failure {
         for error in errors {
             let _ = writeln!(rendered, "error: {error}");
             match error {
-                SelectError::Unknown { nearest: Some(nearest), .. } => {
+                SelectError::Unknown { nearest: Some(nearest), .. }
+                | SelectError::Tag { nearest: Some(nearest), .. } => {
                     let _ = writeln!(rendered, "  try: did you mean \"{nearest}\"?");
                 }
-                SelectError::Unknown { nearest: None, .. } | SelectError::Empty { .. } => {
+                SelectError::Unknown { nearest: None, .. }
+                | SelectError::Tag { nearest: None, .. }
+                | SelectError::Empty { .. } => {
                     let _ = writeln!(rendered, "  try: mustdo list");
                 }
                 SelectError::Ambiguous { .. } => {

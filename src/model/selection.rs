@@ -31,6 +31,14 @@ pub enum SelectError {
         /// The known name nearest to it.
         nearest: Option<String>,
     },
+    /// No item has that tag.
+    #[error("no item has the tag \"{name}\"")]
+    Tag {
+        /// As typed.
+        name: String,
+        /// The known tag nearest to it.
+        nearest: Option<String>,
+    },
     /// An ending that several items share.
     #[error("\"{name}\" could be {}", list(.candidates))]
     Ambiguous {
@@ -87,6 +95,11 @@ impl Selection {
                 Ok(items) => chosen.get_or_insert_default().extend(items),
                 Err(error) => errors.push(error),
             }
+        }
+        let known: BTreeSet<&str> = catalog.items().flat_map(|item| &item.tags).map(Tag::as_str).collect();
+        for tag in self.tags.iter().filter(|tag| !known.contains(tag.as_str())) {
+            let nearest = nearest(tag.as_str(), known.iter().copied()).map(str::to_owned);
+            errors.push(SelectError::Tag { name: tag.to_string(), nearest });
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -254,6 +267,9 @@ mod tests {
         assert_eq!(count(Selection { levels: vec![Level::Must], ..Selection::default() }), 2);
         assert_eq!(count(Selection { tags: vec!["http".parse().unwrap()], ..Selection::default() }), 2);
         assert_eq!(count(Selection { statuses: vec![Status::Proven], ..Selection::default() }), 0);
+        let wrong = Selection { tags: vec!["htp".parse().unwrap()], ..Selection::default() };
+        let errors = wrong.resolve(&catalog, |_| Status::Open).unwrap_err();
+        assert_eq!(errors, [SelectError::Tag { name: "htp".to_owned(), nearest: Some("http".to_owned()) }]);
     }
 
     #[test]
