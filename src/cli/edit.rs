@@ -75,10 +75,11 @@ fn read(
     let Some(file) = workspace.progress_of(checklist)? else {
         return Ok((String::new(), Progress::new(checklist.clone())));
     };
-    let read = syntax::read_progress(&Source::new(file.name, file.text.clone()));
+    let source = Source::of_bytes(file.name, &file.bytes);
+    let read = syntax::read_progress(&source);
     let broken = read.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
     match read.value.filter(|_| !broken) {
-        Some(progress) => Ok((file.text, progress)),
+        Some(progress) => Ok((source.text.to_string(), progress)),
         None => Err(Failure::content(syntax::render(&read.diagnostics, context.printer.stderr_color))
             .hint("nothing was written; mend the file or take it from git: git checkout -- progress")),
     }

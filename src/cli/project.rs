@@ -255,7 +255,7 @@ fn moved(catalog: &Catalog, progress: &BTreeMap<ChecklistId, Progress>) -> BTree
 }
 
 fn source(file: TextFile) -> Source {
-    Source::new(file.name, file.text)
+    Source::of_bytes(file.name, &file.bytes)
 }
 
 fn taken<T>(read: syntax::Read<T>, diagnostics: &mut Vec<Diagnostic>) -> Option<T> {

@@ -17,13 +17,13 @@ pub struct Workspace {
     root: PathBuf,
 }
 
-/// A text file of a workspace.
+/// A text file of a workspace, as it stands on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextFile {
     /// Relative to the workspace, "/" between parts.
     pub name: String,
-    /// What stands in it.
-    pub text: String,
+    /// What stands in it; UTF-8, if its writer was careful.
+    pub bytes: Vec<u8>,
 }
 
 impl Workspace {
@@ -199,23 +199,27 @@ impl Workspace {
     }
 
     fn read(&self, name: &str) -> Result<Option<TextFile>, StoreError> {
-        let text = read_text(&self.root.join(name))?;
-        Ok(text.map(|text| TextFile { name: name.to_owned(), text }))
+        let bytes = read_bytes(&self.root.join(name))?;
+        Ok(bytes.map(|bytes| TextFile { name: name.to_owned(), bytes }))
     }
 }
 
 /// A text file anywhere; none where there is none.
 pub fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(StoreError::Read { path: path.to_owned(), source }),
-    };
+    let Some(bytes) = read_bytes(path)? else { return Ok(None) };
     let text = String::from_utf8(bytes).map_err(|error| StoreError::Encoding {
         path: path.to_owned(),
         offset: error.utf8_error().valid_up_to(),
     })?;
     Ok(Some(text))
+}
+
+fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StoreError::Read { path: path.to_owned(), source }),
+    }
 }
 
 #[cfg(test)]
@@ -263,9 +267,10 @@ mod tests {
 
     #[test]
     fn text_that_is_not_utf8_is_named_with_its_place() {
-        let (folder, workspace) = workspace();
-        replace(&folder.path().join("mustdo.toml"), b"a\xff").unwrap();
-        assert!(matches!(workspace.settings(), Err(StoreError::Encoding { offset: 1, .. })));
+        let (folder, _) = workspace();
+        let path = folder.path().join("notes.txt");
+        replace(&path, b"a\xff").unwrap();
+        assert!(matches!(read_text(&path), Err(StoreError::Encoding { offset: 1, .. })));
     }
 
     #[cfg(unix)]

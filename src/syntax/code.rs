@@ -73,6 +73,8 @@ codes! {
     BadTime "E0115"
     /// Not a digest or a seed.
     BadDigest "E0116"
+    /// Bytes that are not UTF-8.
+    NotText "E0117"
     /// An id that something else has.
     DuplicateId "E0201"
     /// A former id that is in use.

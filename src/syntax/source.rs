@@ -9,14 +9,22 @@ use std::sync::Arc;
 pub struct Source {
     /// The path as shown to people, "/" between parts.
     pub name: Arc<str>,
-    /// All of it.
+    /// All of it; U+FFFD stands for bytes that are not UTF-8.
     pub text: Arc<str>,
+    /// Where the first such byte is; none in a text that is one.
+    pub(super) invalid: Option<usize>,
 }
 
 impl Source {
     /// A text and what to call it.
     pub fn new(name: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        Self { name: name.into(), text: text.into(), invalid: None }
+    }
+
+    /// The bytes of a file and what to call it. Where they are no text, a reader says so and gives no value.
+    pub fn of_bytes(name: impl Into<Arc<str>>, bytes: &[u8]) -> Self {
+        let invalid = std::str::from_utf8(bytes).err().map(|error| error.valid_up_to());
+        Self { name: name.into(), text: String::from_utf8_lossy(bytes).into(), invalid }
     }
 
     /// A place in this text, in bytes.

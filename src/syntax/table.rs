@@ -22,6 +22,12 @@ const SYNTAX_ERRORS: usize = 20;
 
 /// Reads a document with `read` and collects everything that is wrong with it.
 pub(super) fn document<T>(source: &Source, read: impl FnOnce(Table<'_>) -> Option<T>) -> Read<T> {
+    if let Some(at) = source.invalid {
+        let message = "the file is not UTF-8 text: this byte belongs to no character";
+        let spot = source.spot(at..at + char::REPLACEMENT_CHARACTER.len_utf8());
+        let not_text = Diagnostic::new(Code::NotText, message, spot, "").help("save it as UTF-8");
+        return Read { value: None, diagnostics: vec![not_text] };
+    }
     let problems = Problems { source, found: RefCell::default(), sealed: RefCell::default() };
     let (document, errors) = DeTable::parse_recoverable(&source.text);
     let value = read(Table::new(&problems, document.get_ref(), document.span(), "the file"));

@@ -155,6 +155,23 @@ fn broken_progress_is_an_error_and_is_not_overwritten() {
 }
 
 #[test]
+fn file_that_is_not_utf8_is_one_problem_among_the_others_and_is_not_written() {
+    let sandbox = Sandbox::workspace();
+    let broken = b"format = 1\nchecklist = \"must-do\"\n# \xd4\xff\n";
+    sandbox.write("progress/ground.toml", "nonsense = 1\n");
+    std::fs::write(sandbox.path().join("progress/must-do.toml"), broken).unwrap();
+    let printed = sandbox.run(&["lint"]).ends(2);
+    assert!(
+        printed.stderr.contains("E0117") && printed.stderr.contains("progress/must-do.toml:3:3"),
+        "{}",
+        printed.stderr
+    );
+    assert!(printed.stderr.contains("progress/ground.toml"), "{}", printed.stderr);
+    sandbox.run(&["tick", "xss"]).ends(2);
+    assert_eq!(std::fs::read(sandbox.path().join("progress/must-do.toml")).unwrap(), broken);
+}
+
+#[test]
 fn progress_of_a_newer_mustdo_survives_a_tick() {
     let sandbox = Sandbox::workspace();
     sandbox.run(&["tick", "xss"]).ends(0);

@@ -49,14 +49,18 @@ pub(crate) fn give(
     let workspace = project.workspace.as_ref().ok_or_else(|| Failure::bug("a grant outside a workspace"))?;
     let lock = workspace.lock()?;
     // Read again under the lock, so that what another mustdo granted meanwhile stays.
-    let text = workspace.settings()?.map(|file| file.text).unwrap_or_default();
-    let read = syntax::read_settings(&Source::new(Workspace::SETTINGS, &*text)).value;
-    let known = read.and_then(|file| file.settings().grants.get(&plugin.id).cloned());
+    let bytes = workspace.settings()?.map(|file| file.bytes).unwrap_or_default();
+    let source = Source::of_bytes(Workspace::SETTINGS, &bytes);
+    let read = syntax::read_settings(&source);
+    let Some(settings) = read.value else {
+        return Err(Failure::content(syntax::render(&read.diagnostics, false)).hint("nothing was written"));
+    };
+    let known = settings.settings().grants.get(&plugin.id).cloned();
     let mut grant = known
         .filter(|grant| grant.digest == plugin.digest)
         .unwrap_or_else(|| Grant { digest: plugin.digest, allow: std::collections::BTreeSet::new() });
     grant.allow.extend(capabilities.iter().cloned());
-    let text = syntax::grant(&text, &plugin.id, &grant).map_err(Failure::usage)?;
+    let text = syntax::grant(&source.text, &plugin.id, &grant).map_err(Failure::usage)?;
     workspace.write(&lock, Workspace::SETTINGS, &text)?;
     Ok(grant)
 }
