@@ -118,6 +118,7 @@ impl Policy {
     pub fn judge<'a>(&self, items: impl IntoIterator<Item = (&'a Item, &'a Standing)>) -> Judgement {
         let mut tally = Tally::default();
         let (mut failing, mut lacking, mut undecided) = (vec![], vec![], vec![]);
+        let (mut asked, mut waived) = (0, vec![]);
         for (item, standing) in items {
             tally.add(item, standing);
             let status = standing.status;
@@ -129,8 +130,13 @@ impl Policy {
                 Some(Ask::Proven) => matches!(status, Status::Proven | Status::Waived),
                 Some(Ask::Claimed) => matches!(status, Status::Proven | Status::Waived | Status::Claimed),
             };
-            if item.level == Level::Must && !enough && status != Status::Failing {
-                lacking.push(item.id.clone());
+            if item.level == Level::Must {
+                asked += u32::from(status != Status::Waived);
+                if status == Status::Waived {
+                    waived.push(item.id.clone());
+                } else if !enough && status != Status::Failing {
+                    lacking.push(item.id.clone());
+                }
             }
             let untold = !standing.inconclusive.is_empty() && status != Status::Waived;
             // There is no last decision to stand in for one that was never made.
@@ -138,6 +144,10 @@ impl Policy {
             if untold && (self.inconclusive == Undecided::Ask || !decided) {
                 undecided.push(item.id.clone());
             }
+        }
+        if asked == 0 {
+            // Waiving everything that is asked for is not the same as having it.
+            lacking = waived;
         }
         let mut violations = vec![];
         if !failing.is_empty() {
@@ -159,5 +169,100 @@ impl Policy {
             violations.push(Violation::Claimed { at_most, are: tally.claimed });
         }
         Judgement { violations, undecided }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Kind, Text, Weight};
+
+    fn item(level: Level) -> Item {
+        Item {
+            id: "shop.order".parse().unwrap(),
+            formerly: vec![],
+            group: "shop".parse().unwrap(),
+            title: Text::same("order"),
+            level,
+            weight: Weight::new(1).unwrap(),
+            needs: vec![],
+            tags: vec![],
+            fresh_for: None,
+            source: None,
+            kind: Kind::Verify,
+            hints: vec![],
+            checks: vec![],
+            cards: vec![],
+        }
+    }
+
+    /// How `policy` judges items of these levels and statuses; the last says whether the latest attempt could not tell.
+    fn judged(policy: Policy, items: &[(Level, Status, bool)]) -> Judgement {
+        let items: Vec<_> = items
+            .iter()
+            .map(|&(level, status, untold)| {
+                let inconclusive = if untold { vec!["a/b".parse().unwrap()] } else { vec![] };
+                (item(level), Standing { status, inconclusive, ..Standing::default() })
+            })
+            .collect();
+        policy.judge(items.iter().map(|(item, standing)| (item, standing)))
+    }
+
+    const PROVEN: Policy = Policy {
+        must: Some(Ask::Proven),
+        readiness: None,
+        stale: None,
+        claimed: None,
+        inconclusive: Undecided::Ask,
+    };
+
+    #[test]
+    fn failing_is_never_allowed() {
+        assert!(judged(Policy::default(), &[(Level::Should, Status::Open, false)]).holds());
+        let judgement = judged(Policy::default(), &[(Level::Should, Status::Failing, false)]);
+        assert!(matches!(judgement.violations[..], [Violation::Failing { .. }]));
+    }
+
+    #[test]
+    fn every_must_item_is_asked_for_and_no_other() {
+        let open = (Level::Should, Status::Open, false);
+        assert!(judged(PROVEN, &[(Level::Must, Status::Proven, false), open]).holds());
+        for status in [Status::Open, Status::Claimed, Status::Stale] {
+            let judgement =
+                judged(PROVEN, &[(Level::Must, Status::Proven, false), (Level::Must, status, false)]);
+            assert!(
+                matches!(judgement.violations[..], [Violation::Must { ask: Ask::Proven, .. }]),
+                "{status:?}"
+            );
+        }
+        let claimed = Policy { must: Some(Ask::Claimed), ..PROVEN };
+        assert!(judged(claimed, &[(Level::Must, Status::Claimed, false)]).holds());
+    }
+
+    #[test]
+    fn waiving_some_is_allowed_and_waiving_all_is_not() {
+        let waived = (Level::Must, Status::Waived, false);
+        assert!(judged(PROVEN, &[waived, (Level::Must, Status::Proven, false)]).holds());
+        assert!(!judged(PROVEN, &[waived, waived]).holds());
+        assert!(judged(Policy::default(), &[waived]).holds());
+    }
+
+    #[test]
+    fn figures_are_limits() {
+        let items = [(Level::Must, Status::Stale, false), (Level::Must, Status::Claimed, false)];
+        let holds = |policy: Policy| judged(policy, &items).holds();
+        assert!(holds(Policy { stale: Some(1), claimed: Some(1), readiness: Some(0), ..Policy::default() }));
+        assert!(!holds(Policy { stale: Some(0), ..Policy::default() }));
+        assert!(!holds(Policy { claimed: Some(0), ..Policy::default() }));
+        assert!(!holds(Policy { readiness: Some(1), ..Policy::default() }));
+        assert!(!judged(Policy { readiness: Some(0), ..Policy::default() }, &[]).holds());
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_allowed_only_beside_a_decision() {
+        let allow = Policy { inconclusive: Undecided::Allow, ..Policy::default() };
+        assert!(!judged(Policy::default(), &[(Level::Must, Status::Proven, true)]).holds());
+        assert!(judged(allow, &[(Level::Must, Status::Proven, true)]).holds());
+        assert!(!judged(allow, &[(Level::Must, Status::Open, true)]).holds());
     }
 }
