@@ -31,7 +31,7 @@ impl State {
 impl failures::Host for State {}
 
 impl tcp::Host for State {
-    fn connect(
+    async fn connect(
         &mut self,
         _: String,
         _: tcp::Options,
@@ -39,7 +39,7 @@ impl tcp::Host for State {
         Ok(not_offered("tcp"))
     }
 
-    fn connect_many(
+    async fn connect_many(
         &mut self,
         _: String,
         _: tcp::Options,
@@ -52,14 +52,14 @@ impl tcp::Host for State {
         Ok(not_offered("tcp"))
     }
 
-    fn wait_readable(&mut self, _: Vec<Resource<Nothing>>, _: u32) -> wasmtime::Result<Vec<u32>> {
+    async fn wait_readable(&mut self, _: Vec<Resource<Nothing>>, _: u32) -> wasmtime::Result<Vec<u32>> {
         // No connection can be among them.
         Ok(Vec::new())
     }
 }
 
 impl tcp::HostConnection for State {
-    fn read(
+    async fn read(
         &mut self,
         connection: Resource<Nothing>,
         _: u32,
@@ -68,7 +68,7 @@ impl tcp::HostConnection for State {
         match *self.nothing(&connection)? {}
     }
 
-    fn write(
+    async fn write(
         &mut self,
         connection: Resource<Nothing>,
         _: Vec<u8>,
@@ -111,7 +111,7 @@ impl tcp::HostListener for State {
         match *self.nothing(&listener)? {}
     }
 
-    fn accept(
+    async fn accept(
         &mut self,
         listener: Resource<Nothing>,
         _: u32,
@@ -125,17 +125,25 @@ impl tcp::HostListener for State {
 }
 
 impl udp::Host for State {
-    fn open(&mut self, _: String, _: Option<String>) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
+    async fn open(
+        &mut self,
+        _: String,
+        _: Option<String>,
+    ) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
         Ok(not_offered("udp"))
     }
 }
 
 impl udp::HostSocket for State {
-    fn send(&mut self, socket: Resource<Nothing>, _: Vec<u8>) -> wasmtime::Result<Result<(), Failure>> {
+    async fn send(&mut self, socket: Resource<Nothing>, _: Vec<u8>) -> wasmtime::Result<Result<(), Failure>> {
         match *self.nothing(&socket)? {}
     }
 
-    fn receive(&mut self, socket: Resource<Nothing>, _: u32) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
+    async fn receive(
+        &mut self,
+        socket: Resource<Nothing>,
+        _: u32,
+    ) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
         match *self.nothing(&socket)? {}
     }
 
@@ -145,13 +153,13 @@ impl udp::HostSocket for State {
 }
 
 impl scratch::Host for State {
-    fn open(&mut self, _: Option<String>) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
+    async fn open(&mut self, _: Option<String>) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
         Ok(not_offered("scratch"))
     }
 }
 
 impl scratch::HostWorkspace for State {
-    fn read(
+    async fn read(
         &mut self,
         workspace: Resource<Nothing>,
         _: String,
@@ -159,7 +167,7 @@ impl scratch::HostWorkspace for State {
         match *self.nothing(&workspace)? {}
     }
 
-    fn write(
+    async fn write(
         &mut self,
         workspace: Resource<Nothing>,
         _: String,
@@ -168,7 +176,11 @@ impl scratch::HostWorkspace for State {
         match *self.nothing(&workspace)? {}
     }
 
-    fn remove(&mut self, workspace: Resource<Nothing>, _: String) -> wasmtime::Result<Result<(), Failure>> {
+    async fn remove(
+        &mut self,
+        workspace: Resource<Nothing>,
+        _: String,
+    ) -> wasmtime::Result<Result<(), Failure>> {
         match *self.nothing(&workspace)? {}
     }
 
@@ -178,7 +190,7 @@ impl scratch::HostWorkspace for State {
 }
 
 impl process::Host for State {
-    fn start(
+    async fn start(
         &mut self,
         _: process::Command,
         _: Option<Resource<Nothing>>,
@@ -186,13 +198,17 @@ impl process::Host for State {
         Ok(not_offered("process"))
     }
 
-    fn attach(&mut self, _: String) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
+    async fn attach(&mut self, _: String) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
+        Ok(not_offered("process"))
+    }
+
+    async fn restart(&mut self, _: String, _: u32) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
         Ok(not_offered("process"))
     }
 }
 
 impl process::HostChild for State {
-    fn write_stdin(
+    async fn write_stdin(
         &mut self,
         child: Resource<Nothing>,
         _: Vec<u8>,
@@ -205,7 +221,7 @@ impl process::HostChild for State {
         match *self.nothing(&child)? {}
     }
 
-    fn read(
+    async fn read(
         &mut self,
         child: Resource<Nothing>,
         _: process::Output,
@@ -223,7 +239,7 @@ impl process::HostChild for State {
         match *self.nothing(&child)? {}
     }
 
-    fn wait(
+    async fn wait(
         &mut self,
         child: Resource<Nothing>,
         _: u32,
@@ -231,11 +247,14 @@ impl process::HostChild for State {
         match *self.nothing(&child)? {}
     }
 
-    fn tree(&mut self, child: Resource<Nothing>) -> wasmtime::Result<Result<Vec<process::Facts>, Failure>> {
+    async fn tree(
+        &mut self,
+        child: Resource<Nothing>,
+    ) -> wasmtime::Result<Result<Vec<process::Facts>, Failure>> {
         match *self.nothing(&child)? {}
     }
 
-    fn sockets(
+    async fn sockets(
         &mut self,
         child: Resource<Nothing>,
     ) -> wasmtime::Result<Result<Vec<process::SocketRow>, Failure>> {
