@@ -21,6 +21,7 @@ pub mod native;
 pub mod parameter;
 mod plugin;
 mod report;
+pub mod statistics;
 mod text;
 pub mod verdict;
 
