@@ -6,6 +6,8 @@ use crate::Failure;
 use crate::generator::Generator;
 use crate::host::{Host, Level};
 use crate::http::{Client, Options};
+use crate::process::{Child, Command};
+use crate::scratch::Workspace;
 
 /// The surroundings of one run: targets, clock, seeded choices, progress.
 pub struct Context<'host> {
@@ -79,5 +81,27 @@ impl<'host> Context<'host> {
     /// Keeps a blob as evidence; name it in the report with [`Report::attached`](crate::Report::attached).
     pub fn attach(&self, label: &str, media_type: &str, bytes: &[u8]) -> Result<u32, Failure> {
         self.host.attach(label, media_type, bytes)
+    }
+
+    /// Starts the program of a command target, in a private empty folder; [`Workspace::start`] does it inside a copy.
+    pub fn start(&self, command: &Command) -> Result<Child<'host>, Failure> {
+        self.host.start(command).map(|program| Child::new(self.host, program))
+    }
+
+    /// The running process that owns a target's listening port.
+    pub fn attached(&self, target: &str) -> Result<Child<'host>, Failure> {
+        self.host.attached(target).map(|program| Child::new(self.host, program))
+    }
+
+    /// Starts the program behind a target once more, the way the workspace starts it and on the same port, and waits
+    /// until it is ready. What is left of the one before is killed first. [`Failure::Unbound`] for a target that mustdo
+    /// did not start itself; then nothing was killed.
+    pub fn restart(&self, target: &str, timeout: Duration) -> Result<Child<'host>, Failure> {
+        self.host.restart(target, timeout).map(|program| Child::new(self.host, program))
+    }
+
+    /// A private copy of a directory target to work in, or an empty folder; removed after the run.
+    pub fn scratch(&self, target: Option<&str>) -> Result<Workspace<'host>, Failure> {
+        self.host.scratch(target).map(|folder| Workspace::new(self.host, folder))
     }
 }

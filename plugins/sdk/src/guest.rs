@@ -1,5 +1,7 @@
 //! The contract's side: generated bindings, the host behind its imports, and conversions. Nothing here is for authors.
 
+mod program;
+
 use std::time::Duration;
 
 use bindings::mustdo::verifier::{attachments, clock, control, failures, http, manifest, types};
@@ -8,6 +10,8 @@ pub use bindings::exports::mustdo::verifier::plugin::{Guest, PluginInfo, RunErro
 
 use crate::host::{Connection, Host, Level};
 use crate::http::{Options, Request, Response, Timing};
+use crate::process::{Command, Program};
+use crate::scratch::Folder;
 use crate::verdict::{EvidenceBody, Finding, Location, Need, Severity, Status, Step};
 use crate::{Capability, Context, Failure, Plugin, Text};
 
@@ -15,7 +19,7 @@ use crate::{Capability, Context, Failure, Plugin, Text};
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../wit",
-        world: "verifier",
+        world: "verifier-with-process",
         pub_export_macro: true,
         export_macro_name: "export_component",
         default_bindings_module: "mustdo_plugin::guest::bindings",
@@ -116,6 +120,22 @@ impl Host for Imports {
     fn attach(&self, label: &str, media_type: &str, bytes: &[u8]) -> Result<u32, Failure> {
         attachments::attach(label, media_type, bytes).map_err(failure)
     }
+
+    fn start(&self, command: &Command) -> Result<Box<dyn Program>, Failure> {
+        program::start(command)
+    }
+
+    fn attached(&self, target: &str) -> Result<Box<dyn Program>, Failure> {
+        program::attached(target)
+    }
+
+    fn restart(&self, target: &str, timeout: Duration) -> Result<Box<dyn Program>, Failure> {
+        program::restart(target, timeout)
+    }
+
+    fn scratch(&self, target: Option<&str>) -> Result<Box<dyn Folder>, Failure> {
+        program::scratch(target)
+    }
 }
 
 impl Connection for http::Client {
@@ -135,7 +155,6 @@ impl Connection for http::Client {
 }
 
 fn outgoing(request: &Request) -> http::Request {
-    let millis = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
     http::Request {
         method: request.method.clone(),
         path_and_query: request.path.clone(),
@@ -150,6 +169,10 @@ fn outgoing(request: &Request) -> http::Request {
         after_millis: millis(request.after),
         extras: Vec::new(),
     }
+}
+
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }
 
 fn incoming(response: http::Response) -> Response {
@@ -185,6 +208,8 @@ fn capability(request: crate::CapabilityRequest) -> manifest::CapabilityRequest 
     manifest::CapabilityRequest {
         capability: match request.capability {
             Capability::Http(target) => manifest::Capability::Http(target),
+            Capability::Scratch(target) => manifest::Capability::Scratch(target),
+            Capability::Process(target) => manifest::Capability::Process(target),
         },
         reason: request.reason,
         required: request.required,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use crate::Failure;
 use crate::http::{Options, Request, Response};
+use crate::process::{Command, Program};
+use crate::scratch::Folder;
 
 /// How loud a log line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,14 @@ pub trait Host {
     fn random_bytes(&self, length: u32) -> Vec<u8>;
     /// Keeps a blob as evidence and returns its handle.
     fn attach(&self, label: &str, media_type: &str, bytes: &[u8]) -> Result<u32, Failure>;
+    /// Starts the program of a command target.
+    fn start(&self, command: &Command) -> Result<Box<dyn Program>, Failure>;
+    /// The running process that owns a target's listening port.
+    fn attached(&self, target: &str) -> Result<Box<dyn Program>, Failure>;
+    /// Starts the program behind a target once more; what is left of the one before is killed first.
+    fn restart(&self, target: &str, timeout: Duration) -> Result<Box<dyn Program>, Failure>;
+    /// Opens a private copy of a directory target, or an empty folder.
+    fn scratch(&self, target: Option<&str>) -> Result<Box<dyn Folder>, Failure>;
 }
 
 /// The host's side of a [`Client`](crate::http::Client).

@@ -20,7 +20,9 @@ pub mod native;
 #[doc(hidden)]
 pub mod parameter;
 mod plugin;
+pub mod process;
 mod report;
+pub mod scratch;
 pub mod statistics;
 mod text;
 pub mod verdict;

@@ -1,19 +1,26 @@
 //! The native double of the host: real HTTP over plain sockets, so that a check runs under `cargo test`.
 //!
 //! It is for tests: targets are loopback addresses, every request has a connection of its own (`keep_alive` is not
-//! followed), and `source` is not offered.
+//! followed), and `source` is not offered. Programs are those that the test gives: [`NativeHost::serve`] one behind an
+//! http target, [`NativeHost::program`] one for a command target, [`NativeHost::folder`] a directory.
+
+mod folder;
+mod program;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::sync::Mutex;
-use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{process, thread};
 
 use crate::host::{Connection, Host, Level};
 use crate::http::{Options, Request, Response, Timing};
+use crate::process::{Command, Program};
+use crate::scratch::Folder;
 use crate::{Context, Failure};
 
 /// The wait for an answer where the request names none.
@@ -28,6 +35,8 @@ pub struct NativeHost {
     lines: RefCell<Vec<String>>,
     blobs: RefCell<Vec<Vec<u8>>>,
     random: Cell<u64>,
+    programs: program::Programs,
+    folders: HashMap<String, PathBuf>,
 }
 
 impl Default for NativeHost {
@@ -47,6 +56,8 @@ impl NativeHost {
             lines: RefCell::default(),
             blobs: RefCell::default(),
             random: Cell::new(0x9e37_79b9_7f4a_7c15),
+            programs: program::Programs::default(),
+            folders: HashMap::new(),
         }
     }
 
@@ -54,6 +65,32 @@ impl NativeHost {
     #[must_use]
     pub fn bind(mut self, target: &str, address: SocketAddr) -> Self {
         self.targets.insert(target.to_owned(), address);
+        self
+    }
+
+    /// Binds an http target to an address and starts a program there, as often as a check asks for it. Fails when the
+    /// program does not listen in time; it is stopped with the host.
+    pub fn serve(
+        self,
+        target: &str,
+        address: SocketAddr,
+        start: impl Fn() -> process::Command + 'static,
+    ) -> Result<Self, Failure> {
+        self.programs.serve(target, address, start)?;
+        Ok(self.bind(target, address))
+    }
+
+    /// Binds a command target to a program; the arguments and variables of a check are added to it.
+    #[must_use]
+    pub fn program(mut self, target: &str, start: impl Fn() -> process::Command + 'static) -> Self {
+        self.programs.register(target, start);
+        self
+    }
+
+    /// Binds a directory target, for private copies of it.
+    #[must_use]
+    pub fn folder(mut self, target: &str, path: impl Into<PathBuf>) -> Self {
+        self.folders.insert(target.to_owned(), path.into());
         self
     }
 
@@ -127,6 +164,25 @@ impl Host for NativeHost {
         let mut blobs = self.blobs.borrow_mut();
         blobs.push(bytes.to_vec());
         u32::try_from(blobs.len() - 1).map_err(|_| Failure::OverLimit("attachments".to_owned()))
+    }
+
+    fn start(&self, command: &Command) -> Result<Box<dyn Program>, Failure> {
+        self.programs.start(command, None)
+    }
+
+    fn attached(&self, target: &str) -> Result<Box<dyn Program>, Failure> {
+        self.programs.attached(target)
+    }
+
+    fn restart(&self, target: &str, timeout: Duration) -> Result<Box<dyn Program>, Failure> {
+        self.programs.restart(target, timeout)
+    }
+
+    fn scratch(&self, target: Option<&str>) -> Result<Box<dyn Folder>, Failure> {
+        let source = target
+            .map(|name| self.folders.get(name).ok_or_else(|| Failure::Unbound(name.to_owned())))
+            .transpose()?;
+        folder::copy_of(source.map(PathBuf::as_path), &self.programs)
     }
 }
 

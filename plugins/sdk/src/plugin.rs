@@ -43,6 +43,10 @@ pub struct CheckInfo {
 pub enum Capability {
     /// Talk HTTP to an http target.
     Http(String),
+    /// Work in a private copy of a directory target.
+    Scratch(String),
+    /// Start a command target, or signal, watch and restart the program behind any target.
+    Process(String),
 }
 
 /// A capability and why it is wanted.
