@@ -167,7 +167,7 @@ fn outgoing(request: &Request) -> http::Request {
         timeout_millis: millis(request.timeout),
         max_body_bytes: request.keep_bytes,
         after_millis: millis(request.after),
-        extras: Vec::new(),
+        extras: if request.hold { vec![("mustdo.hold".to_owned(), "yes".to_owned())] } else { Vec::new() },
     }
 }
 

@@ -13,7 +13,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{process, thread};
 
@@ -120,7 +120,7 @@ impl Host for NativeHost {
             return Err(Failure::Other("the native host chooses no source address".to_owned()));
         }
         let address = self.targets.get(target).ok_or_else(|| Failure::Unbound(target.to_owned()))?;
-        Ok(Box::new(Plain { address: *address, began: self.began }))
+        Ok(Box::new(Plain { address: *address, began: self.began, held: Mutex::default() }))
     }
 
     fn progress(&self, _fraction: Option<f32>, message: &str) {
@@ -187,17 +187,24 @@ impl Host for NativeHost {
 }
 
 /// A client that opens a connection for each request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Plain {
     address: SocketAddr,
     began: Instant,
+    /// Connections of held requests whose time was over.
+    held: Mutex<Vec<TcpStream>>,
 }
 
 impl Connection for Plain {
     fn send(&self, request: &Request) -> Result<Response, Failure> {
         thread::sleep(request.after);
         let started = self.began.elapsed();
-        let mut response = exchange(self.address, request).map_err(|error| failure(&error))?;
+        let stream = connect(self.address, request).map_err(|error| failure(&error))?;
+        let answer = exchange(&stream, self.address, request).map_err(|error| failure(&error));
+        if request.hold && answer == Err(Failure::TimedOut) {
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
+        }
+        let mut response = answer?;
         let total = self.began.elapsed().saturating_sub(started);
         response.timing = Timing { started, connect: Duration::ZERO, first_byte: total, total };
         Ok(response)
@@ -241,12 +248,16 @@ fn failure(error: &io::Error) -> Failure {
     }
 }
 
-fn exchange(address: SocketAddr, request: &Request) -> io::Result<Response> {
+fn connect(address: SocketAddr, request: &Request) -> io::Result<TcpStream> {
     let timeout = if request.timeout.is_zero() { DEFAULT_TIMEOUT } else { request.timeout };
-    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
+    let stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
     stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn exchange(mut stream: &TcpStream, address: SocketAddr, request: &Request) -> io::Result<Response> {
     let mut head =
         format!("{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n", request.method, request.path);
     for (name, value) in &request.headers {
@@ -381,6 +392,25 @@ mod tests {
         let (address, _server) = answer_once("hello\r\n");
         let host = NativeHost::new().bind("api", address);
         assert!(matches!(client(&host).send(&Request::get("/")), Err(Failure::Protocol(_))));
+    }
+
+    #[test]
+    fn a_held_request_keeps_its_connection_until_the_client_goes() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = NativeHost::new().bind("api", listener.local_addr().unwrap());
+        for hold in [true, false] {
+            let client = client(&host);
+            let request = Request { hold, ..Request::get("/").timeout(Duration::from_millis(30)) };
+            assert_eq!(client.send(&request), Err(Failure::TimedOut));
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+            let mut rest = [0; 1024];
+            assert!(stream.read(&mut rest).unwrap() > 0);
+            let end = stream.read(&mut rest).map_err(|error| failure(&error));
+            assert_eq!(end, if hold { Err(Failure::TimedOut) } else { Ok(0) });
+            drop(client);
+            assert_eq!(stream.read(&mut rest).unwrap(), 0);
+        }
     }
 
     #[test]

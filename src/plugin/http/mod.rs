@@ -55,6 +55,9 @@ const CONCURRENCY: usize = 256;
 /// Connections that one client keeps open between requests.
 const IDLE_CONNECTIONS: usize = CONCURRENCY;
 
+/// Connections of one client whose request is given up and that stay open nevertheless; the oldest goes first.
+const HELD: usize = 64;
+
 /// A connection that rested longer is not used again: servers close theirs after two seconds or more, and a request
 /// that meets the close is lost.
 const IDLE: Duration = Duration::from_secs(1);
@@ -211,7 +214,7 @@ impl HostClient for State {
         let what = described(&client, &request);
         let sent = match (self.http.take(1), Outgoing::new(request, &client.upstream, client.keep_alive)) {
             (Err(refused), _) | (_, Err(refused)) => Err(refused),
-            (Ok(()), Ok(outgoing)) => client.send(outgoing, &AtomicUsize::new(KEPT_BYTES)).await,
+            (Ok(()), Ok(outgoing)) => client.send(outgoing, &Arc::new(AtomicUsize::new(KEPT_BYTES))).await,
         };
         self.accesses.note(at, || what, sent.as_ref().err());
         Ok(sent)

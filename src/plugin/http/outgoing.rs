@@ -27,6 +27,9 @@ const OWNED: [&str; 9] = [
     "upgrade",
 ];
 
+/// Asks for a connection that stays open when the time is over: the service must not see its caller hang up.
+const HOLD: &str = "mustdo.hold";
+
 /// The longest path that is sent; servers refuse at 8 KiB or less.
 const PATH_BYTES: usize = 64 << 10;
 
@@ -40,6 +43,8 @@ pub(super) struct Outgoing {
     pub(super) keep: usize,
     /// Since the batch began.
     pub(super) after: Duration,
+    /// Whether the connection stays open when the time is over without an answer.
+    pub(super) hold: bool,
 }
 
 impl Outgoing {
@@ -84,6 +89,7 @@ impl Outgoing {
             },
             keep: usize::try_from(request.max_body_bytes).unwrap_or(usize::MAX),
             after: Duration::from_millis(request.after_millis.into()),
+            hold: request.extras.iter().any(|(key, value)| key == HOLD && value == "yes"),
         })
     }
 }

@@ -439,10 +439,9 @@ mod tests {
             thread::sleep(LOOK);
         }
         let tree = tree();
-        assert!(
-            tree.windows(2).all(|pair| pair[1].parent == pair[0].pid && pair[1].resident > 0),
-            "{tree:?}"
-        );
+        // The second may still be a copy of the first that is about to run its own program.
+        assert!(tree.windows(2).all(|pair| pair[1].parent == pair[0].pid), "{tree:?}");
+        assert!(tree.first().is_none_or(|root| root.resident > 0 && root.command == "sh"), "{tree:?}");
         child.signal(Signal::Kill).unwrap();
         assert_eq!(child.wait(SOON).unwrap().unwrap().signal, Some(9));
         assert!(matches!(child.signal(Signal::Kill), Err(Failure::Other(_))));

@@ -1,7 +1,7 @@
 //! Figures that one wild value does not spoil.
 
 /// The value below which `share` of the sorted values lie, between two of them by a straight line: type 7 of Hyndman and
-/// Fan (1996), the default of R, NumPy and spreadsheets. None without values, with a NaN, or outside `0.0..=1.0`.
+/// Fan (1996), the default of R and of spreadsheets. None without values, with a NaN, or outside `0.0..=1.0`.
 #[must_use]
 pub fn percentile(values: &[f64], share: f64) -> Option<f64> {
     if values.iter().any(|value| value.is_nan()) || !(0.0..=1.0).contains(&share) {

@@ -60,7 +60,7 @@ impl Spread {
 /// The statistic that is exceeded by chance with the probability `alpha`, which is above zero.
 #[must_use]
 pub fn critical_value(freedom: u32, alpha: f64) -> f64 {
-    let enough = (1..).map(|power| 2.0_f64.powi(power)).find(|high| beyond(*high, freedom) < alpha);
+    let enough = (1..64).map(|power| 2.0_f64.powi(power)).find(|high| beyond(*high, freedom) < alpha);
     solve(0.0, enough.unwrap_or(f64::MAX), 1.0 - alpha, |statistic| 1.0 - beyond(statistic, freedom))
 }
 
