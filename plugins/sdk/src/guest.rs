@@ -11,11 +11,12 @@ use crate::http::{Options, Request, Response, Timing};
 use crate::verdict::{EvidenceBody, Finding, Location, Need, Severity, Status, Step};
 use crate::{Capability, Context, Failure, Plugin, Text};
 
+// The larger world: a component imports only those of its interfaces that the code in it can reach.
 #[expect(missing_docs, reason = "generated from the contract")]
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../wit",
-        world: "verifier",
+        world: "verifier-with-process",
         pub_export_macro: true,
         export_macro_name: "export_component",
         default_bindings_module: "mustdo_plugin::guest::bindings",
@@ -185,6 +186,11 @@ fn capability(request: crate::CapabilityRequest) -> manifest::CapabilityRequest 
     manifest::CapabilityRequest {
         capability: match request.capability {
             Capability::Http(target) => manifest::Capability::Http(target),
+            Capability::Tcp(target) => manifest::Capability::Tcp(target),
+            Capability::Udp(target) => manifest::Capability::Udp(target),
+            Capability::Listen => manifest::Capability::Listen,
+            Capability::Scratch(target) => manifest::Capability::Scratch(target),
+            Capability::Process(target) => manifest::Capability::Process(target),
         },
         reason: request.reason,
         required: request.required,

@@ -18,7 +18,11 @@ pub enum Level {
     Error,
 }
 
-/// The host of a run.
+/// The host of a run: what every plugin has.
+///
+/// A component imports whatever its code can reach, and a `dyn Host` reaches every method here, called or not. What only
+/// some plugins use is therefore a trait of its own, which [`Context`](crate::Context) reaches without this one: the
+/// import list of a plugin shows what it can do.
 pub trait Host {
     /// Opens a client of an http target.
     fn open_http(&self, target: &str, options: &Options) -> Result<Box<dyn Connection>, Failure>;
