@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::Failure;
 use crate::generator::Generator;
-use crate::host::{Host, Level};
+use crate::host::{Host, Level, Programs};
 use crate::http::{Client, Options};
 use crate::process::{Child, Command};
 use crate::scratch::Workspace;
@@ -85,23 +85,35 @@ impl<'host> Context<'host> {
 
     /// Starts the program of a command target, in a private empty folder; [`Workspace::start`] does it inside a copy.
     pub fn start(&self, command: &Command) -> Result<Child<'host>, Failure> {
-        self.host.start(command).map(|program| Child::new(self.host, program))
+        self.programs().start(command).map(|program| Child::new(self.host, program))
     }
 
     /// The running process that owns a target's listening port.
     pub fn attached(&self, target: &str) -> Result<Child<'host>, Failure> {
-        self.host.attached(target).map(|program| Child::new(self.host, program))
+        self.programs().attached(target).map(|program| Child::new(self.host, program))
     }
 
     /// Starts the program behind a target once more, the way the workspace starts it and on the same port, and waits
     /// until it is ready. What is left of the one before is killed first. [`Failure::Unbound`] for a target that mustdo
     /// did not start itself; then nothing was killed.
     pub fn restart(&self, target: &str, timeout: Duration) -> Result<Child<'host>, Failure> {
-        self.host.restart(target, timeout).map(|program| Child::new(self.host, program))
+        self.programs().restart(target, timeout).map(|program| Child::new(self.host, program))
     }
 
     /// A private copy of a directory target to work in, or an empty folder; removed after the run.
     pub fn scratch(&self, target: Option<&str>) -> Result<Workspace<'host>, Failure> {
-        self.host.scratch(target).map(|folder| Workspace::new(self.host, folder))
+        self.programs().scratch(target).map(|folder| Workspace::new(self.host, folder))
+    }
+
+    /// Statically known in a component, so that it imports no more than it calls.
+    #[cfg(target_arch = "wasm32")]
+    #[expect(clippy::unused_self, reason = "the imports are the same for every run")]
+    fn programs(&self) -> impl Programs + use<> {
+        crate::guest::Imports
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn programs(&self) -> &'host dyn Programs {
+        self.host.programs()
     }
 }

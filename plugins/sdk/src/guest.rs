@@ -10,11 +10,10 @@ pub use bindings::exports::mustdo::verifier::plugin::{Guest, PluginInfo, RunErro
 
 use crate::host::{Connection, Host, Level};
 use crate::http::{Options, Request, Response, Timing};
-use crate::process::{Command, Program};
-use crate::scratch::Folder;
 use crate::verdict::{EvidenceBody, Finding, Location, Need, Severity, Status, Step};
 use crate::{Capability, Context, Failure, Plugin, Text};
 
+// The larger world: a component imports only those of its interfaces that the code in it can reach.
 #[expect(missing_docs, reason = "generated from the contract")]
 pub mod bindings {
     wit_bindgen::generate!({
@@ -70,7 +69,7 @@ pub fn run(plugin: &Plugin, request: RunRequest) -> Result<Verdict, RunError> {
 }
 
 /// The host behind the component's imports.
-struct Imports;
+pub(crate) struct Imports;
 
 impl Host for Imports {
     fn open_http(&self, target: &str, options: &Options) -> Result<Box<dyn Connection>, Failure> {
@@ -119,22 +118,6 @@ impl Host for Imports {
 
     fn attach(&self, label: &str, media_type: &str, bytes: &[u8]) -> Result<u32, Failure> {
         attachments::attach(label, media_type, bytes).map_err(failure)
-    }
-
-    fn start(&self, command: &Command) -> Result<Box<dyn Program>, Failure> {
-        program::start(command)
-    }
-
-    fn attached(&self, target: &str) -> Result<Box<dyn Program>, Failure> {
-        program::attached(target)
-    }
-
-    fn restart(&self, target: &str, timeout: Duration) -> Result<Box<dyn Program>, Failure> {
-        program::restart(target, timeout)
-    }
-
-    fn scratch(&self, target: Option<&str>) -> Result<Box<dyn Folder>, Failure> {
-        program::scratch(target)
     }
 }
 
@@ -208,6 +191,9 @@ fn capability(request: crate::CapabilityRequest) -> manifest::CapabilityRequest 
     manifest::CapabilityRequest {
         capability: match request.capability {
             Capability::Http(target) => manifest::Capability::Http(target),
+            Capability::Tcp(target) => manifest::Capability::Tcp(target),
+            Capability::Udp(target) => manifest::Capability::Udp(target),
+            Capability::Listen => manifest::Capability::Listen,
             Capability::Scratch(target) => manifest::Capability::Scratch(target),
             Capability::Process(target) => manifest::Capability::Process(target),
         },

@@ -20,7 +20,11 @@ pub enum Level {
     Error,
 }
 
-/// The host of a run.
+/// The host of a run: what every plugin has.
+///
+/// A component imports whatever its code can reach, and a `dyn Host` reaches every method here, called or not. What only
+/// some plugins use is therefore a trait of its own, which [`Context`](crate::Context) reaches without this one: the
+/// import list of a plugin shows what it can do.
 pub trait Host {
     /// Opens a client of an http target.
     fn open_http(&self, target: &str, options: &Options) -> Result<Box<dyn Connection>, Failure>;
@@ -40,6 +44,13 @@ pub trait Host {
     fn random_bytes(&self, length: u32) -> Vec<u8>;
     /// Keeps a blob as evidence and returns its handle.
     fn attach(&self, label: &str, media_type: &str, bytes: &[u8]) -> Result<u32, Failure>;
+    /// What starts programs. A component calls its imports directly instead.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn programs(&self) -> &dyn Programs;
+}
+
+/// The part of the host that starts programs and makes copies.
+pub trait Programs {
     /// Starts the program of a command target.
     fn start(&self, command: &Command) -> Result<Box<dyn Program>, Failure>;
     /// The running process that owns a target's listening port.

@@ -30,7 +30,7 @@ pub mod verdict;
 pub use context::Context;
 pub use failure::Failure;
 pub use generator::Generator;
-pub use host::{Connection, Host, Level};
+pub use host::{Connection, Host, Level, Programs};
 pub use parameter::Parameter;
 pub use plugin::{Capability, CapabilityRequest, Check, CheckInfo, Plugin, RunError};
 pub use report::{Fault, Report};

@@ -17,7 +17,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{process, thread};
 
-use crate::host::{Connection, Host, Level};
+use crate::host::{Connection, Host, Level, Programs};
 use crate::http::{Options, Request, Response, Timing};
 use crate::process::{Command, Program};
 use crate::scratch::Folder;
@@ -166,6 +166,12 @@ impl Host for NativeHost {
         u32::try_from(blobs.len() - 1).map_err(|_| Failure::OverLimit("attachments".to_owned()))
     }
 
+    fn programs(&self) -> &dyn Programs {
+        self
+    }
+}
+
+impl Programs for NativeHost {
     fn start(&self, command: &Command) -> Result<Box<dyn Program>, Failure> {
         self.programs.start(command, None)
     }

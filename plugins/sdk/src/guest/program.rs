@@ -3,26 +3,29 @@
 use std::time::Duration;
 
 use super::bindings::mustdo::verifier::{process, scratch};
-use super::{failure, millis};
+use super::{Imports, failure, millis};
 use crate::Failure;
+use crate::host::Programs;
 use crate::process::{Command, Exit, Facts, Program, Signal, Socket, Stream};
 use crate::scratch::Folder;
 
-pub(super) fn start(command: &Command) -> Result<Box<dyn Program>, Failure> {
-    child(process::start(&outgoing(command), None))
-}
+impl Programs for Imports {
+    fn start(&self, command: &Command) -> Result<Box<dyn Program>, Failure> {
+        child(process::start(&outgoing(command), None))
+    }
 
-pub(super) fn attached(target: &str) -> Result<Box<dyn Program>, Failure> {
-    child(process::attach(target))
-}
+    fn attached(&self, target: &str) -> Result<Box<dyn Program>, Failure> {
+        child(process::attach(target))
+    }
 
-pub(super) fn restart(target: &str, timeout: Duration) -> Result<Box<dyn Program>, Failure> {
-    child(process::restart(target, millis(timeout)))
-}
+    fn restart(&self, target: &str, timeout: Duration) -> Result<Box<dyn Program>, Failure> {
+        child(process::restart(target, millis(timeout)))
+    }
 
-pub(super) fn scratch(target: Option<&str>) -> Result<Box<dyn Folder>, Failure> {
-    let opened = scratch::open(target).map_err(failure)?;
-    Ok(Box::new(opened))
+    fn scratch(&self, target: Option<&str>) -> Result<Box<dyn Folder>, Failure> {
+        let opened = scratch::open(target).map_err(failure)?;
+        Ok(Box::new(opened))
+    }
 }
 
 fn child(started: Result<process::Child, super::failures::Failure>) -> Result<Box<dyn Program>, Failure> {
