@@ -20,7 +20,8 @@ fn run(quirk: &str) -> Verdict {
 }
 
 fn crash(verdict: &Verdict) -> &Step {
-    verdict.steps.iter().find(|step| step.id == "crash-restart").unwrap()
+    let step = verdict.steps.iter().find(|step| step.id == "crash-restart");
+    step.unwrap_or_else(|| panic!("{:#?}", verdict.steps))
 }
 
 /// Runs all at once and names those that do not end like this.
@@ -48,7 +49,11 @@ fn a_shop_that_commits_key_and_effect_together_passes() {
         verdict.measurements.iter().find(|figure| figure.name == name).map(|figure| figure.value)
     };
     assert_eq!(figure("crashes"), Some(6.0));
-    assert!(figure("crashes-during-the-operation").is_some_and(|hit| hit >= 2.0), "{:?}", verdict.measurements);
+    assert!(
+        figure("crashes-during-the-operation").is_some_and(|hit| hit >= 2.0),
+        "{:?}",
+        verdict.measurements
+    );
     assert!(format!("{:?}", verdict.evidence).contains("killed after 50 ms: no answer, no effect yet"));
 }
 
@@ -77,7 +82,11 @@ fn mistakes_that_only_a_crash_shows_are_refused() {
 fn what_a_crash_cannot_show_is_not_judged() {
     expect_all(&[
         ("in-memory", Status::Inconclusive, "nothing that was stored is in GET /orders after a restart"),
-        ("empties-at-start", Status::Inconclusive, "nothing that was stored is in GET /orders after a restart"),
+        (
+            "empties-at-start",
+            Status::Inconclusive,
+            "nothing that was stored is in GET /orders after a restart",
+        ),
         ("stuck", Status::Inconclusive, "is still answered 409 after 10 s"),
     ]);
 }
@@ -104,7 +113,8 @@ fn a_short_gap_between_the_commits_is_found() {
 #[test]
 fn a_service_that_mustdo_did_not_start_is_left_alone() {
     let shop = crate::shop::Shop::start("");
-    let host = mustdo_plugin::native::NativeHost::new().bind("api", shop.address).limit(Duration::from_secs(20));
+    let host =
+        mustdo_plugin::native::NativeHost::new().bind("api", shop.address).limit(Duration::from_secs(20));
     let params = json!({ "slow_ms": crate::shop::WORK.as_millis() }).to_string();
     let verdict = http_idempotency::plugin().run("key-protocol", &params, &mut host.context(7)).unwrap();
     assert_eq!(verdict.status, Status::Pass, "{:#?}", verdict.steps);
@@ -115,7 +125,12 @@ fn a_service_that_mustdo_did_not_start_is_left_alone() {
 #[test]
 fn crashes_can_be_left_out() {
     let verdict = run_with("keys-in-memory", json!({ "crashes": 0 }), 7);
-    assert_eq!((verdict.status, crash(&verdict).status), (Status::Pass, Status::Skip), "{:#?}", verdict.steps);
+    assert_eq!(
+        (verdict.status, crash(&verdict).status),
+        (Status::Pass, Status::Skip),
+        "{:#?}",
+        verdict.steps
+    );
 }
 
 #[test]

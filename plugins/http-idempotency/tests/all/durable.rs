@@ -7,6 +7,7 @@ use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::Command;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ pub(crate) const LEASE: Duration = Duration::from_millis(1_200);
 
 /// A host whose target `api` is such a shop, odd or wrong in the one way that `quirk` names; "" is the plain good one.
 pub(crate) fn host(quirk: &str, folder: PathBuf) -> NativeHost {
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free_address();
     let quirk = quirk.to_owned();
     let start = move || {
         let mut shop = Command::new(std::env::current_exe().unwrap());
@@ -36,6 +37,18 @@ pub(crate) fn host(quirk: &str, folder: PathBuf) -> NativeHost {
         shop
     };
     NativeHost::new().serve("api", address, start).unwrap()
+}
+
+/// An address that nobody else takes while the shop is down: not one of those that the system gives to clients.
+fn free_address() -> SocketAddr {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = u16::try_from(std::process::id() % 100).unwrap() * 100 + 20_000;
+    loop {
+        let address = SocketAddr::from(([127, 0, 0, 1], first + NEXT.fetch_add(1, Ordering::Relaxed)));
+        if TcpListener::bind(address).is_ok() {
+            return address;
+        }
+    }
 }
 
 #[test]
