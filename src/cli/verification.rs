@@ -158,7 +158,7 @@ impl Verification<'_> {
         let limit = self.options.jobs.or(settings.jobs).unwrap_or_else(processors).max(1);
         let limit = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
         let (ended, interrupted) = self.execute(&plan, plugins, jobs, limit, cancel).await;
-        let died = started.died();
+        let died = started.died().await;
         for Died { target, exit, output } in &died {
             printer::warn(&format!("error: the target {target} ended while it was checked: {exit}"));
             for line in output {
@@ -322,6 +322,7 @@ impl Verification<'_> {
             root: workspace.root(),
             logs: Some(&logs),
             search: self.context.environment.path.as_deref(),
+            guard: self.context.environment.program.as_deref(),
         };
         Ok(target::start(wanted.collect(), &options).await)
     }
