@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::durable::{WORK, host};
 
-fn run_with(quirk: &str, params: Value, seed: u64) -> Verdict {
+fn run_with(quirk: &str, params: &Value, seed: u64) -> Verdict {
     let folder = tempfile::tempdir().unwrap();
     let host = host(quirk, folder.path().to_owned()).limit(Duration::from_secs(100));
     let mut all = json!({ "slow_ms": WORK.as_millis(), "n": 3 });
@@ -16,7 +16,7 @@ fn run_with(quirk: &str, params: Value, seed: u64) -> Verdict {
 }
 
 fn run(quirk: &str) -> Verdict {
-    run_with(quirk, json!({}), 7)
+    run_with(quirk, &json!({}), 7)
 }
 
 fn crash(verdict: &Verdict) -> &Step {
@@ -93,16 +93,16 @@ fn what_a_crash_cannot_show_is_not_judged() {
 
 #[test]
 fn a_lease_that_was_declared_must_end() {
-    let verdict = run_with("stuck", json!({ "lease_s": 1 }), 7);
+    let verdict = run_with("stuck", &json!({ "lease_s": 1 }), 7);
     assert_eq!(crash(&verdict).status, Status::Fail, "{:#?}", verdict.steps);
     assert!(crash(&verdict).summary.en.contains("is still answered 409 after 3 s"), "{:?}", crash(&verdict));
-    assert_eq!(run_with("leased", json!({ "lease_s": 2 }), 7).status, Status::Pass);
+    assert_eq!(run_with("leased", &json!({ "lease_s": 2 }), 7).status, Status::Pass);
 }
 
 /// A gap of a twentieth of the operation between the two commits, at its very end.
 #[test]
 fn a_short_gap_between_the_commits_is_found() {
-    let found = |seed| crash(&run_with("effect-first-at-the-end", json!({ "crashes": 12 }), seed)).status;
+    let found = |seed| crash(&run_with("effect-first-at-the-end", &json!({ "crashes": 12 }), seed)).status;
     let statuses: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (1..=4).map(|seed| scope.spawn(move || found(seed))).collect();
         threads.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -124,7 +124,7 @@ fn a_service_that_mustdo_did_not_start_is_left_alone() {
 
 #[test]
 fn crashes_can_be_left_out() {
-    let verdict = run_with("keys-in-memory", json!({ "crashes": 0 }), 7);
+    let verdict = run_with("keys-in-memory", &json!({ "crashes": 0 }), 7);
     assert_eq!(
         (verdict.status, crash(&verdict).status),
         (Status::Pass, Status::Skip),
