@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::log::Log;
-use super::{TargetError, identity, probe};
+use super::{TargetError, identity, locate, probe};
 use crate::model::{Authority, Launch, Span, TargetKind};
 use crate::process::{Exit, Order, Program, Streams, Supervised, Variables};
 
@@ -152,10 +152,7 @@ impl Supervised for Service {
 impl Site {
     fn spawn(&self) -> Result<Program, TargetError> {
         let Launch { run, cwd, env, ready: _, ready_timeout: _ } = &self.launch;
-        let folder = cwd.as_ref().map_or_else(|| self.root.clone(), |cwd| self.root.join(cwd));
-        if !folder.is_dir() {
-            return Err(TargetError::NoFolder { path: folder });
-        }
+        let folder = locate::folder(cwd.as_deref().unwrap_or("."), &self.root)?;
         let name = run.first().cloned().unwrap_or_default();
         // A path means a file seen from where the program runs; only a bare name is looked up.
         let path = if name.contains('/') { folder.join(&name) } else { PathBuf::from(&name) };
@@ -175,8 +172,14 @@ impl Site {
         };
         // A learner's program runs as the learner would run it.
         let variables = Variables::Inherited(env.clone());
-        let order =
-            Order { program: path.as_os_str(), args: &args, variables: &variables, folder: &folder, streams };
+        let order = Order {
+            program: path.as_os_str(),
+            args: &args,
+            variables: &variables,
+            folder: &folder,
+            streams,
+            limit: None,
+        };
         Program::start(order, self.guard.as_deref()).map_err(fault)
     }
 
