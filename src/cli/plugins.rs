@@ -8,7 +8,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::shelf::{PluginFile, Shelf};
 use crate::model::{PluginId, PluginInfo};
-use crate::plugin::{CachePolicy, Host, HostOptions, Loaded};
+use crate::plugin::{CachePolicy, Host, HostOptions, Loaded, ProgramOptions};
 
 /// Opened plugins by id. Making one loads the wasm engine: only commands that verify or describe do.
 pub(crate) struct Plugins {
@@ -42,7 +42,11 @@ impl Plugins {
             }
             _ => CachePolicy::Off,
         };
-        let options = HostOptions { cache, environment: BTreeMap::new(), secrets: vec![] };
+        let programs = ProgramOptions {
+            guard: context.environment.guard.clone(),
+            search: context.environment.path.clone(),
+        };
+        let options = HostOptions { cache, environment: BTreeMap::new(), secrets: vec![], programs };
         let host = Host::new(options).map_err(Failure::bug)?;
         let mut infos = BTreeMap::new();
         for file in files {

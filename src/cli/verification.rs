@@ -322,7 +322,7 @@ impl Verification<'_> {
             root: workspace.root(),
             logs: Some(&logs),
             search: self.context.environment.path.as_deref(),
-            guard: self.context.environment.program.as_deref(),
+            guard: self.context.environment.guard.as_deref(),
         };
         Ok(target::start(wanted.collect(), &options).await)
     }
@@ -335,9 +335,10 @@ impl Verification<'_> {
                 printer::warn(&format!("    {line}"));
             }
         }
+        let programs = started.supervised();
         let (mut jobs, mut down) = (vec![], false);
         for task in &plan.tasks {
-            match task.job(started.endpoints()) {
+            match task.job(started.endpoints(), &programs) {
                 Ok(job) => jobs.push(job),
                 Err(absent) => {
                     down = true;

@@ -11,6 +11,7 @@ mod id;
 mod level;
 mod manifest;
 mod nearest;
+mod pattern;
 mod plain;
 mod policy;
 mod progress;
@@ -32,6 +33,7 @@ pub use id::{CardId, CheckId, ChecklistId, GroupId, IdError, ItemId, PluginId, T
 pub use level::{Level, ParseLevelError, Weight};
 pub use manifest::{CheckInfo, PluginInfo};
 pub use nearest::nearest;
+pub use pattern::{ArgumentError, Arguments, Pattern};
 pub use plain::{plain, plain_line, plain_text};
 pub use policy::{Ask, Judgement, Policy, Undecided, Violation};
 pub use progress::{CheckRecord, Claim, Entry, Progress, Record, Waiver};

@@ -78,8 +78,13 @@ pub enum Place {
     Command {
         /// A path, or a name to look up in `PATH` when it is granted.
         program: String,
-        /// Its first arguments.
+        /// What it is told, and what a plugin may add: see [`Arguments`](super::Arguments).
         args: Vec<String>,
+        /// Its environment, beside what every program gets: a [`Pattern`](super::Pattern) with a star is for a plugin to
+        /// fill in.
+        env: BTreeMap<String, String>,
+        /// Where it runs, relative to the workspace; none for an empty folder.
+        cwd: Option<String>,
     },
 }
 

@@ -21,11 +21,15 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::wire::{Message, receive_streams};
 use super::{Ended, Exit, ProcessId, Streams, table};
 
-/// The name that a guard is called by, as its first argument: what comes after it is the program and its arguments.
+/// The name that a guard is called by, as its first argument. What comes after it is how many processes the program may
+/// have, zero for any number, the program and its arguments.
 pub(super) const NAME: &str = "mustdo-guard";
 
 /// How long a guard tries to kill what does not die: what another user's rights protect, or a broken disk holds.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How often processes are counted, where that has a limit.
+const CENSUS: Duration = Duration::from_millis(200);
 
 /// How often what is below is looked for while it is stopped: what forks faster than it can be stopped is killed moving.
 const ROUNDS: usize = 50;
@@ -37,23 +41,25 @@ pub fn guard(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> 
     if arguments.next()? != NAME {
         return None;
     }
+    let limit = arguments.next()?.to_str()?.parse().ok()?;
     let program = arguments.next()?;
-    let kept = keep(&program, arguments.collect());
+    let kept = keep(&program, arguments.collect(), limit);
     Some(if kept.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn keep(program: &OsString, arguments: Vec<OsString>) -> io::Result<()> {
+fn keep(program: &OsString, arguments: Vec<OsString>, limit: usize) -> io::Result<()> {
     let control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let streams = receive_streams(&control)?;
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    runtime.block_on(watch(program, arguments, streams, control))
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(watch(program, arguments, limit, streams, control))
 }
 
 async fn watch(
     program: &OsString,
     arguments: Vec<OsString>,
+    limit: usize,
     streams: Streams,
     control: UnixStream,
 ) -> io::Result<()> {
@@ -83,6 +89,8 @@ async fn watch(
     control.set_nonblocking(true)?;
     let mut closed = tokio::net::UnixStream::from_std(control.try_clone()?)?;
     let mut told = false;
+    let mut census = tokio::time::interval(CENSUS);
+    census.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let mut byte = [0];
         tokio::select! {
@@ -94,12 +102,17 @@ async fn watch(
                 }
             }
             read = closed.read(&mut byte) => if !matches!(read, Ok(1..)) { break },
+            _ = census.tick(), if limit > 0 => if below().len() > limit { break },
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {}
         }
     }
     end_all(main);
+    if !told {
+        Message::Ended(Ended { exit: Exit::Signal(Signal::KILL.as_raw()), wall: begun.elapsed() })
+            .send(&control);
+    }
     Ok(())
 }
 

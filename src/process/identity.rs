@@ -29,6 +29,13 @@ impl ProcessId {
         table::runs(self)
     }
 
+    /// It and what was started below it, parents first; what has ended is left out.
+    #[must_use]
+    pub fn tree(self) -> Vec<Self> {
+        let below = table::below(self.pid).into_iter().filter(|row| !row.dead).map(|row| row.id);
+        std::iter::once(self).filter(|id| id.runs()).chain(below).collect()
+    }
+
     /// Sends a signal to this process and never to another that got its number: the kernel's own handle on the process
     /// is taken first and then compared.
     pub fn signal(self, signal: Signal) -> io::Result<()> {

@@ -2,11 +2,20 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::thread;
+use std::time::Duration;
 
 use thiserror::Error;
 
 use super::ProcessId;
 use super::table::{self, Row};
+
+/// The kernel hands out its tables in pieces, and what changes between two of them can hide a row: so an answer other
+/// than the owner is only believed when it was got this often.
+const LOOKS: usize = 5;
+
+/// The time between two looks.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Why the process behind a port can not be told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
@@ -42,6 +51,18 @@ pub fn owner(
     if here.is_empty() {
         return Err(OwnerError::Elsewhere);
     }
+    let mut found = look(datagrams, &here, within);
+    for _ in 1..LOOKS {
+        if found.is_ok() {
+            break;
+        }
+        thread::sleep(PAUSE);
+        found = look(datagrams, &here, within);
+    }
+    found
+}
+
+fn look(datagrams: bool, here: &[SocketAddr], within: Option<u32>) -> Result<ProcessId, OwnerError> {
     let bound = table::bound(datagrams);
     let exact = |one: SocketAddr| here.iter().any(|address| same(one, *address));
     let any = |one: SocketAddr| here.iter().any(|address| covers(one, *address));

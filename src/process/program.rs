@@ -33,6 +33,9 @@ pub struct Order<'a> {
     pub folder: &'a Path,
     /// What it reads and writes.
     pub streams: Streams,
+    /// How many processes it may have at once before it is killed with all of them; none for any number. Only a guard
+    /// counts.
+    pub limit: Option<usize>,
 }
 
 /// The environment of a program.
@@ -102,8 +105,9 @@ impl Program {
     /// How long a program may take to end when it is asked to.
     pub const GRACE: Duration = Duration::from_secs(5);
 
-    /// How long the system may take to end what was killed. A guard goes on trying when mustdo no longer waits.
-    const KILLED: Duration = Duration::from_secs(3);
+    /// How long the system may take to end what was killed: milliseconds, and machines are busy. A guard goes on trying
+    /// when mustdo no longer waits.
+    const KILLED: Duration = Duration::from_secs(10);
 
     /// How long a guard may take to start a program: its own start is milliseconds, and machines are busy.
     const GUARD_START: Duration = Duration::from_secs(20);
@@ -120,7 +124,7 @@ impl Program {
     }
 
     fn start_alone(order: Order<'_>) -> io::Result<Self> {
-        let Order { program, args, variables, folder, streams } = order;
+        let Order { program, args, variables, folder, streams, limit: _ } = order;
         let mut command = Command::new(program);
         command.args(args).current_dir(folder).process_group(0);
         variables.give(&mut command);
@@ -131,10 +135,16 @@ impl Program {
     }
 
     fn start_guarded(order: Order<'_>, guard: &Path) -> io::Result<Self> {
-        let Order { program, args, variables, folder, streams } = order;
+        let Order { program, args, variables, folder, streams, limit } = order;
         let (control, theirs) = UnixStream::pair()?;
         let mut command = Command::new(guard);
-        command.arg0(guard::NAME).arg(program).args(args).current_dir(folder).process_group(0);
+        command
+            .arg0(guard::NAME)
+            .arg(limit.unwrap_or(0).to_string())
+            .arg(program)
+            .args(args)
+            .current_dir(folder)
+            .process_group(0);
         variables.give(&mut command);
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
         let begun = Instant::now();
@@ -391,6 +401,7 @@ mod tests {
                 variables: &variables,
                 folder: self.0.path(),
                 streams,
+                limit: None,
             };
             Program::start(order, None).unwrap()
         }

@@ -10,12 +10,15 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::log::Log;
-use super::{TargetError, identity, probe};
+use super::{TargetError, identity, locate, probe};
 use crate::model::{Authority, Launch, Span, TargetKind};
 use crate::process::{Exit, Order, Program, Streams, Supervised, Variables};
 
 /// How long one look at a starting target may take before it is looked at again.
 const LOOK: Duration = Duration::from_secs(5);
+
+/// How long the port of a program that was killed may still be answered on: connections that it never took are.
+const FREED: Duration = Duration::from_secs(2);
 
 /// How long a server of datagrams is given where the system does not tell whether its socket is bound.
 const DATAGRAM_MOMENT: Duration = Duration::from_millis(200);
@@ -103,8 +106,12 @@ impl Service {
         };
         before.kill().await;
         let Site { kind, authority, .. } = &self.site;
-        if probe::is_answered(*kind, authority).await == Some(true) {
-            return Err(TargetError::PortInUse { authority: authority.clone() });
+        let begun = Instant::now();
+        while probe::is_answered(*kind, authority).await == Some(true) {
+            if begun.elapsed() >= FREED {
+                return Err(TargetError::PortInUse { authority: authority.clone() });
+            }
+            sleep(Duration::from_millis(50)).await;
         }
         let program = self.site.spawn()?;
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
@@ -152,10 +159,7 @@ impl Supervised for Service {
 impl Site {
     fn spawn(&self) -> Result<Program, TargetError> {
         let Launch { run, cwd, env, ready: _, ready_timeout: _ } = &self.launch;
-        let folder = cwd.as_ref().map_or_else(|| self.root.clone(), |cwd| self.root.join(cwd));
-        if !folder.is_dir() {
-            return Err(TargetError::NoFolder { path: folder });
-        }
+        let folder = locate::folder(cwd.as_deref().unwrap_or("."), &self.root)?;
         let name = run.first().cloned().unwrap_or_default();
         // A path means a file seen from where the program runs; only a bare name is looked up.
         let path = if name.contains('/') { folder.join(&name) } else { PathBuf::from(&name) };
@@ -175,8 +179,14 @@ impl Site {
         };
         // A learner's program runs as the learner would run it.
         let variables = Variables::Inherited(env.clone());
-        let order =
-            Order { program: path.as_os_str(), args: &args, variables: &variables, folder: &folder, streams };
+        let order = Order {
+            program: path.as_os_str(),
+            args: &args,
+            variables: &variables,
+            folder: &folder,
+            streams,
+            limit: None,
+        };
         Program::start(order, self.guard.as_deref()).map_err(fault)
     }
 

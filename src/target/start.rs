@@ -66,10 +66,13 @@ pub async fn start(targets: BTreeMap<TargetName, &Target>, options: &StartOption
                 let found = locate::directory(&target.place, path, options.root);
                 started.settle(name, found.map(|path| (Endpoint::Dir(path), None)));
             }
-            Place::Command { program, args } => {
-                let found = locate::program(program, options.root, options.search);
-                let endpoint = |program| (Endpoint::Command { program, args: args.clone() }, None);
-                started.settle(name, found.map(endpoint));
+            Place::Command { program, args, env, cwd } => {
+                let program = locate::program(program, options.root, options.search);
+                let cwd = cwd.as_ref().map(|cwd| locate::folder(cwd, options.root)).transpose();
+                let found = program.and_then(|program| {
+                    Ok(Endpoint::Command { program, args: args.clone(), env: env.clone(), cwd: cwd? })
+                });
+                started.settle(name, found.map(|endpoint| (endpoint, None)));
             }
             Place::Http { address, prefix } => servers.push((name, Server::new(address, target, prefix))),
             Place::Tcp(address) | Place::Udp(address) => {

@@ -1,6 +1,7 @@
 //! Which checks run, with what, and why the others do not.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use semver::Version;
@@ -12,6 +13,7 @@ use crate::model::{
     Capability, Catalog, CheckId, CheckInfo, Definition, Digest, Endpoint, Hasher, Item, ItemId, PluginId,
     Settings, Span, TargetName, Text, Value,
 };
+use crate::process::Supervised;
 
 /// What a run will do, before anything is started.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,11 +140,20 @@ impl Plan {
 }
 
 impl Planned {
-    /// The task with its targets filled in, or the workspace's targets that are not among `endpoints`.
-    pub fn job(&self, endpoints: &BTreeMap<TargetName, Endpoint>) -> Result<Job, BTreeSet<TargetName>> {
+    /// The task with its targets filled in, and the `programs` behind them; or the workspace's targets that are not among
+    /// `endpoints`.
+    pub fn job(
+        &self,
+        endpoints: &BTreeMap<TargetName, Endpoint>,
+        programs: &BTreeMap<TargetName, Arc<dyn Supervised>>,
+    ) -> Result<Job, BTreeSet<TargetName>> {
         let mut targets = BTreeMap::new();
+        let mut supervised = BTreeMap::new();
         let mut absent = BTreeSet::new();
         for (asked, bound) in &self.targets {
+            if let Some(program) = programs.get(bound) {
+                supervised.insert(asked.clone(), program.clone());
+            }
             match endpoints.get(bound) {
                 Some(endpoint) => drop(targets.insert(asked.clone(), endpoint.clone())),
                 None => drop(absent.insert(bound.clone())),
@@ -164,13 +175,14 @@ impl Planned {
                 plugin: self.plugin,
                 params: self.params.clone(),
                 targets,
+                supervised,
                 allowed: self.allowed.clone(),
+                exclusive: self.exclusive,
                 seed: self.seed,
                 deadline: self.deadline,
             },
             version: self.version.clone(),
             after: self.after.clone(),
-            exclusive: self.exclusive,
             uses: uses.into_iter().collect(),
         })
     }
@@ -556,7 +568,8 @@ mod tests {
     #[test]
     fn a_refused_check_names_every_grant_that_it_needs() {
         let mut world = World::new(&["a: probe/program", "b: probe/program", "c: probe/tree"]);
-        let program = Place::Command { program: "worker".to_owned(), args: vec![] };
+        let program =
+            Place::Command { program: "worker".to_owned(), args: vec![], env: BTreeMap::new(), cwd: None };
         world.settings.targets.insert("worker".parse().unwrap(), Target { place: program, launch: None });
         let allow: BTreeSet<Capability> =
             ["process:worker".parse().unwrap(), "scratch:src".parse().unwrap()].into();
@@ -629,12 +642,12 @@ mod tests {
         let task = &plan.tasks[0];
         let web: TargetName = "web".parse().unwrap();
         assert_eq!(plan.targets(), [&web].into());
-        assert_eq!(task.job(&BTreeMap::new()).unwrap_err(), [web.clone()].into());
+        assert_eq!(task.job(&BTreeMap::new(), &BTreeMap::new()).unwrap_err(), [web.clone()].into());
         let authority = Authority { host: "127.0.0.1".to_owned(), port: 4000 };
         let endpoint = Endpoint::Http { authority, prefix: String::new() };
-        let job = task.job(&[(web.clone(), endpoint.clone())].into()).unwrap();
+        let job = task.job(&[(web.clone(), endpoint.clone())].into(), &BTreeMap::new()).unwrap();
         assert_eq!(job.task.targets, [("api".parse().unwrap(), endpoint)].into());
-        assert_eq!((job.exclusive, job.uses, job.version), (true, vec![web], Version::new(1, 2, 3)));
+        assert_eq!((job.task.exclusive, job.uses, job.version), (true, vec![web], Version::new(1, 2, 3)));
         assert_eq!(job.task.params, "0 values");
     }
 
@@ -645,6 +658,6 @@ mod tests {
         let http = Endpoint::Http { authority: authority.clone(), prefix: "/v1".to_owned() };
         let raw: TargetName = "raw".parse().unwrap();
         let endpoints = [("web".parse().unwrap(), http), (raw.clone(), Endpoint::Tcp(authority))].into();
-        assert_eq!(plan.tasks[0].job(&endpoints).unwrap().uses, [raw]);
+        assert_eq!(plan.tasks[0].job(&endpoints, &BTreeMap::new()).unwrap().uses, [raw]);
     }
 }

@@ -51,6 +51,15 @@ pub(crate) struct Guest {
     refusal: Option<(u8, String)>,
     evidence: Option<u32>,
     schema: String,
+    asks: Vec<(Ask, &'static str)>,
+    exclusive: bool,
+}
+
+/// What a guest asks to be allowed, as the contract numbers it.
+#[derive(Clone, Copy)]
+pub(crate) enum Ask {
+    Scratch = 5,
+    Process = 7,
 }
 
 impl Guest {
@@ -67,7 +76,21 @@ impl Guest {
             refusal: None,
             evidence: None,
             schema: String::new(),
+            asks: vec![],
+            exclusive: false,
         }
+    }
+
+    /// Its check asks for this on a target.
+    pub(crate) fn asks(mut self, what: Ask, target: &'static str) -> Self {
+        self.asks.push((what, target));
+        self
+    }
+
+    /// Its check wants to be alone on its targets.
+    pub(crate) fn exclusive(mut self) -> Self {
+        self.exclusive = true;
+        self
     }
 
     /// Built for this version of the contract.
@@ -88,7 +111,7 @@ impl Guest {
     }
 
     fn import_from(mut self, interface: &str, name: &str, kind: &str) -> Self {
-        let local = name.rsplit('.').next().unwrap();
+        let local = name.rsplit(['.', ']']).next().unwrap();
         self.imports += &format!("(import \"{interface}\" \"{name}\" (func ${local} {kind}))\n");
         self
     }
@@ -203,7 +226,16 @@ impl Guest {
         image.string(check + 8, "Does it hold?");
         image.string(check + 16, "Looks.");
         image.string(check + 24, &self.schema);
+        let asks = image.room(24 * self.asks.len());
+        for (ask, (what, target)) in (asks..).step_by(24).zip(&self.asks) {
+            image.byte(ask, *what as u8);
+            image.string(ask + 4, target);
+            image.string(ask + 12, "To see how it behaves.");
+            image.byte(ask + 20, 1);
+        }
+        image.list(check + 32, asks, u32::try_from(self.asks.len()).unwrap());
         image.number(check + 40, 100);
+        image.byte(check + 44, u8::from(self.exclusive));
         let info = image.room(56);
         image.string(info, "test-guest");
         image.string(info + 8, "1.2.3");

@@ -15,6 +15,7 @@ mod host;
 mod invalid;
 mod layers;
 mod matrix;
+mod process;
 mod progress;
 mod readme;
 mod sandbox;
