@@ -1,16 +1,13 @@
 //! The shipped plugin in the real host, asked about services that the tests start.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use mustdo::{
-    model::{Authority, Digest, Endpoint, Need, Outcome, Verdict},
+    model::{Authority, Digest, Endpoint, Need, Outcome, Target, TargetName, Verdict},
     plugin::{CachePolicy, Host, HostOptions, ProgramOptions},
+    process::Supervised,
     store::PLUGINS,
+    target::{StartOptions, start},
     verify::{Reporter, Task, TaskId, Verifier},
 };
 use serde_json::{Value, json};
@@ -19,8 +16,9 @@ use tokio::sync::mpsc::unbounded_channel;
 /// How long an order takes at the services under test.
 pub(crate) const SLOW: Duration = Duration::from_millis(300);
 
-/// Wall clock for one check: well above the ten seconds that a check waits for one answer.
-const DEADLINE: Duration = Duration::from_secs(40);
+/// Wall clock for one check: well above the ten seconds that a check waits for one answer, and enough for several
+/// restarts on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(100);
 
 /// One check, with the parameters that a learner would bind to it for the shop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +91,36 @@ impl Examiner {
     /// Asks about the service at `address`, with a seed that was never used before.
     pub(crate) async fn ask(&self, question: Question, address: SocketAddr) -> Answer {
         let authority = Authority { host: address.ip().to_string(), port: address.port() };
+        let endpoint = Endpoint::Http { authority, prefix: String::new() };
+        self.ask_of(question, endpoint, None).await
+    }
+
+    /// Starts `target` as mustdo does and asks about it, with the permission to kill and restart it.
+    pub(crate) async fn ask_and_kill(&self, question: Question, target: &Target) -> Answer {
+        let name: TargetName = "api".parse().unwrap();
+        let options = StartOptions {
+            root: Path::new("/"),
+            logs: None,
+            search: None,
+            guard: Some(Path::new(env!("CARGO_BIN_EXE_mustdo"))),
+        };
+        let started = start(BTreeMap::from([(name.clone(), target)]), &options).await;
+        let failures = started.failures();
+        assert!(failures.is_empty(), "{failures:?}");
+        let endpoint = started.endpoints()[&name].clone();
+        let answer = self.ask_of(question, endpoint, Some(started.supervised())).await;
+        let died = started.died().await;
+        assert!(died.is_empty(), "{died:?}");
+        started.stop().await;
+        answer
+    }
+
+    async fn ask_of(
+        &self,
+        question: Question,
+        endpoint: Endpoint,
+        supervised: Option<BTreeMap<TargetName, Arc<dyn Supervised>>>,
+    ) -> Answer {
         let seed = getrandom::u64().unwrap();
         let task = Task {
             id: TaskId(0),
@@ -100,13 +128,14 @@ impl Examiner {
             check: question.check().parse().unwrap(),
             plugin: self.plugin,
             params: question.params().to_string(),
-            targets: BTreeMap::from([(
-                "api".parse().unwrap(),
-                Endpoint::Http { authority, prefix: String::new() },
-            )]),
-            supervised: BTreeMap::new(),
-            allowed: BTreeSet::from(["http:api".parse().unwrap()]),
-            exclusive: false,
+            targets: BTreeMap::from([("api".parse().unwrap(), endpoint)]),
+            allowed: ["http:api", "process:api"]
+                .iter()
+                .take(if supervised.is_some() { 2 } else { 1 })
+                .map(|capability| capability.parse().unwrap())
+                .collect(),
+            exclusive: supervised.is_some(),
+            supervised: supervised.unwrap_or_default(),
             seed,
             deadline: DEADLINE,
         };

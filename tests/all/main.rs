@@ -7,6 +7,7 @@
 
 mod command;
 mod content;
+mod durable;
 mod examiner;
 #[cfg(feature = "live-servers")]
 mod flask;
