@@ -58,7 +58,6 @@ pub(crate) struct Guest {
 /// What a guest asks to be allowed, as the contract numbers it.
 #[derive(Clone, Copy)]
 pub(crate) enum Ask {
-    Scratch = 5,
     Process = 7,
 }
 
