@@ -20,6 +20,7 @@ mod progress;
 mod readme;
 mod sandbox;
 mod schema;
+mod security;
 mod shipped;
 mod shop;
 #[cfg(target_os = "linux")]
