@@ -8,13 +8,13 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use mustdo::model::{Address, Authority, Digest, Endpoint, Launch, Place, Target, TargetName};
+use mustdo::model::{Address, Authority, Digest, Endpoint, Launch, Mask, Place, Target, TargetName};
 use mustdo::plugin::{CachePolicy, Host, HostOptions, ProgramOptions};
 use mustdo::target::{StartOptions, Started, start};
 use mustdo::verify::{Reporter, Run, RunError, RunFault, Task, TaskId, Verifier};
 use tokio::sync::mpsc::unbounded_channel;
 
-use crate::guest::{Ask, Guest};
+use crate::guest::Guest;
 use crate::sandbox::Sandbox;
 
 /// Instructions of a guest, with its texts laid out below the guest's own data. Every call answers at 0; the handle on a
@@ -447,7 +447,13 @@ impl Web {
         });
         let target = Target { place: Place::Http { address, prefix: String::new() }, launch };
         let guard = PathBuf::from(env!("CARGO_BIN_EXE_mustdo"));
-        let options = StartOptions { root: folder.path(), logs: None, search: None, guard: Some(&guard) };
+        let options = StartOptions {
+            root: folder.path(),
+            logs: None,
+            search: None,
+            guard: Some(&guard),
+            mask: &Mask::default(),
+        };
         let started = start([(web(), &target)].into(), &options).await;
         assert!(started.failures().is_empty(), "{:?}", started.failures());
         Self { folder, started }
@@ -726,7 +732,7 @@ fn killing_mustdo_leaves_no_process_and_after_the_next_start_no_folder() {
     let temporary = tempfile::tempdir().unwrap();
     let path = temporary.path().join("pids");
     let script = Script::new().scratch(None).start_with(&[], &[], true).wait(600_000);
-    let guest = script.guest().asks(Ask::Process, "tool").asks(Ask::Process, "web").exclusive();
+    let guest = script.guest().asks("process:tool", true).asks("process:web", true).exclusive();
     let sandbox = workspace(&guest, &path);
     let verify = || {
         let mut command = sandbox.command(env!("CARGO_BIN_EXE_mustdo"));
