@@ -126,7 +126,8 @@ impl Host {
     /// Starts the engine.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
         let HostOptions { cache, environment, secrets } = options;
-        let common = Arc::new(Common { environment, secrets: Secrets::new(&secrets)? });
+        let common =
+            Arc::new(Common { environment, secrets: Secrets::new(&secrets)?, descriptors: Arc::default() });
         let fault = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = engine::start().map_err(fault)?;
         let linker = linker(&engine).map_err(fault)?;

@@ -26,10 +26,11 @@ pub(super) const INSTANCES: usize = 100;
 /// Bytes that one call may carry from a plugin into the host, and so also the size of a verdict.
 pub(super) const HOSTCALL_BYTES: usize = 8 << 20;
 
-/// Handles in a component's own tables.
+/// Handles in a component's own tables: more than the host keeps for a run, sockets included, so that its own limits are met
+/// first.
 pub(super) const COMPONENT_HANDLES: usize = 10_000;
 
-/// Clients, trees and other things that the host keeps for one run.
+/// Clients, trees and other things that the host keeps for one run. Sockets have a limit of their own (`network`).
 pub(super) const RESOURCES: usize = 1_000;
 
 /// How often a running plugin gives way to the clock: what a deadline can be late by.

@@ -22,8 +22,11 @@ mod host;
 mod http;
 mod limit;
 mod log;
+mod network;
 mod output;
 mod state;
+mod tcp;
+mod udp;
 mod verdict;
 mod withheld;
 

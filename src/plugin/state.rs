@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Resource, ResourceTable};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::model::{Capability, Endpoint, TargetKind, TargetName};
+use crate::model::{Capability, Endpoint, TargetName};
 use crate::verify::{Reporter, Task};
 
 use super::access::AccessLog;
@@ -18,6 +18,7 @@ use super::files::Secrets;
 use super::http::Allowance;
 use super::limit::{self, Limiter};
 use super::log::Log;
+use super::network::{Descriptors, Network};
 use super::output::Output;
 
 /// The store's data. One per run, never used again.
@@ -34,8 +35,10 @@ pub(super) struct State {
     pub(super) log: Log,
     pub(super) accesses: AccessLog,
     pub(super) attachments: Attachments,
-    /// What is left of the HTTP limits, and the targets that were resolved.
+    /// What is left of the HTTP limits.
     pub(super) http: Allowance,
+    /// Where targets are, and what is left of the network.
+    pub(super) network: Network,
     /// Where progress goes, and when it last went there.
     pub(super) reporter: Option<Reporter>,
     pub(super) reported: Option<Instant>,
@@ -52,6 +55,8 @@ pub(super) struct Common {
     pub(super) environment: BTreeMap<String, String>,
     /// The files no plugin reads.
     pub(super) secrets: Secrets,
+    /// The sockets that plugins have open.
+    pub(super) descriptors: Arc<Descriptors>,
 }
 
 impl State {
@@ -92,6 +97,7 @@ impl State {
             accesses: AccessLog::new(origin),
             attachments: Attachments::default(),
             http: Allowance::default(),
+            network: Network::new(common.descriptors.clone()),
             reporter: None,
             reported: None,
             common,
@@ -120,23 +126,44 @@ impl State {
     pub(super) fn endpoint(
         &self,
         name: &str,
-        kind: TargetKind,
         capability: impl FnOnce(TargetName) -> Capability,
     ) -> Result<Endpoint, Failure> {
         let target: TargetName =
             name.parse().map_err(|error| Failure::Unbound(format!("{error}: {name:?}")))?;
-        self.permit(&capability(target.clone()))?;
+        let capability = capability(target.clone());
+        self.permit(&capability)?;
         let endpoint = self.targets.get(&target).ok_or_else(|| {
             Failure::Unbound(format!("bind the target \"{target}\" under [targets] in mustdo.toml"))
         })?;
-        if endpoint.kind() == kind {
+        let kinds = capability.kinds();
+        if kinds.contains(&endpoint.kind()) {
             Ok(endpoint.clone())
         } else {
+            let needed: Vec<_> = kinds.iter().map(ToString::to_string).collect();
             Err(Failure::Unbound(format!(
-                "the target \"{target}\" is bound to a {} target, the plugin needs {kind}",
-                endpoint.kind()
+                "the target \"{target}\" is bound to a {} target, the plugin needs {}",
+                endpoint.kind(),
+                needed.join(" or ")
             )))
         }
+    }
+
+    /// Keeps a socket for the guest, beside the [`limit::RESOURCES`] of every other kind: those that are open have been
+    /// counted ([`Network::take`]) already.
+    pub(super) fn keep_socket<T: Send + 'static>(&mut self, socket: T) -> wasmtime::Result<Resource<T>> {
+        self.make_table_fit();
+        Ok(self.table.push(socket)?)
+    }
+
+    /// Closes a socket that was kept.
+    pub(super) fn close_socket<T: 'static>(&mut self, socket: Resource<T>) -> wasmtime::Result<()> {
+        drop(self.table.delete(socket)?);
+        self.make_table_fit();
+        Ok(())
+    }
+
+    fn make_table_fit(&mut self) {
+        self.table.set_max_capacity(limit::RESOURCES + self.network.open());
     }
 }
 

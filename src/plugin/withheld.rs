@@ -6,7 +6,7 @@
 
 use wasmtime::component::Resource;
 
-use super::contract::{Failure, failures, process, scratch, tcp, udp};
+use super::contract::{Failure, failures, process, scratch};
 use super::state::State;
 
 /// What is never made.
@@ -29,128 +29,6 @@ impl State {
 }
 
 impl failures::Host for State {}
-
-impl tcp::Host for State {
-    async fn connect(
-        &mut self,
-        _: String,
-        _: tcp::Options,
-    ) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        Ok(not_offered("tcp"))
-    }
-
-    async fn connect_many(
-        &mut self,
-        _: String,
-        _: tcp::Options,
-        _: u32,
-    ) -> wasmtime::Result<Result<Vec<Result<Resource<Nothing>, Failure>>, Failure>> {
-        Ok(not_offered("tcp"))
-    }
-
-    fn listen(&mut self) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        Ok(not_offered("tcp"))
-    }
-
-    async fn wait_readable(&mut self, _: Vec<Resource<Nothing>>, _: u32) -> wasmtime::Result<Vec<u32>> {
-        // No connection can be among them.
-        Ok(Vec::new())
-    }
-}
-
-impl tcp::HostConnection for State {
-    async fn read(
-        &mut self,
-        connection: Resource<Nothing>,
-        _: u32,
-        _: u32,
-    ) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
-        match *self.nothing(&connection)? {}
-    }
-
-    async fn write(
-        &mut self,
-        connection: Resource<Nothing>,
-        _: Vec<u8>,
-        _: u32,
-    ) -> wasmtime::Result<Result<(), Failure>> {
-        match *self.nothing(&connection)? {}
-    }
-
-    fn write_some(
-        &mut self,
-        connection: Resource<Nothing>,
-        _: Vec<u8>,
-    ) -> wasmtime::Result<Result<u64, Failure>> {
-        match *self.nothing(&connection)? {}
-    }
-
-    fn shutdown_write(&mut self, connection: Resource<Nothing>) -> wasmtime::Result<Result<(), Failure>> {
-        match *self.nothing(&connection)? {}
-    }
-
-    fn reset(&mut self, connection: Resource<Nothing>) -> wasmtime::Result<()> {
-        match *self.nothing(&connection)? {}
-    }
-
-    fn local(&mut self, connection: Resource<Nothing>) -> wasmtime::Result<tcp::Endpoint> {
-        match *self.nothing(&connection)? {}
-    }
-
-    fn peer(&mut self, connection: Resource<Nothing>) -> wasmtime::Result<tcp::Endpoint> {
-        match *self.nothing(&connection)? {}
-    }
-
-    fn drop(&mut self, connection: Resource<Nothing>) -> wasmtime::Result<()> {
-        self.drop_nothing(connection)
-    }
-}
-
-impl tcp::HostListener for State {
-    fn local(&mut self, listener: Resource<Nothing>) -> wasmtime::Result<tcp::Endpoint> {
-        match *self.nothing(&listener)? {}
-    }
-
-    async fn accept(
-        &mut self,
-        listener: Resource<Nothing>,
-        _: u32,
-    ) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        match *self.nothing(&listener)? {}
-    }
-
-    fn drop(&mut self, listener: Resource<Nothing>) -> wasmtime::Result<()> {
-        self.drop_nothing(listener)
-    }
-}
-
-impl udp::Host for State {
-    async fn open(
-        &mut self,
-        _: String,
-        _: Option<String>,
-    ) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        Ok(not_offered("udp"))
-    }
-}
-
-impl udp::HostSocket for State {
-    async fn send(&mut self, socket: Resource<Nothing>, _: Vec<u8>) -> wasmtime::Result<Result<(), Failure>> {
-        match *self.nothing(&socket)? {}
-    }
-
-    async fn receive(
-        &mut self,
-        socket: Resource<Nothing>,
-        _: u32,
-    ) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
-        match *self.nothing(&socket)? {}
-    }
-
-    fn drop(&mut self, socket: Resource<Nothing>) -> wasmtime::Result<()> {
-        self.drop_nothing(socket)
-    }
-}
 
 impl scratch::Host for State {
     async fn open(&mut self, _: Option<String>) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {

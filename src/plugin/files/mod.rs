@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use wasmtime::component::Resource;
 
-use crate::model::{Capability, Endpoint, TargetKind};
+use crate::model::{Capability, Endpoint};
 
 use super::contract::Failure;
 use super::contract::files::{Entry, Host, HostTree};
@@ -33,7 +33,7 @@ const READ_BYTES: u64 = 8 << 20;
 
 impl State {
     async fn tree(&mut self, target: &str) -> Result<Tree, Failure> {
-        let endpoint = self.endpoint(target, TargetKind::Dir, Capability::Read)?;
+        let endpoint = self.endpoint(target, Capability::Read)?;
         let Endpoint::Dir(path) = endpoint else {
             return Err(Failure::Unbound(format!("the target \"{target}\" is not a directory")));
         };

@@ -1,8 +1,7 @@
 //! Connections to one target, and one exchange over one of them.
 
-use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -24,11 +23,9 @@ use super::{BODY_BYTES, HEAD_BYTES, HEADERS, IDLE, IDLE_CONNECTIONS};
 /// What a plugin opened: one target with one set of options. Its connections are shared with nobody.
 pub(in crate::plugin) struct Client {
     /// Where it leads.
-    pub(super) upstream: Arc<Upstream>,
+    pub(super) upstream: Upstream,
     /// Whether connections are used again.
     pub(super) keep_alive: bool,
-    /// Where connections come from.
-    pub(super) source: Option<Ipv4Addr>,
     /// What timings are counted from.
     pub(super) origin: Instant,
     /// The one that was used last is last.
@@ -60,13 +57,8 @@ struct Answer {
 
 impl Client {
     /// A client without connections.
-    pub(super) fn new(
-        upstream: Arc<Upstream>,
-        keep_alive: bool,
-        source: Option<Ipv4Addr>,
-        origin: Instant,
-    ) -> Self {
-        Self { upstream, keep_alive, source, origin, idle: Mutex::default() }
+    pub(super) fn new(upstream: Upstream, keep_alive: bool, origin: Instant) -> Self {
+        Self { upstream, keep_alive, origin, idle: Mutex::default() }
     }
 
     /// Sends one request and reads its answer to the end. `budget` is what all answers of a batch may keep together.
@@ -141,7 +133,7 @@ impl Client {
     }
 
     async fn connect(&self) -> Result<Connection, Failure> {
-        let stream = self.upstream.connect(self.source).await?;
+        let stream = self.upstream.connect().await?;
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(HEAD_BYTES)
             .max_headers(HEADERS)
@@ -265,7 +257,8 @@ fn of_hyper_body(error: &hyper::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::net::{Ipv4Addr, SocketAddr};
+    use std::sync::Arc;
     use std::sync::atomic::AtomicU32;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -273,6 +266,7 @@ mod tests {
 
     use crate::model::Authority;
     use crate::plugin::http::KEPT_BYTES;
+    use crate::plugin::network::Dial;
 
     use super::*;
 
@@ -307,10 +301,13 @@ mod tests {
         }
 
         async fn client(&self, keep_alive: bool) -> Client {
+            self.client_from(None, keep_alive).await
+        }
+
+        async fn client_from(&self, source: Option<Ipv4Addr>, keep_alive: bool) -> Client {
             let authority = Authority { host: self.address.ip().to_string(), port: self.address.port() };
-            let upstream =
-                Upstream::resolve("web".parse().unwrap(), &authority, String::new()).await.unwrap();
-            Client::new(Arc::new(upstream), keep_alive, None, Instant::now())
+            let dial = Dial { source, no_delay: true, ..Dial::default() };
+            Client::new(Upstream::web(&authority, "", dial).await, keep_alive, Instant::now())
         }
 
         fn requests(&self) -> Vec<String> {
@@ -532,9 +529,7 @@ mod tests {
             connections: Arc::default(),
             requests: Arc::default(),
         };
-        let upstream = server.client(false).await.upstream;
-        let source = Some(Ipv4Addr::new(127, 0, 0, 7));
-        let connected = Client::new(upstream, false, source, Instant::now());
+        let connected = server.client_from(Some(Ipv4Addr::new(127, 0, 0, 7)), false).await;
         let (peer, sent) = tokio::join!(
             async {
                 let (mut stream, peer) = listener.accept().await.unwrap();
