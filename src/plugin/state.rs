@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::component::{Resource, ResourceTable};
+use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::model::{Capability, Endpoint, TargetName};
@@ -31,6 +31,8 @@ pub(super) struct State {
     pub(super) deadline: Instant,
     /// What the host keeps for the guest.
     pub(super) table: ResourceTable,
+    /// How much of it [`State::keep`] put there.
+    kept: usize,
     pub(super) limiter: Limiter,
     pub(super) log: Log,
     pub(super) accesses: AccessLog,
@@ -83,7 +85,7 @@ impl State {
     ) -> Self {
         let origin = Instant::now();
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limit::RESOURCES);
+        table.set_max_capacity(limit::TABLE_ENTRIES);
         let log = Log::default();
         let mut wasi = WasiCtx::builder();
         wasi.stdout(Output::new("stdout", log.clone())).stderr(Output::new("stderr", log.clone()));
@@ -92,6 +94,7 @@ impl State {
             origin,
             deadline: origin + limit,
             table,
+            kept: 0,
             limiter: Limiter::new(component_bytes),
             log,
             accesses: AccessLog::new(origin),
@@ -148,27 +151,47 @@ impl State {
         }
     }
 
-    /// Keeps a socket for the guest, beside the [`limit::RESOURCES`] of every other kind: those that are open have been
-    /// counted ([`Network::take`]) already.
-    pub(super) fn keep_socket<T: Send + 'static>(&mut self, socket: T) -> wasmtime::Result<Resource<T>> {
-        self.make_table_fit();
-        Ok(self.table.push(socket)?)
+    /// Keeps something for the guest, until [`State::release`]. Sockets are counted where they are opened
+    /// (`network::Network::take`) and go into the table by themselves.
+    pub(super) fn keep<T: Send + 'static>(&mut self, thing: T) -> wasmtime::Result<Resource<T>> {
+        if self.kept == limit::RESOURCES {
+            return Err(ResourceTableError::Full.into());
+        }
+        let handle = self.table.push(thing)?;
+        self.kept += 1;
+        Ok(handle)
     }
 
-    /// Closes a socket that was kept.
-    pub(super) fn close_socket<T: 'static>(&mut self, socket: Resource<T>) -> wasmtime::Result<()> {
-        drop(self.table.delete(socket)?);
-        self.make_table_fit();
+    /// Drops what was kept.
+    pub(super) fn release<T: 'static>(&mut self, handle: Resource<T>) -> wasmtime::Result<()> {
+        drop(self.table.delete(handle)?);
+        self.kept -= 1;
         Ok(())
-    }
-
-    fn make_table_fit(&mut self) {
-        self.table.set_max_capacity(limit::RESOURCES + self.network.open());
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+#[cfg(test)]
+impl Common {
+    /// What runs share where nothing is given to them.
+    pub(super) fn bare() -> Arc<Self> {
+        let secrets = Secrets::new(&[]).unwrap();
+        Arc::new(Self { environment: BTreeMap::new(), secrets, descriptors: Arc::default() })
+    }
+}
+
+#[cfg(test)]
+impl State {
+    /// The state of a plugin that may do what `allowed` says with what `targets` are bound to.
+    pub(super) fn with(allowed: &[&str], targets: &[(&str, Endpoint)]) -> Self {
+        let mut state = Self::withheld("probe".to_owned(), Duration::from_mins(1), 1, Common::bare());
+        state.allowed = allowed.iter().map(|text| text.parse().unwrap()).collect();
+        state.targets = targets.iter().map(|(name, bound)| (name.parse().unwrap(), bound.clone())).collect();
+        state
     }
 }

@@ -71,7 +71,7 @@ impl Host for State {
     async fn open(&mut self, target: String) -> wasmtime::Result<Result<Resource<TreeHandle>, Failure>> {
         let at = Instant::now();
         match self.tree(&target).await {
-            Ok(tree) => Ok(Ok(self.table.push(Arc::new(tree))?)),
+            Ok(tree) => Ok(Ok(self.keep(Arc::new(tree))?)),
             Err(refused) => {
                 self.accesses.note(at, || format!("read open {target}"), Some(&refused));
                 Ok(Err(refused))
@@ -113,7 +113,6 @@ impl HostTree for State {
     }
 
     fn drop(&mut self, tree: Resource<TreeHandle>) -> wasmtime::Result<()> {
-        self.table.delete(tree)?;
-        Ok(())
+        self.release(tree)
     }
 }

@@ -236,13 +236,10 @@ fn kind_of(kind: std::fs::FileType) -> Kind {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::os::unix::fs::symlink;
     use std::process::Command;
 
     use tempfile::TempDir;
-
-    use crate::plugin::files::Secrets;
 
     use super::*;
 
@@ -253,13 +250,8 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             write(&path, text);
         }
-        let common = Common {
-            environment: BTreeMap::new(),
-            secrets: Secrets::new(&[]).unwrap(),
-            descriptors: Arc::default(),
-        };
         let root = dir.path().canonicalize().unwrap();
-        let tree = Tree::open("src".parse().unwrap(), root, Arc::new(common)).unwrap();
+        let tree = Tree::open("src".parse().unwrap(), root, Common::bare()).unwrap();
         (dir, tree)
     }
 

@@ -90,8 +90,20 @@ async fn connect_to(address: SocketAddr, dial: Dial) -> io::Result<TcpStream> {
     if let Some(bytes) = dial.receive_buffer {
         socket.set_recv_buffer_size(bytes)?;
     }
-    let stream = socket.connect(address).await?;
+    let stream = not_itself(socket.connect(address).await?)?;
     stream.set_nodelay(dial.no_delay)?;
+    Ok(stream)
+}
+
+/// Refuses a connection to itself: where nobody listens on a port that the system also gives out, it may give out that very
+/// port, and then both ends meet in one socket (RFC 9293, 3.5: simultaneous open). Nobody is there, and it would look as
+/// if somebody were.
+fn not_itself(stream: TcpStream) -> io::Result<TcpStream> {
+    if stream.local_addr()? == stream.peer_addr()? {
+        // Or else the port would stay taken for a minute, and the service that belongs there could not start.
+        stream.set_zero_linger()?;
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
     Ok(stream)
 }
 
@@ -103,6 +115,10 @@ async fn datagrams_to(address: SocketAddr, source: Option<Ipv4Addr>) -> io::Resu
     };
     let socket = UdpSocket::bind(local).await?;
     socket.connect(address).await?;
+    if socket.local_addr()? == socket.peer_addr()? {
+        // As with connections: it would hear itself.
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
     Ok(socket)
 }
 
@@ -210,6 +226,18 @@ mod tests {
         assert_eq!(destination.answering.get(), Some(&server.local_addr().unwrap()));
         drop(server);
         assert!(matches!(destination.connect(Dial::default()).await, Err(Failure::Unreachable(_))));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn connection_to_itself_is_nobody() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let port = socket.local_addr().unwrap();
+        let stream = socket.connect(port).await.unwrap();
+        assert_eq!(not_itself(stream).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        // The port is free at once.
+        TcpListener::bind(port).await.unwrap();
     }
 
     #[tokio::test]
