@@ -1,5 +1,8 @@
 //! The contract's side: generated bindings, the host behind its imports, and conversions. Nothing here is for authors.
 
+mod network;
+mod program;
+
 use std::time::Duration;
 
 use bindings::mustdo::verifier::{attachments, clock, control, failures, http, manifest, types};
@@ -67,7 +70,7 @@ pub fn run(plugin: &Plugin, request: RunRequest) -> Result<Verdict, RunError> {
 }
 
 /// The host behind the component's imports.
-struct Imports;
+pub(crate) struct Imports;
 
 impl Host for Imports {
     fn open_http(&self, target: &str, options: &Options) -> Result<Box<dyn Connection>, Failure> {
@@ -136,7 +139,6 @@ impl Connection for http::Client {
 }
 
 fn outgoing(request: &Request) -> http::Request {
-    let millis = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
     http::Request {
         method: request.method.clone(),
         path_and_query: request.path.clone(),
@@ -149,8 +151,13 @@ fn outgoing(request: &Request) -> http::Request {
         timeout_millis: millis(request.timeout),
         max_body_bytes: request.keep_bytes,
         after_millis: millis(request.after),
-        extras: Vec::new(),
+        extras: if request.hold { vec![("mustdo.hold".to_owned(), "yes".to_owned())] } else { Vec::new() },
     }
+}
+
+/// Rounded up: nothing but zero becomes zero, which leaves the time to the host.
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
 }
 
 fn incoming(response: http::Response) -> Response {

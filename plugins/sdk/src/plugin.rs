@@ -51,7 +51,7 @@ pub enum Capability {
     Listen,
     /// Work in a private copy of a directory target.
     Scratch(String),
-    /// Start a command target, signal it, and read its process facts.
+    /// Start a command target, or signal, watch and restart the program behind any target.
     Process(String),
 }
 

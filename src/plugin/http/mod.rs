@@ -50,6 +50,9 @@ const CONCURRENCY: usize = 256;
 /// Connections that one client keeps open between requests.
 const IDLE_CONNECTIONS: usize = CONCURRENCY;
 
+/// Connections of one client whose request is given up and that stay open nevertheless; the oldest goes first.
+const HELD: usize = 64;
+
 /// A connection that rested longer is not used again: servers close theirs after two seconds or more, and a request
 /// that meets the close is lost.
 const IDLE: Duration = Duration::from_secs(1);
@@ -90,7 +93,7 @@ impl State {
         // Small requests must leave at once: what is timed is the service, not Nagle's algorithm.
         let dial = Dial { source, no_delay: true, ..Dial::default() };
         let upstream = Upstream::new(target, &authority, prefix, destination, dial);
-        Ok(Client::new(upstream, options.keep_alive, self.origin))
+        Ok(Client::new(Arc::new(upstream), options.keep_alive, self.origin))
     }
 
     /// Sends everything, `concurrency` at a time; answers are in the order of the requests.
@@ -192,7 +195,7 @@ impl HostClient for State {
         let what = described(&client, &request);
         let sent = match (self.http.take(1), Outgoing::new(request, &client.upstream, client.keep_alive)) {
             (Err(refused), _) | (_, Err(refused)) => Err(refused),
-            (Ok(()), Ok(outgoing)) => client.send(outgoing, &AtomicUsize::new(KEPT_BYTES)).await,
+            (Ok(()), Ok(outgoing)) => client.send(outgoing, &Arc::new(AtomicUsize::new(KEPT_BYTES))).await,
         };
         self.accesses.note(at, || what, sent.as_ref().err());
         Ok(sent)
@@ -272,7 +275,7 @@ mod tests {
             }
         });
         let upstream = Upstream::web(&authority, "", Dial::default()).await;
-        (Arc::new(Client::new(upstream, true, Instant::now())), most)
+        (Arc::new(Client::new(Arc::new(upstream), true, Instant::now())), most)
     }
 
     fn ready(client: &Client, requests: &[(&str, u32)]) -> Vec<(usize, Outgoing)> {

@@ -28,6 +28,9 @@ const OWNED: [&str; 9] = [
     "upgrade",
 ];
 
+/// Asks for a connection that stays open when the time is over: the service must not see its caller hang up.
+const HOLD: &str = "mustdo.hold";
+
 /// The longest path that is sent; servers refuse at 8 KiB or less.
 const PATH_BYTES: usize = 64 << 10;
 
@@ -41,6 +44,8 @@ pub(super) struct Outgoing {
     pub(super) keep: usize,
     /// Since the batch began.
     pub(super) after: Duration,
+    /// Whether the connection stays open when the time is over without an answer.
+    pub(super) hold: bool,
 }
 
 impl Outgoing {
@@ -82,6 +87,7 @@ impl Outgoing {
             timeout: network::time(request.timeout_millis),
             keep: usize::try_from(request.max_body_bytes).unwrap_or(usize::MAX),
             after: Duration::from_millis(request.after_millis.into()),
+            hold: request.extras.iter().any(|(key, value)| key == HOLD && value == "yes"),
         })
     }
 }
