@@ -130,7 +130,8 @@ impl Host {
     /// Starts the engine.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
         let HostOptions { cache, environment, secrets, programs } = options;
-        let common = Arc::new(Common { environment, secrets: Secrets::new(&secrets)?, programs });
+        let secrets = Secrets::new(&secrets)?;
+        let common = Arc::new(Common { environment, secrets, programs, descriptors: Arc::default() });
         scratch::sweep();
         let fault = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = engine::start().map_err(fault)?;

@@ -19,7 +19,7 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
 use wasmtime::component::Resource;
 
-use crate::model::{Capability, Endpoint, TargetKind};
+use crate::model::{Capability, Endpoint};
 
 use super::contract::Failure;
 use super::contract::scratch::{Host, HostWorkspace};
@@ -187,12 +187,9 @@ impl State {
                 }
                 None
             }
-            Some(name) => match self.endpoint(name, TargetKind::Dir, Capability::Scratch)? {
-                Endpoint::Dir(path) => {
-                    let name = name.parse().map_err(|error| Failure::Unbound(format!("{error}")))?;
-                    Some((name, path))
-                }
-                Endpoint::Http { .. } | Endpoint::Tcp(_) | Endpoint::Udp(_) | Endpoint::Command { .. } => {
+            Some(name) => match self.bound(name, Capability::Scratch)? {
+                (name, Endpoint::Dir(path)) => Some((name, path)),
+                (name, _) => {
                     return Err(Failure::Unbound(format!("the target \"{name}\" is not a directory")));
                 }
             },
@@ -239,7 +236,7 @@ impl Host for State {
         let words = || format!("scratch open {}", target.as_deref().unwrap_or("nothing"));
         self.accesses.note(at, words, opened.as_ref().err());
         match opened {
-            Ok(workspace) => Ok(Ok(self.table.push(Arc::new(workspace))?)),
+            Ok(workspace) => Ok(Ok(self.keep(Arc::new(workspace))?)),
             Err(refused) => Ok(Err(refused)),
         }
     }
@@ -277,7 +274,7 @@ impl HostWorkspace for State {
     }
 
     fn drop(&mut self, workspace: Resource<WorkspaceHandle>) -> wasmtime::Result<()> {
-        self.table.delete(workspace)?;
+        self.release(workspace)?;
         Ok(())
     }
 }
