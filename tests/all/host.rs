@@ -385,16 +385,6 @@ async fn hoarded_clients_are_over_a_limit() {
 }
 
 #[tokio::test]
-async fn interface_that_is_not_offered_says_so() {
-    let guest = Guest::new().import("udp", "open", "(param i32 i32 i32 i32 i32 i32)").run(format!(
-        "(call $open (i32.const 100) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
-             {SUMMARY_FROM_FAILURE}"
-    ));
-    let run = run(&guest).await.unwrap();
-    assert_eq!(run.verdict.summary.en, "this version of mustdo does not offer udp; update mustdo");
-}
-
-#[tokio::test]
 async fn wasi_is_there_and_gives_nothing() {
     // Both lists are asked for; a guest that is given anything crashes.
     let guest = Guest::new()

@@ -61,7 +61,9 @@ path = "."
 [targets.worker]
 kind = "command"
 program = "celery"
-args = ["-A", "app", "worker"]
+args = ["-A", "app", "worker", "--concurrency=*", "**"]
+env = { MODE = "test", QUEUE = "*" }
+cwd = "app"
 
 [item."challenge.idempotent-api"]
 target = { api = "web" }

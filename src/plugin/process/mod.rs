@@ -191,8 +191,8 @@ impl State {
         signal: process::Signal,
     ) -> wasmtime::Result<Result<(), Failure>> {
         let child = self.table.get(child)?;
-        if let Some(supervised) = child.supervised() {
-            match self.may_disturb(&child.target, supervised) {
+        if child.is_attached() {
+            match self.may_disturb(&child.target, child.supervised()) {
                 Ok(supervised) => supervised.disturb(),
                 Err(refused) => return Ok(Err(refused)),
             }

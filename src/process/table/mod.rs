@@ -99,7 +99,9 @@ mod tests {
             let below = below(self.0.id());
             drop(self.0.kill());
             drop(self.0.wait());
-            below.iter().for_each(|row| drop(row.id.signal(rustix::process::Signal::KILL)));
+            for row in below {
+                drop(row.id.signal(rustix::process::Signal::KILL));
+            }
         }
     }
 
