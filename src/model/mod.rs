@@ -10,6 +10,7 @@ mod digest;
 mod id;
 mod level;
 mod manifest;
+mod mask;
 mod nearest;
 mod pattern;
 mod plain;
@@ -32,13 +33,16 @@ pub use digest::{Digest, Hasher, ParseDigestError};
 pub use id::{CardId, CheckId, ChecklistId, GroupId, IdError, ItemId, PluginId, Tag, TargetName};
 pub use level::{Level, ParseLevelError, Weight};
 pub use manifest::{CheckInfo, PluginInfo};
+pub use mask::Mask;
 pub use nearest::nearest;
 pub use pattern::{ArgumentError, Arguments, Pattern};
 pub use plain::{plain, plain_line, plain_text};
 pub use policy::{Ask, Judgement, Policy, Undecided, Violation};
 pub use progress::{CheckRecord, Claim, Entry, Progress, Record, Waiver};
 pub use selection::{SelectError, Selection};
-pub use settings::{Address, Definition, Grant, ItemBinding, Launch, Place, Settings, Target};
+pub use settings::{
+    Address, Definition, Grant, ItemBinding, Launch, Permit, Place, Secrets, Settings, Target,
+};
 pub use span::{ParseSpanError, Span};
 pub use standing::{Asked, ParseStatusError, Staleness, Standing, Status};
 pub use tally::Tally;

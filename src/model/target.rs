@@ -115,6 +115,15 @@ impl Endpoint {
         }
     }
 
+    /// Where it listens; none for what is no server.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Authority> {
+        match self {
+            Self::Http { authority, .. } | Self::Tcp(authority) | Self::Udp(authority) => Some(authority),
+            Self::Dir(_) | Self::Command { .. } => None,
+        }
+    }
+
     fn stream(&self) -> Option<&Authority> {
         match self {
             Self::Http { authority, .. } | Self::Tcp(authority) => Some(authority),

@@ -41,9 +41,9 @@ wasmtime::component::bindgen!({
     with: {
         "mustdo:verifier/http.client": super::http::ClientHandle,
         "mustdo:verifier/files.tree": super::files::TreeHandle,
-        "mustdo:verifier/tcp.connection": super::withheld::Nothing,
-        "mustdo:verifier/tcp.listener": super::withheld::Nothing,
-        "mustdo:verifier/udp.socket": super::withheld::Nothing,
+        "mustdo:verifier/tcp.connection": super::tcp::Connection,
+        "mustdo:verifier/tcp.listener": super::tcp::Listener,
+        "mustdo:verifier/udp.socket": super::udp::Socket,
         "mustdo:verifier/scratch.workspace": super::scratch::WorkspaceHandle,
         "mustdo:verifier/process.child": super::process::Child,
     },

@@ -9,7 +9,7 @@ use wasmtime::Engine;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::model::{Digest, PluginInfo, plain_line};
-use crate::verify::{Reporter, Run, RunError, RunFault, Task, Verifier};
+use crate::verify::{Reporter, Run, RunError, RunFault, Task, Trace, Verifier};
 
 use super::cache::{Cache, CacheError, CachePolicy};
 use super::component::{self, LoadError};
@@ -130,7 +130,8 @@ impl Host {
     /// Starts the engine.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
         let HostOptions { cache, environment, secrets, programs } = options;
-        let common = Arc::new(Common { environment, secrets: Secrets::new(&secrets)?, programs });
+        let secrets = Secrets::new(&secrets)?;
+        let common = Arc::new(Common { environment, secrets, programs, descriptors: Arc::default() });
         scratch::sweep();
         let fault = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = engine::start().map_err(fault)?;
@@ -182,11 +183,21 @@ impl Host {
         plugins.insert(added.plugin.digest, Arc::new(added));
     }
 
+    /// Replaces the variables that plugins may be granted by those that they were granted.
+    pub fn set_environment(&mut self, environment: BTreeMap<String, String>) {
+        Arc::make_mut(&mut self.common).environment = environment;
+    }
+
     fn added(&self, digest: &Digest) -> Option<Arc<Added>> {
         self.plugins.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 
-    async fn run(&self, plugin: &Plugin, task: &Task, reporter: Reporter) -> Result<Run, RunFault> {
+    async fn run(
+        &self,
+        plugin: &Plugin,
+        task: &Task,
+        reporter: Reporter,
+    ) -> Result<Run, (RunFault, Box<Trace>)> {
         let state = State::running(task, reporter, plugin.size, self.common.clone());
         let deadline = state.deadline;
         let mut store = engine::store(&self.engine, state);
@@ -205,18 +216,25 @@ impl Host {
         let called = tokio::time::timeout_at(deadline.into(), call).await;
         let elapsed = store.data().origin.elapsed();
         let answer = match called {
-            Err(_) => return Err(RunFault::TimedOut { limit: task.deadline }),
-            Ok(Err(error)) => return Err(fault::of(&error, store.data())),
-            Ok(Ok(answer)) => answer,
+            Err(_) => Err(RunFault::TimedOut { limit: task.deadline }),
+            Ok(Err(error)) => Err(fault::of(&error, store.data())),
+            Ok(Ok(answer)) => Ok(answer),
         };
         let mut state = store.into_data();
-        let given = answer.map_err(|refusal| match refusal {
-            Refusal::UnknownCheck(check) => RunFault::UnknownCheck(plain_line(&check, LINE_CHARS)),
-            Refusal::BadParams(why) => RunFault::Params(plain_line(&why, LINE_CHARS)),
-            Refusal::Internal(why) => RunFault::Internal(plain_line(&why, LINE_CHARS)),
-        })?;
-        let verdict = verdict::convert(given, &mut state.attachments)?;
-        Ok(Run { verdict, elapsed, accesses: state.accesses.finish(), log: state.log.finish() })
+        let verdict = answer.and_then(|answer| {
+            let given = answer.map_err(|refusal| match refusal {
+                Refusal::UnknownCheck(check) => RunFault::UnknownCheck(plain_line(&check, LINE_CHARS)),
+                Refusal::BadParams(why) => RunFault::Params(plain_line(&why, LINE_CHARS)),
+                Refusal::Internal(why) => RunFault::Internal(plain_line(&why, LINE_CHARS)),
+            })?;
+            verdict::convert(given, &mut state.attachments)
+        });
+        // What was opened is told whatever came of it: a run that crashed is the one to look into.
+        let (accesses, log) = (state.accesses.finish(), state.log.finish());
+        match verdict {
+            Ok(verdict) => Ok(Run { verdict, elapsed, accesses, log }),
+            Err(fault) => Err((fault, Box::new(Trace { elapsed, accesses, log }))),
+        }
     }
 }
 
@@ -225,10 +243,10 @@ impl Verifier for Host {
         let plugin = task.check.plugin.clone();
         let Some(added) = self.added(&task.plugin) else {
             let fault = RunFault::Host(format!("{} is not loaded", task.plugin));
-            return Err(RunError { plugin, version: Version::new(0, 0, 0), fault });
+            return Err(RunError { plugin, version: Version::new(0, 0, 0), fault, trace: Box::default() });
         };
         let run = self.run(&added.plugin, task, reporter).await;
-        run.map_err(|fault| RunError { plugin, version: added.version.clone(), fault })
+        run.map_err(|(fault, trace)| RunError { plugin, version: added.version.clone(), fault, trace })
     }
 }
 

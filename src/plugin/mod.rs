@@ -22,12 +22,14 @@ mod host;
 mod http;
 mod limit;
 mod log;
+mod network;
 mod output;
 mod process;
 mod scratch;
 mod state;
+mod tcp;
+mod udp;
 mod verdict;
-mod withheld;
 
 pub use cache::{CacheError, CachePolicy};
 pub use component::LoadError;

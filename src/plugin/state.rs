@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use wasmtime::component::ResourceTable;
+use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::model::{Capability, Endpoint, TargetKind, TargetName};
+use crate::model::{Capability, Endpoint, TargetName};
 use crate::process::Supervised;
 use crate::verify::{Reporter, Task};
 
@@ -19,6 +19,7 @@ use super::files::Secrets;
 use super::http::Allowance;
 use super::limit::{self, Limiter};
 use super::log::Log;
+use super::network::{Descriptors, Network};
 use super::output::Output;
 use super::process::{ProgramOptions, Programs};
 use super::scratch::Quota;
@@ -33,12 +34,16 @@ pub(super) struct State {
     pub(super) deadline: Instant,
     /// What the host keeps for the guest.
     pub(super) table: ResourceTable,
+    /// How much of it [`State::keep`] put there.
+    kept: usize,
     pub(super) limiter: Limiter,
     pub(super) log: Log,
     pub(super) accesses: AccessLog,
     pub(super) attachments: Attachments,
-    /// What is left of the HTTP limits, and the targets that were resolved.
+    /// What is left of the HTTP limits.
     pub(super) http: Allowance,
+    /// Where targets are, and what is left of the network.
+    pub(super) network: Network,
     /// Where progress goes, and when it last went there.
     pub(super) reporter: Option<Reporter>,
     pub(super) reported: Option<Instant>,
@@ -58,6 +63,7 @@ pub(super) struct State {
 }
 
 /// What every run of a host shares.
+#[derive(Clone)]
 pub(super) struct Common {
     /// The variables a plugin may be allowed to read.
     pub(super) environment: BTreeMap<String, String>,
@@ -65,6 +71,8 @@ pub(super) struct Common {
     pub(super) secrets: Secrets,
     /// How programs are started.
     pub(super) programs: ProgramOptions,
+    /// The sockets that plugins have open.
+    pub(super) descriptors: Arc<Descriptors>,
 }
 
 impl State {
@@ -93,7 +101,7 @@ impl State {
     ) -> Self {
         let origin = Instant::now();
         let mut table = ResourceTable::new();
-        table.set_max_capacity(limit::RESOURCES);
+        table.set_max_capacity(limit::TABLE_ENTRIES);
         let log = Log::default();
         let mut wasi = WasiCtx::builder();
         wasi.stdout(Output::new("stdout", log.clone())).stderr(Output::new("stderr", log.clone()));
@@ -102,11 +110,13 @@ impl State {
             origin,
             deadline: origin + limit,
             table,
+            kept: 0,
             limiter: Limiter::new(component_bytes),
             log,
             accesses: AccessLog::new(origin),
             attachments: Attachments::default(),
             http: Allowance::default(),
+            network: Network::new(common.descriptors.clone()),
             reporter: None,
             reported: None,
             common,
@@ -134,7 +144,17 @@ impl State {
         }
     }
 
-    /// The target called `name`, if `capability` on it is allowed, and what it is bound to. Denied comes before unbound.
+    /// What `capability`, which touches the target called `name`, may touch. Denied comes before unbound: what is not
+    /// allowed tells nothing of the workspace.
+    pub(super) fn endpoint(
+        &self,
+        name: &str,
+        capability: impl FnOnce(TargetName) -> Capability,
+    ) -> Result<Endpoint, Failure> {
+        self.bound(name, capability).map(|(_, endpoint)| endpoint)
+    }
+
+    /// The same, with the name that the text is.
     pub(super) fn bound(
         &self,
         name: &str,
@@ -142,35 +162,66 @@ impl State {
     ) -> Result<(TargetName, Endpoint), Failure> {
         let target: TargetName =
             name.parse().map_err(|error| Failure::Unbound(format!("{error}: {name:?}")))?;
-        self.permit(&capability(target.clone()))?;
+        let capability = capability(target.clone());
+        self.permit(&capability)?;
         let endpoint = self.targets.get(&target).ok_or_else(|| {
             Failure::Unbound(format!("bind the target \"{target}\" under [targets] in mustdo.toml"))
         })?;
-        Ok((target, endpoint.clone()))
-    }
-
-    /// What `capability`, which touches the target called `name`, may touch. Denied comes before unbound: what is not
-    /// allowed tells nothing of the workspace.
-    pub(super) fn endpoint(
-        &self,
-        name: &str,
-        kind: TargetKind,
-        capability: impl FnOnce(TargetName) -> Capability,
-    ) -> Result<Endpoint, Failure> {
-        let (target, endpoint) = self.bound(name, capability)?;
-        if endpoint.kind() == kind {
-            Ok(endpoint)
+        let kinds = capability.kinds();
+        if kinds.contains(&endpoint.kind()) {
+            Ok((target, endpoint.clone()))
         } else {
+            let needed: Vec<_> = kinds.iter().map(ToString::to_string).collect();
             Err(Failure::Unbound(format!(
-                "the target \"{target}\" is bound to a {} target, the plugin needs {kind}",
-                endpoint.kind()
+                "the target \"{target}\" is bound to a {} target, the plugin needs {}",
+                endpoint.kind(),
+                needed.join(" or ")
             )))
         }
+    }
+
+    /// Keeps something for the guest, until [`State::release`]. Sockets are counted where they are opened
+    /// (`network::Network::take`) and go into the table by themselves.
+    pub(super) fn keep<T: Send + 'static>(&mut self, thing: T) -> wasmtime::Result<Resource<T>> {
+        if self.kept == limit::RESOURCES {
+            return Err(ResourceTableError::Full.into());
+        }
+        let handle = self.table.push(thing)?;
+        self.kept += 1;
+        Ok(handle)
+    }
+
+    /// Drops what was kept.
+    pub(super) fn release<T: 'static>(&mut self, handle: Resource<T>) -> wasmtime::Result<()> {
+        drop(self.table.delete(handle)?);
+        self.kept -= 1;
+        Ok(())
     }
 }
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+#[cfg(test)]
+impl Common {
+    /// What runs share where nothing is given to them.
+    pub(super) fn bare() -> Arc<Self> {
+        let secrets = Secrets::new(&[]).unwrap();
+        let programs = ProgramOptions::default();
+        Arc::new(Self { environment: BTreeMap::new(), secrets, programs, descriptors: Arc::default() })
+    }
+}
+
+#[cfg(test)]
+impl State {
+    /// The state of a plugin that may do what `allowed` says with what `targets` are bound to.
+    pub(super) fn with(allowed: &[&str], targets: &[(&str, Endpoint)]) -> Self {
+        let mut state = Self::withheld("probe".to_owned(), Duration::from_mins(1), 1, Common::bare());
+        state.allowed = allowed.iter().map(|text| text.parse().unwrap()).collect();
+        state.targets = targets.iter().map(|(name, bound)| (name.parse().unwrap(), bound.clone())).collect();
+        state
     }
 }

@@ -30,7 +30,7 @@ pub struct Facts {
 /// A TCP socket of a process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socket {
-    /// The state as RFC 9293 and netstat(8) name it: "LISTEN", "CLOSE_WAIT".
+    /// The state as RFC 9293 and netstat(8) name it: `LISTEN`, `CLOSE_WAIT`.
     pub state: &'static str,
     /// Its own port.
     pub local_port: u16,

@@ -156,11 +156,15 @@ fn end_all(main: Pid) {
         if moving.is_empty() {
             break;
         }
-        moving.into_iter().for_each(|id| drop(id.signal(Signal::STOP)));
+        for id in moving {
+            drop(id.signal(Signal::STOP));
+        }
     }
     loop {
         kill_process_group(main, Signal::KILL).ok();
-        below().into_iter().for_each(|id| drop(id.signal(Signal::KILL)));
+        for id in below() {
+            drop(id.signal(Signal::KILL));
+        }
         while matches!(waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG), Ok(Some(_))) {}
         let none_left =
             waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT)

@@ -9,6 +9,7 @@ mod error;
 mod git;
 mod lock;
 mod scratch;
+mod transcript;
 mod workspace;
 
 pub use atomic::{Sink, replace};

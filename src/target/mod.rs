@@ -17,4 +17,4 @@ mod start;
 
 pub use error::TargetError;
 pub use identity::identity;
-pub use start::{Died, StartOptions, Started, start};
+pub use start::{Died, StartOptions, Started, program, start};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::panic::resume_unwind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use super::log::Log;
 use super::port::{Reserved, tells, told};
 use super::service::{Service, Site};
 use super::{TargetError, identity, locate, probe};
-use crate::model::{Address, Authority, Endpoint, Launch, Place, Target, TargetKind, TargetName};
+use crate::model::{Address, Authority, Endpoint, Launch, Mask, Place, Target, TargetKind, TargetName};
 use crate::process::{Exit, Program, Supervised};
 
 /// What starting needs to know beside the targets.
@@ -27,6 +27,18 @@ pub struct StartOptions<'a> {
     pub search: Option<&'a OsStr>,
     /// This executable, if its `main` is [`cli::main`](crate::cli::main): see [`Program::start`].
     pub guard: Option<&'a Path>,
+    /// Taken out of what is shown of what the programs print.
+    pub mask: &'a Mask,
+}
+
+/// Where the program of a command target is, absolute: what [`start()`] would find now, with the workspace `root` and the
+/// `PATH` in `search`. None for other targets, and where it is not found.
+#[must_use]
+pub fn program(target: &Target, root: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
+    match &target.place {
+        Place::Command { program, .. } => locate::program(program, root, search).ok(),
+        Place::Dir(_) | Place::Http { .. } | Place::Tcp(_) | Place::Udp(_) => None,
+    }
 }
 
 /// Targets that are reachable now, and the programs behind them. Dropping it kills what was started; [`Started::stop`]
@@ -96,7 +108,7 @@ pub async fn start(targets: BTreeMap<TargetName, &Target>, options: &StartOption
                     authority,
                     launch,
                     root: options.root.to_owned(),
-                    log,
+                    log: log.masked(options.mask),
                     guard: options.guard.map(Path::to_owned),
                 });
                 launches.spawn(async move {
@@ -321,8 +333,14 @@ time.sleep(60)
 
         async fn start(&self) -> Started {
             let logs = self.folder.path().join("logs");
-            let options =
-                StartOptions { root: self.folder.path(), logs: Some(&logs), search: None, guard: None };
+            let mask = Mask::default();
+            let options = StartOptions {
+                root: self.folder.path(),
+                logs: Some(&logs),
+                search: None,
+                guard: None,
+                mask: &mask,
+            };
             start(self.targets.iter().map(|(name, target)| (name.clone(), target)).collect(), &options).await
         }
     }

@@ -3,6 +3,7 @@
 //! A guest's core module exports `describe` and `run` as the canonical ABI has them (component model, `CanonicalABI.md`).
 //! What they return is laid out here, in a data segment; the text of a test is what happens before.
 
+use mustdo::model::{Capability, TargetName};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -51,15 +52,8 @@ pub(crate) struct Guest {
     refusal: Option<(u8, String)>,
     evidence: Option<u32>,
     schema: String,
-    asks: Vec<(Ask, &'static str)>,
+    asks: Vec<(Capability, bool)>,
     exclusive: bool,
-}
-
-/// What a guest asks to be allowed, as the contract numbers it.
-#[derive(Clone, Copy)]
-pub(crate) enum Ask {
-    Scratch = 5,
-    Process = 7,
 }
 
 impl Guest {
@@ -79,12 +73,6 @@ impl Guest {
             asks: vec![],
             exclusive: false,
         }
-    }
-
-    /// Its check asks for this on a target.
-    pub(crate) fn asks(mut self, what: Ask, target: &'static str) -> Self {
-        self.asks.push((what, target));
-        self
     }
 
     /// Its check wants to be alone on its targets.
@@ -165,6 +153,12 @@ impl Guest {
         self
     }
 
+    /// The check asks for a capability, by its own target names.
+    pub(crate) fn asks(mut self, capability: &str, required: bool) -> Self {
+        self.asks.push((capability.parse().unwrap(), required));
+        self
+    }
+
     /// The component.
     pub(crate) fn build(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
@@ -226,14 +220,15 @@ impl Guest {
         image.string(check + 8, "Does it hold?");
         image.string(check + 16, "Looks.");
         image.string(check + 24, &self.schema);
-        let asks = image.room(24 * self.asks.len());
-        for (ask, (what, target)) in (asks..).step_by(24).zip(&self.asks) {
-            image.byte(ask, *what as u8);
-            image.string(ask + 4, target);
-            image.string(ask + 12, "To see how it behaves.");
-            image.byte(ask + 20, 1);
+        let requests = image.room(24 * self.asks.len());
+        for (at, (capability, required)) in (requests..).step_by(24).zip(&self.asks) {
+            let (case, name) = case(capability);
+            image.byte(at, case);
+            image.string(at + 4, name);
+            image.string(at + 12, "to look at it");
+            image.byte(at + 20, u8::from(*required));
         }
-        image.list(check + 32, asks, u32::try_from(self.asks.len()).unwrap());
+        image.list(check + 32, requests, u32::try_from(self.asks.len()).unwrap());
         image.number(check + 40, 100);
         image.byte(check + 44, u8::from(self.exclusive));
         let info = image.room(56);
@@ -269,6 +264,21 @@ impl Guest {
             image.list(result + 64, evidence, 1);
         }
         result
+    }
+}
+
+/// The number of a capability's case in the contract, and what it carries.
+fn case(capability: &Capability) -> (u8, &str) {
+    let target = capability.target().map_or("", TargetName::as_str);
+    match capability {
+        Capability::Http(_) => (0, target),
+        Capability::Tcp(_) => (1, target),
+        Capability::Udp(_) => (2, target),
+        Capability::Listen => (3, target),
+        Capability::Read(_) => (4, target),
+        Capability::Scratch(_) => (5, target),
+        Capability::Env(name) => (6, name),
+        Capability::Process(_) => (7, target),
     }
 }
 

@@ -16,11 +16,13 @@ mod host;
 mod invalid;
 mod layers;
 mod matrix;
+mod permission;
 mod process;
 mod progress;
 mod readme;
 mod sandbox;
 mod schema;
+mod security;
 mod shipped;
 mod shop;
 #[cfg(target_os = "linux")]

@@ -1,5 +1,6 @@
 //! The contract's side: generated bindings, the host behind its imports, and conversions. Nothing here is for authors.
 
+mod network;
 mod program;
 
 use std::time::Duration;
@@ -154,8 +155,9 @@ fn outgoing(request: &Request) -> http::Request {
     }
 }
 
+/// Rounded up: nothing but zero becomes zero, which leaves the time to the host.
 fn millis(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+    u32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
 }
 
 fn incoming(response: http::Response) -> Response {

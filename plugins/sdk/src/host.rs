@@ -6,6 +6,8 @@ use crate::Failure;
 use crate::http::{Options, Request, Response};
 use crate::process::{Command, Program};
 use crate::scratch::Folder;
+use crate::tcp::{self, Port, Stream};
+use crate::udp::Datagrams;
 
 /// How loud a log line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,28 @@ pub trait Host {
     /// What starts programs. A component calls its imports directly instead.
     #[cfg(not(target_arch = "wasm32"))]
     fn programs(&self) -> &dyn Programs;
+    /// What opens streams and datagram sockets. A component calls its imports directly instead.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn network(&self) -> &dyn Network;
+}
+
+/// The part of the host that opens streams and datagram sockets. A duration of zero leaves the time to the host.
+pub trait Network {
+    /// Opens a stream to a tcp or http target.
+    fn connect(&self, target: &str, options: &tcp::Options) -> Result<Box<dyn Stream>, Failure>;
+    /// Opens `count` streams as fast as the host can; each has a result of its own.
+    fn connect_many(
+        &self,
+        target: &str,
+        options: &tcp::Options,
+        count: u32,
+    ) -> Result<Vec<Result<Box<dyn Stream>, Failure>>, Failure>;
+    /// Listens on an ephemeral loopback port.
+    fn listen(&self) -> Result<Box<dyn Port>, Failure>;
+    /// The places of the streams that can be read or have ended, as soon as there are any; zero only looks.
+    fn wait_readable(&self, streams: &[&dyn Stream], timeout: Duration) -> Vec<usize>;
+    /// Opens a socket that is connected to a udp target.
+    fn open_udp(&self, target: &str, source: Option<&str>) -> Result<Box<dyn Datagrams>, Failure>;
 }
 
 /// The part of the host that starts programs and makes copies.

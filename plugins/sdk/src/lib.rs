@@ -24,13 +24,15 @@ pub mod process;
 mod report;
 pub mod scratch;
 pub mod statistics;
+pub mod tcp;
 mod text;
+pub mod udp;
 pub mod verdict;
 
 pub use context::Context;
 pub use failure::Failure;
 pub use generator::Generator;
-pub use host::{Connection, Host, Level, Programs};
+pub use host::{Connection, Host, Level, Network, Programs};
 pub use parameter::Parameter;
 pub use plugin::{Capability, CapabilityRequest, Check, CheckInfo, Plugin, RunError};
 pub use report::{Fault, Report};

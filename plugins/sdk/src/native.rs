@@ -1,10 +1,11 @@
 //! The native double of the host: real HTTP over plain sockets, so that a check runs under `cargo test`.
 //!
 //! It is for tests: targets are loopback addresses, every request has a connection of its own (`keep_alive` is not
-//! followed), and `source` is not offered. Programs are those that the test gives: [`NativeHost::serve`] one behind an
+//! followed), and `source` is not offered for HTTP. Streams and datagrams are real ones (`network`). Programs are those that the test gives: [`NativeHost::serve`] one behind an
 //! http target, [`NativeHost::program`] one for a command target, [`NativeHost::folder`] a directory.
 
 mod folder;
+mod network;
 mod program;
 
 use std::cell::{Cell, RefCell};
@@ -17,7 +18,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{process, thread};
 
-use crate::host::{Connection, Host, Level, Programs};
+use crate::host::{Connection, Host, Level, Network, Programs};
 use crate::http::{Options, Request, Response, Timing};
 use crate::process::{Command, Program};
 use crate::scratch::Folder;
@@ -61,7 +62,7 @@ impl NativeHost {
         }
     }
 
-    /// Binds an http target to an address.
+    /// Binds an http, tcp or udp target to an address.
     #[must_use]
     pub fn bind(mut self, target: &str, address: SocketAddr) -> Self {
         self.targets.insert(target.to_owned(), address);
@@ -107,6 +108,10 @@ impl NativeHost {
         Context::new(self, self.targets.keys().cloned().collect(), seed)
     }
 
+    fn address(&self, target: &str) -> Result<SocketAddr, Failure> {
+        self.targets.get(target).copied().ok_or_else(|| Failure::Unbound(target.to_owned()))
+    }
+
     /// Progress messages and log lines so far.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -119,8 +124,8 @@ impl Host for NativeHost {
         if options.source.is_some() {
             return Err(Failure::Other("the native host chooses no source address".to_owned()));
         }
-        let address = self.targets.get(target).ok_or_else(|| Failure::Unbound(target.to_owned()))?;
-        Ok(Box::new(Plain { address: *address, began: self.began, held: Mutex::default() }))
+        let address = self.address(target)?;
+        Ok(Box::new(Plain { address, began: self.began, held: Mutex::default() }))
     }
 
     fn progress(&self, _fraction: Option<f32>, message: &str) {
@@ -164,6 +169,10 @@ impl Host for NativeHost {
         let mut blobs = self.blobs.borrow_mut();
         blobs.push(bytes.to_vec());
         u32::try_from(blobs.len() - 1).map_err(|_| Failure::OverLimit("attachments".to_owned()))
+    }
+
+    fn network(&self) -> &dyn Network {
+        self
     }
 
     fn programs(&self) -> &dyn Programs {

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use wasmtime::component::Resource;
 
-use crate::model::{Capability, Endpoint, TargetKind};
+use crate::model::{Capability, Endpoint};
 
 use super::contract::Failure;
 use super::contract::files::{Entry, Host, HostTree};
@@ -35,7 +35,7 @@ const READ_BYTES: u64 = 8 << 20;
 
 impl State {
     async fn tree(&mut self, target: &str) -> Result<Tree, Failure> {
-        let endpoint = self.endpoint(target, TargetKind::Dir, Capability::Read)?;
+        let endpoint = self.endpoint(target, Capability::Read)?;
         let Endpoint::Dir(path) = endpoint else {
             return Err(Failure::Unbound(format!("the target \"{target}\" is not a directory")));
         };
@@ -73,7 +73,7 @@ impl Host for State {
     async fn open(&mut self, target: String) -> wasmtime::Result<Result<Resource<TreeHandle>, Failure>> {
         let at = Instant::now();
         match self.tree(&target).await {
-            Ok(tree) => Ok(Ok(self.table.push(Arc::new(tree))?)),
+            Ok(tree) => Ok(Ok(self.keep(Arc::new(tree))?)),
             Err(refused) => {
                 self.accesses.note(at, || format!("read open {target}"), Some(&refused));
                 Ok(Err(refused))
@@ -115,7 +115,6 @@ impl HostTree for State {
     }
 
     fn drop(&mut self, tree: Resource<TreeHandle>) -> wasmtime::Result<()> {
-        self.table.delete(tree)?;
-        Ok(())
+        self.release(tree)
     }
 }

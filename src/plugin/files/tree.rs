@@ -169,7 +169,6 @@ fn kind_of(kind: std::fs::FileType) -> Kind {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::fs::File;
     use std::os::unix::fs::symlink;
     use std::process::Command;
@@ -177,8 +176,7 @@ mod tests {
     use tempfile::TempDir;
 
     use crate::plugin::failure;
-    use crate::plugin::files::{READ_BYTES, Secrets};
-    use crate::plugin::process::ProgramOptions;
+    use crate::plugin::files::READ_BYTES;
 
     use super::*;
 
@@ -189,13 +187,8 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             write(&path, text);
         }
-        let common = Common {
-            environment: BTreeMap::new(),
-            secrets: Secrets::new(&[]).unwrap(),
-            programs: ProgramOptions::default(),
-        };
         let root = dir.path().canonicalize().unwrap();
-        let tree = Tree::open("src".parse().unwrap(), root, Arc::new(common)).unwrap();
+        let tree = Tree::open("src".parse().unwrap(), root, Common::bare()).unwrap();
         (dir, tree)
     }
 

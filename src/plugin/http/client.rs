@@ -1,7 +1,6 @@
 //! Connections to one target, and one exchange over one of them.
 
 use std::collections::VecDeque;
-use std::net::Ipv4Addr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -29,8 +28,6 @@ pub(in crate::plugin) struct Client {
     pub(super) upstream: Arc<Upstream>,
     /// Whether connections are used again.
     pub(super) keep_alive: bool,
-    /// Where connections come from.
-    pub(super) source: Option<Ipv4Addr>,
     /// What timings are counted from.
     pub(super) origin: Instant,
     /// The one that was used last is last.
@@ -67,13 +64,8 @@ struct Answer {
 
 impl Client {
     /// A client without connections.
-    pub(super) fn new(
-        upstream: Arc<Upstream>,
-        keep_alive: bool,
-        source: Option<Ipv4Addr>,
-        origin: Instant,
-    ) -> Self {
-        Self { upstream, keep_alive, source, origin, idle: Mutex::default(), held: Mutex::default() }
+    pub(super) fn new(upstream: Arc<Upstream>, keep_alive: bool, origin: Instant) -> Self {
+        Self { upstream, keep_alive, origin, idle: Mutex::default(), held: Mutex::default() }
     }
 
     /// Sends one request and reads its answer to the end. `budget` is what all answers of a batch may keep together.
@@ -85,14 +77,8 @@ impl Client {
         let Outgoing { request, timeout, keep, after: _, hold } = outgoing;
         let began = Began { at: Instant::now(), origin: self.origin };
         let answer = if hold {
-            let mut exchange: Exchange = Box::pin(exchange(
-                Arc::clone(&self.upstream),
-                self.source,
-                began,
-                request,
-                keep,
-                Arc::clone(budget),
-            ));
+            let mut exchange: Exchange =
+                Box::pin(exchange(Arc::clone(&self.upstream), began, request, keep, Arc::clone(budget)));
             match tokio::time::timeout(timeout, &mut exchange).await {
                 Ok(answer) => answer?,
                 Err(_) => {
@@ -118,7 +104,7 @@ impl Client {
         budget: &AtomicUsize,
     ) -> Result<Answer, Failure> {
         let Some(mut connection) = self.reuse().await else {
-            let sent = send_on_new(&self.upstream, self.source, began, request).await?;
+            let sent = send_on_new(&self.upstream, began, request).await?;
             return answer(sent, began, keep, budget).await;
         };
         let sent = match connection.sender.try_send_request(request).await {
@@ -126,7 +112,7 @@ impl Client {
             // The message comes back only when not one byte of it was written; anything else may have reached the
             // service, and sending it again would be a second request that the plugin never made.
             Err(mut refused) => match refused.take_message() {
-                Some(unsent) => send_on_new(&self.upstream, self.source, began, unsent).await?,
+                Some(unsent) => send_on_new(&self.upstream, began, unsent).await?,
                 None => return Err(of_hyper(&refused.into_error())),
             },
         };
@@ -186,30 +172,28 @@ struct Sent {
 /// One request over a connection of its own, which owns all it needs.
 async fn exchange(
     upstream: Arc<Upstream>,
-    source: Option<Ipv4Addr>,
     began: Began,
     request: Request<Full<Bytes>>,
     keep: usize,
     budget: Arc<AtomicUsize>,
 ) -> Result<Answer, Failure> {
-    let sent = send_on_new(&upstream, source, began, request).await?;
+    let sent = send_on_new(&upstream, began, request).await?;
     answer(sent, began, keep, &budget).await
 }
 
 async fn send_on_new(
     upstream: &Upstream,
-    source: Option<Ipv4Addr>,
     began: Began,
     request: Request<Full<Bytes>>,
 ) -> Result<Sent, Failure> {
-    let mut connection = connect(upstream, source).await?;
+    let mut connection = connect(upstream).await?;
     let connect = began.at.elapsed();
     let response = connection.sender.send_request(request).await.map_err(|error| of_hyper(&error))?;
     Ok(Sent { connection, connect, response })
 }
 
-async fn connect(upstream: &Upstream, source: Option<Ipv4Addr>) -> Result<Connection, Failure> {
-    let stream = upstream.connect(source).await?;
+async fn connect(upstream: &Upstream) -> Result<Connection, Failure> {
+    let stream = upstream.connect().await?;
     let (sender, driver) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES)
         .max_headers(HEADERS)
@@ -334,7 +318,7 @@ fn of_hyper_body(error: &hyper::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::net::{Ipv4Addr, SocketAddr};
     use std::sync::atomic::AtomicU32;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -342,6 +326,7 @@ mod tests {
 
     use crate::model::Authority;
     use crate::plugin::http::KEPT_BYTES;
+    use crate::plugin::network::Dial;
 
     use super::*;
 
@@ -376,10 +361,13 @@ mod tests {
         }
 
         async fn client(&self, keep_alive: bool) -> Client {
+            self.client_from(None, keep_alive).await
+        }
+
+        async fn client_from(&self, source: Option<Ipv4Addr>, keep_alive: bool) -> Client {
             let authority = Authority { host: self.address.ip().to_string(), port: self.address.port() };
-            let upstream =
-                Upstream::resolve("web".parse().unwrap(), &authority, String::new()).await.unwrap();
-            Client::new(Arc::new(upstream), keep_alive, None, Instant::now())
+            let dial = Dial { source, no_delay: true, ..Dial::default() };
+            Client::new(Arc::new(Upstream::web(&authority, "", dial).await), keep_alive, Instant::now())
         }
 
         fn requests(&self) -> Vec<String> {
@@ -637,9 +625,7 @@ mod tests {
             connections: Arc::default(),
             requests: Arc::default(),
         };
-        let upstream = server.client(false).await.upstream;
-        let source = Some(Ipv4Addr::new(127, 0, 0, 7));
-        let connected = Client::new(upstream, false, source, Instant::now());
+        let connected = server.client_from(Some(Ipv4Addr::new(127, 0, 0, 7)), false).await;
         let (peer, sent) = tokio::join!(
             async {
                 let (mut stream, peer) = listener.accept().await.unwrap();

@@ -91,11 +91,16 @@ impl Child {
         }
     }
 
-    /// Whether a signal to it needs more than the handle: then who must be told before. None for what the plugin started.
-    pub(super) fn supervised(&self) -> Option<Option<&Arc<dyn Supervised>>> {
+    /// Whether it is a target's, so that a signal to it needs more than the handle.
+    pub(super) fn is_attached(&self) -> bool {
+        matches!(self.kind, Kind::Attached { .. })
+    }
+
+    /// Who started it for a target, and must be told before it is disturbed.
+    pub(super) fn supervised(&self) -> Option<&Arc<dyn Supervised>> {
         match &self.kind {
             Kind::Started { .. } => None,
-            Kind::Attached { supervised, .. } => Some(supervised.as_ref()),
+            Kind::Attached { supervised, .. } => supervised.as_ref(),
         }
     }
 

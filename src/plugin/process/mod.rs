@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::net::lookup_host;
 use wasmtime::component::Resource;
 
-use crate::model::{Authority, Capability, Endpoint, TargetKind, TargetName};
+use crate::model::{Authority, Capability, Endpoint, TargetName};
 use crate::process::{
     Facts, Order, OwnerError, ProcessId, Program, Signal, Socket, Supervised, facts, owner, sockets,
 };
@@ -102,8 +102,7 @@ impl State {
         inside: Option<Arc<Room>>,
     ) -> Result<Child, Failure> {
         let process::Command { target, args, env } = order;
-        let endpoint = self.endpoint(&target, TargetKind::Command, Capability::Process)?;
-        let name: TargetName = target.parse().map_err(|error| Failure::Unbound(format!("{error}")))?;
+        let (name, endpoint) = self.bound(&target, Capability::Process)?;
         let command = Command::new(&target, endpoint, &args, &env)?;
         self.programs.take()?;
         let home = self.home().await?;
@@ -192,8 +191,8 @@ impl State {
         signal: process::Signal,
     ) -> wasmtime::Result<Result<(), Failure>> {
         let child = self.table.get(child)?;
-        if let Some(supervised) = child.supervised() {
-            match self.may_disturb(&child.target, supervised) {
+        if child.is_attached() {
+            match self.may_disturb(&child.target, child.supervised()) {
                 Ok(supervised) => supervised.disturb(),
                 Err(refused) => return Ok(Err(refused)),
             }
@@ -228,7 +227,7 @@ impl State {
     }
 
     /// Keeps a child, and notes what was done for it.
-    fn keep(
+    fn admit(
         &mut self,
         at: Instant,
         what: impl FnOnce() -> String,
@@ -237,7 +236,7 @@ impl State {
         self.accesses.note(at, what, child.as_ref().err());
         match child {
             Ok(child) => {
-                let handle = self.table.push(child)?;
+                let handle = self.keep(child)?;
                 self.programs.children += 1;
                 Ok(Ok(handle))
             }
@@ -319,13 +318,13 @@ impl Host for State {
         let inside = inside.transpose()?;
         let (target, args) = (command.target.clone(), command.args.clone());
         let child = self.start_child(command, inside).await;
-        self.keep(at, || format!("process start {target} {args:?}"), child)
+        self.admit(at, || format!("process start {target} {args:?}"), child)
     }
 
     async fn attach(&mut self, target: String) -> wasmtime::Result<Result<Resource<Child>, Failure>> {
         let at = Instant::now();
         let child = self.behind(&target).await;
-        self.keep(at, || format!("process attach {target}"), child)
+        self.admit(at, || format!("process attach {target}"), child)
     }
 
     async fn restart(
@@ -335,7 +334,7 @@ impl Host for State {
     ) -> wasmtime::Result<Result<Resource<Child>, Failure>> {
         let at = Instant::now();
         let child = self.restarted(&target, Duration::from_millis(timeout_millis.into())).await;
-        self.keep(at, || format!("process restart {target}"), child)
+        self.admit(at, || format!("process restart {target}"), child)
     }
 }
 
@@ -411,7 +410,7 @@ impl HostChild for State {
     }
 
     fn drop(&mut self, child: Resource<Child>) -> wasmtime::Result<()> {
-        self.table.delete(child)?;
+        self.release(child)?;
         self.programs.children = self.programs.children.saturating_sub(1);
         Ok(())
     }

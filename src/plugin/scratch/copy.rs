@@ -71,21 +71,11 @@ fn stays(path: &str, leads: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-    use std::sync::Arc;
-
     use super::*;
-    use crate::plugin::files::Secrets;
-    use crate::plugin::process::ProgramOptions;
     use crate::plugin::state::Common;
 
     fn tree(folder: &Path) -> Tree {
-        let common = Common {
-            environment: BTreeMap::new(),
-            secrets: Secrets::new(&["private".to_owned()]).unwrap(),
-            programs: ProgramOptions::default(),
-        };
-        Tree::open("src".parse().unwrap(), folder.to_owned(), Arc::new(common)).unwrap()
+        Tree::open("src".parse().unwrap(), folder.to_owned(), Common::bare()).unwrap()
     }
 
     fn list(folder: &Path) -> Vec<String> {
@@ -110,7 +100,6 @@ mod tests {
             (".git/config", ""),
             (".gitignore", "build/"),
             ("build/out", ""),
-            ("private/notes", ""),
         ] {
             fs::create_dir_all(from.join(path).parent().unwrap()).unwrap();
             io::Write::write_all(&mut File::create(from.join(path)).unwrap(), text.as_bytes()).unwrap();

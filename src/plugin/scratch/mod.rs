@@ -19,7 +19,7 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
 use wasmtime::component::Resource;
 
-use crate::model::{Capability, Endpoint, TargetKind};
+use crate::model::{Capability, Endpoint};
 
 use super::contract::Failure;
 use super::contract::scratch::{Host, HostWorkspace};
@@ -32,6 +32,9 @@ pub(super) use room::{Room, sweep};
 /// What a plugin's handle stands for.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub type WorkspaceHandle = Arc<Workspace>;
+
+/// What a plugin is told that its paths lie below.
+const WORDS: &str = "the workspace";
 
 /// Workspaces that one run opens.
 const WORKSPACES: usize = 32;
@@ -109,17 +112,13 @@ impl Workspace {
         self.room.clone()
     }
 
-    fn parts<'a>(&self, path: &'a str) -> Result<Vec<&'a str>, Failure> {
-        parts("the workspace", path)
-    }
-
     fn read(&self, path: &str) -> Result<Vec<u8>, Failure> {
-        self.root.read(path, &self.parts(path)?, 0, u64::MAX)
+        self.root.read(path, &parts(WORDS, path)?, 0, u64::MAX)
     }
 
     /// Makes the file, and the folders it lies in, or replaces what it holds.
     fn write(&self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
-        let parts = self.parts(path)?;
+        let parts = parts(WORDS, path)?;
         let Some((name, folders)) = parts.split_last() else {
             return Err(Failure::Other("the root is a directory, not a file".to_owned()));
         };
@@ -146,7 +145,7 @@ impl Workspace {
 
     /// Removes a file, a link, or a folder with everything in it.
     fn remove(&self, path: &str) -> Result<(), Failure> {
-        let parts = self.parts(path)?;
+        let parts = parts(WORDS, path)?;
         let Some((name, folders)) = parts.split_last() else {
             return Err(Failure::Other("the workspace itself is removed after the run".to_owned()));
         };
@@ -187,12 +186,9 @@ impl State {
                 }
                 None
             }
-            Some(name) => match self.endpoint(name, TargetKind::Dir, Capability::Scratch)? {
-                Endpoint::Dir(path) => {
-                    let name = name.parse().map_err(|error| Failure::Unbound(format!("{error}")))?;
-                    Some((name, path))
-                }
-                Endpoint::Http { .. } | Endpoint::Tcp(_) | Endpoint::Udp(_) | Endpoint::Command { .. } => {
+            Some(name) => match self.bound(name, Capability::Scratch)? {
+                (name, Endpoint::Dir(path)) => Some((name, path)),
+                (name, _) => {
                     return Err(Failure::Unbound(format!("the target \"{name}\" is not a directory")));
                 }
             },
@@ -239,7 +235,7 @@ impl Host for State {
         let words = || format!("scratch open {}", target.as_deref().unwrap_or("nothing"));
         self.accesses.note(at, words, opened.as_ref().err());
         match opened {
-            Ok(workspace) => Ok(Ok(self.table.push(Arc::new(workspace))?)),
+            Ok(workspace) => Ok(Ok(self.keep(Arc::new(workspace))?)),
             Err(refused) => Ok(Err(refused)),
         }
     }
@@ -251,7 +247,7 @@ impl HostWorkspace for State {
         workspace: Resource<WorkspaceHandle>,
         path: String,
     ) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
-        self.on_workspace(&workspace, "read", path, |workspace, path| workspace.read(path)).await
+        self.on_workspace(&workspace, "read", path, Workspace::read).await
     }
 
     async fn write(
@@ -273,11 +269,11 @@ impl HostWorkspace for State {
         workspace: Resource<WorkspaceHandle>,
         path: String,
     ) -> wasmtime::Result<Result<(), Failure>> {
-        self.on_workspace(&workspace, "remove", path, |workspace, path| workspace.remove(path)).await
+        self.on_workspace(&workspace, "remove", path, Workspace::remove).await
     }
 
     fn drop(&mut self, workspace: Resource<WorkspaceHandle>) -> wasmtime::Result<()> {
-        self.table.delete(workspace)?;
+        self.release(workspace)?;
         Ok(())
     }
 }
@@ -289,7 +285,7 @@ mod tests {
 
     use super::*;
 
-    fn refused<T: std::fmt::Debug>(result: Result<T, Failure>) -> bool {
+    fn refused<T>(result: &Result<T, Failure>) -> bool {
         matches!(result, Err(Failure::Denied(_)))
     }
 
@@ -320,8 +316,8 @@ mod tests {
         symlink(outside.path().join("kept"), room.path().join("file")).unwrap();
         symlink(outside.path().join("new"), room.path().join("dangling")).unwrap();
         for path in ["../kept", "/etc/passwd", "a/../../kept", "a//b", "./a", "a\0b"] {
-            assert!(refused(workspace.read(path)) && refused(workspace.write(path, b"x")), "{path}");
-            assert!(refused(workspace.remove(path)), "{path}");
+            assert!(refused(&workspace.read(path)) && refused(&workspace.write(path, b"x")), "{path}");
+            assert!(refused(&workspace.remove(path)), "{path}");
         }
         for path in ["file", "folder/kept", "dangling", "folder/new"] {
             assert!(workspace.read(path).is_err() && workspace.write(path, b"x").is_err(), "{path}");

@@ -130,7 +130,7 @@ mod tests {
         fs::create_dir_all(path.join("deep/er")).unwrap();
         // As a cache of modules does that protects itself.
         fs::set_permissions(path.join("deep/er"), Permissions::from_mode(0o500)).unwrap();
-        fs::set_permissions(path.join("deep"), Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path.join("deep"), Permissions::from_mode(0o000)).unwrap();
         drop(room);
         assert!(!path.exists());
     }

@@ -1,7 +1,5 @@
 //! What `/proc` tells.
 
-#![expect(clippy::disallowed_methods, reason = "tables of the kernel, not files of the workspace")]
-
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Read as _;
