@@ -520,17 +520,22 @@ def show_order(id):
     return Response(answer_to(store.order(id) or abort(404)), mimetype="application/json")
 
 
+def repetition(known, payload):
+    """The answer under a key that is known."""
+    first_payload, answer = known
+    if first_payload != payload:
+        abort(422, "this key was used with another payload; take a new one")
+    if answer is None:
+        abort(409, "a request with this key is still running; try again later")
+    return replayed(answer)
+
+
 @app.post("/orders")
 def place_order():
     key, draft, payload = read_key(), read_order(), fingerprint()
     known = store.claim(g.caller, key, payload)
     if known is not None:
-        first_payload, answer = known
-        if first_payload != payload:
-            abort(422, "this key was used with another payload; take a new one")
-        if answer is None:
-            abort(409, "a request with this key is still running; try again later")
-        return replayed(answer)
+        return repetition(known, payload)
     try:
         time.sleep(SLOW)
         return created(answer_to(store.commit_order(g.caller, key, payload, draft)))
@@ -695,12 +700,7 @@ def keys_in_memory():
     key, draft, payload = read_key(), read_order(), fingerprint()
     known = running.claim(g.caller, key, payload)
     if known is not None:
-        first_payload, answer = known
-        if first_payload != payload:
-            abort(422, "this key was used with another payload; take a new one")
-        if answer is None:
-            abort(409, "a request with this key is still running; try again later")
-        return replayed(answer)
+        return repetition(known, payload)
     time.sleep(SLOW)
     answer = answer_to(store.add_order(g.caller, draft))
     running.set_answer(g.caller, key, payload, answer)
