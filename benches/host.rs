@@ -87,7 +87,9 @@ impl Bench {
             plugin: digest,
             params: "{}".to_owned(),
             targets: BTreeMap::new(),
+            supervised: BTreeMap::new(),
             allowed: BTreeSet::from([Capability::Http(target)]),
+            exclusive: false,
             seed: 7,
             deadline: Duration::from_mins(1),
         };

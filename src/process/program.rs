@@ -105,8 +105,9 @@ impl Program {
     /// How long a program may take to end when it is asked to.
     pub const GRACE: Duration = Duration::from_secs(5);
 
-    /// How long the system may take to end what was killed. A guard goes on trying when mustdo no longer waits.
-    const KILLED: Duration = Duration::from_secs(3);
+    /// How long the system may take to end what was killed: milliseconds, and machines are busy. A guard goes on trying
+    /// when mustdo no longer waits.
+    const KILLED: Duration = Duration::from_secs(10);
 
     /// How long a guard may take to start a program: its own start is milliseconds, and machines are busy.
     const GUARD_START: Duration = Duration::from_secs(20);

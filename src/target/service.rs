@@ -17,6 +17,9 @@ use crate::process::{Exit, Order, Program, Streams, Supervised, Variables};
 /// How long one look at a starting target may take before it is looked at again.
 const LOOK: Duration = Duration::from_secs(5);
 
+/// How long the port of a program that was killed may still be answered on: connections that it never took are.
+const FREED: Duration = Duration::from_secs(2);
+
 /// How long a server of datagrams is given where the system does not tell whether its socket is bound.
 const DATAGRAM_MOMENT: Duration = Duration::from_millis(200);
 
@@ -103,8 +106,12 @@ impl Service {
         };
         before.kill().await;
         let Site { kind, authority, .. } = &self.site;
-        if probe::is_answered(*kind, authority).await == Some(true) {
-            return Err(TargetError::PortInUse { authority: authority.clone() });
+        let begun = Instant::now();
+        while probe::is_answered(*kind, authority).await == Some(true) {
+            if begun.elapsed() >= FREED {
+                return Err(TargetError::PortInUse { authority: authority.clone() });
+            }
+            sleep(Duration::from_millis(50)).await;
         }
         let program = self.site.spawn()?;
         let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);

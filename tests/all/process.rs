@@ -15,6 +15,7 @@ use mustdo::verify::{Reporter, Run, RunError, RunFault, Task, TaskId, Verifier};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::guest::Guest;
+use crate::sandbox::Sandbox;
 
 /// Instructions of a guest, with its texts laid out below the guest's own data. Every call answers at 0; the handle on a
 /// process is kept in `$i`, one on a workspace in `$j`. What came of the last step is the summary.
@@ -508,7 +509,11 @@ async fn target_is_killed_by_surprise_and_brought_back_on_the_same_port() {
 async fn target_that_is_left_down_is_dead_for_everybody() {
     let web = Web::start(Some(SERVER), None).await;
     on_web(&web, Script::new().attach().signal(2)).await;
-    assert_eq!(web.started.died().await.len(), 1);
+    let end = Instant::now() + Duration::from_secs(10);
+    while web.started.died().await.is_empty() {
+        assert!(Instant::now() < end);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     assert!(!web.answers());
 }
 
@@ -584,4 +589,177 @@ async fn process_that_is_not_granted_is_not_attached_to() {
         bench.task.allowed.clear();
         assert_eq!(bench.summary().await, "mustdo grant test-guest process:web");
     }
+}
+
+/// Makes the first text of the first entry of the list at 4, `offset` bytes into it, the summary.
+fn first_text(offset: u32) -> String {
+    format!(
+        "(if (i32.load (i32.const 8)) (then
+           (i32.store (global.get $summary) (i32.load offset={offset} (i32.load (i32.const 4))))
+           (i32.store offset=4 (global.get $summary) (i32.load offset={} (i32.load (i32.const 4))))))",
+        offset + 4
+    )
+}
+
+#[tokio::test]
+async fn processes_and_sockets_of_a_target_are_told() {
+    let web = Web::start(Some("exec python3 -m http.server --bind 127.0.0.1 $1"), None).await;
+    let port = web.authority().port;
+    let tree = Script::new().attach().call("(call $tree (local.get $i) (i32.const 0))").step(&first_text(8));
+    let (_, summary) = on_web(&web, tree).await;
+    assert!(summary.ends_with(&format!("python3 -m http.server --bind 127.0.0.1 {port}")), "{summary}");
+    let sockets =
+        Script::new().attach().call("(call $sockets (local.get $i) (i32.const 0))").step(&first_text(0));
+    let (_, summary) = on_web(&web, sockets).await;
+    assert_eq!(summary, "LISTEN");
+    // What has ended has neither.
+    let ended = Script::new().start(&[]).wait(15_000).call("(call $tree (local.get $i) (i32.const 0))");
+    let bench = Bench::new(ended.step(&first_text(8))).await.tool("exit 0", &[]);
+    assert_eq!(bench.summary().await, "exit 0");
+}
+
+/// The private folders that are left below `temporary`.
+fn rooms(temporary: &Path) -> Vec<PathBuf> {
+    let users = fs::read_dir(temporary).into_iter().flatten().flatten();
+    users
+        .filter_map(|user| fs::read_dir(user.path()).ok())
+        .flatten()
+        .map(|room| room.unwrap().path())
+        .collect()
+}
+
+impl Bench {
+    /// Binds `src` to a folder with a program and a secret in it, and grants a copy of it.
+    fn src(mut self) -> Self {
+        fs::create_dir(self.path("src")).unwrap();
+        fs::write(self.path("src/app.txt"), "as the learner wrote it").unwrap();
+        fs::write(self.path("src/.env"), "KEY=1").unwrap();
+        let path = self.path("src").canonicalize().unwrap();
+        self.task.targets.insert("src".parse().unwrap(), Endpoint::Dir(path));
+        self.task.allowed.insert("scratch:src".parse().unwrap());
+        self
+    }
+}
+
+#[tokio::test]
+async fn program_works_in_a_copy_and_the_learners_tree_stays_as_it_is() {
+    let script = Script::new()
+        .scratch(Some("src"))
+        .write("new/deep.txt", "from the plugin")
+        .start_with(&[], &[], true)
+        .read(4_000);
+    let text = "all=$(cat app.txt new/deep.txt; ls -A | tr '\\n' ' '; pwd); echo changed >app.txt; rm -r new; echo \"$all\"";
+    let bench = Bench::new(script).await.src().tool(text, &[]);
+    let run = bench.verify().await.unwrap();
+    let summary = run.verdict.summary.en.clone();
+    assert!(summary.starts_with("as the learner wrote itfrom the pluginapp.txt new /"), "{summary}");
+    let what: Vec<_> = run.accesses.iter().map(|access| access.what.as_str()).collect();
+    assert_eq!(what, ["scratch open src", "scratch write src new/deep.txt", "process start tool []"]);
+    assert_eq!(fs::read_to_string(bench.path("src/app.txt")).unwrap(), "as the learner wrote it");
+    assert!(!bench.path("src/new").exists());
+    let copy = PathBuf::from(summary[summary.rfind(" /").unwrap() + 1..].trim_end());
+    assert!(copy.is_absolute() && !copy.exists(), "{} is left", copy.display());
+}
+
+#[tokio::test]
+async fn copy_needs_a_grant_and_no_path_leads_out_of_it() {
+    let mut bench = Bench::new(Script::new().scratch(Some("src"))).await.src();
+    bench.task.allowed.clear();
+    assert_eq!(bench.summary().await, "mustdo grant test-guest scratch:src");
+    bench.task.allowed.insert("read:src".parse().unwrap());
+    assert_eq!(bench.summary().await, "mustdo grant test-guest scratch:src");
+    // An empty folder tells nothing, but not everybody may fill the disk.
+    let mut bench = Bench::new(Script::new().scratch(None)).await.src();
+    assert_eq!(bench.summary().await, "it was seen");
+    bench.task.allowed.clear();
+    assert_eq!(bench.summary().await, "mustdo grant test-guest scratch:TARGET or process:TARGET");
+    let bench = Bench::new(Script::new().scratch(None).write("../escaped", "x")).await.src();
+    assert_eq!(bench.summary().await, "\"../escaped\" is not a path below the workspace");
+}
+
+/// A workspace whose one item asks the guest, with `tool` and a started target, everything granted.
+fn workspace(guest: &Guest, path: &Path) -> Sandbox {
+    let sandbox = Sandbox::workspace();
+    let file = sandbox.path().join("plugins/test-guest.wasm");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, guest.build()).unwrap();
+    sandbox.write(
+        "checklists/own.toml",
+        r#"format = 1
+id = "own"
+version = "1.0.0"
+title = { en = "Own", zh = "自己" }
+[[group]]
+id = "own"
+title = { en = "Own", zh = "自己" }
+[[item]]
+id = "own.probe"
+group = "own"
+title = { en = "Probe", zh = "探测" }
+level = "must"
+weight = 1
+[[item.check]]
+uses = "test-guest/probe"
+target = { tool = "tool", web = "web" }
+"#,
+    );
+    let script = escape_artists(path).replace('\\', "\\\\").replace('"', "\\\"");
+    sandbox.write(
+        "mustdo.toml",
+        &format!(
+            r#"[targets.tool]
+kind = "command"
+program = "sh"
+args = ["-c", "{script}"]
+[targets.web]
+kind = "http"
+url = "http://127.0.0.1:{{port}}"
+run = ["sh", "-c", "{script} & exec python3 -m http.server --bind 127.0.0.1 {{port}}"]
+"#
+        ),
+    );
+    sandbox.run(&["lint"]).ends(0);
+    sandbox.run(&["grant", "test-guest", "process:tool", "process:web"]).ends(0);
+    sandbox
+}
+
+#[test]
+fn killing_mustdo_leaves_no_process_and_after_the_next_start_no_folder() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("pids");
+    let script = Script::new().scratch(None).start_with(&[], &[], true).wait(600_000);
+    let guest = script.guest().asks("process:tool", true).asks("process:web", true).exclusive();
+    let sandbox = workspace(&guest, &path);
+    let verify = || {
+        let mut command = sandbox.command(env!("CARGO_BIN_EXE_mustdo"));
+        command.env("TMPDIR", temporary.path()).args(["verify", "own.probe", "--timeout", "2m"]);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let mut mustdo = verify().spawn().unwrap();
+    // Four of the target, and four of the plugin's program.
+    let started = pids(&path, 8);
+    assert!(anybody_left(&path).len() >= 8, "{:?}", anybody_left(&path));
+    assert_eq!(rooms(temporary.path()).len(), 2, "the workspace, and the home of its program");
+    mustdo.kill().unwrap();
+    mustdo.wait().unwrap();
+    assert!(all_end(&started) && nobody_left(&path), "{:?}", anybody_left(&path));
+    assert_eq!(rooms(temporary.path()).len(), 2, "nobody was left to remove them");
+    let listed = sandbox
+        .command(env!("CARGO_BIN_EXE_mustdo"))
+        .env("TMPDIR", temporary.path())
+        .args(["plugin", "list"])
+        .output();
+    assert!(listed.unwrap().status.success());
+    assert_eq!(rooms(temporary.path()), [""; 0].map(PathBuf::from));
+
+    // Asked to end, it clears away itself.
+    fs::remove_file(&path).unwrap();
+    let mut mustdo = verify().spawn().unwrap();
+    let started = pids(&path, 8);
+    let pid = rustix::process::Pid::from_raw(i32::try_from(mustdo.id()).unwrap()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    assert_eq!(mustdo.wait().unwrap().code(), Some(130));
+    assert!(!started.iter().any(|&pid| runs(pid)) && anybody_left(&path).is_empty());
+    assert_eq!(rooms(temporary.path()), [""; 0].map(PathBuf::from));
 }
