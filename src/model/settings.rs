@@ -62,7 +62,6 @@ pub struct Target {
 
 impl Target {
     /// What the user adds to the environment of the program behind it; empty where there is none.
-    #[must_use]
     pub fn env(&self) -> impl Iterator<Item = (&String, &String)> {
         let own = match &self.place {
             Place::Command { env, .. } => Some(env),
