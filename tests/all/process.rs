@@ -447,13 +447,9 @@ impl Web {
         });
         let target = Target { place: Place::Http { address, prefix: String::new() }, launch };
         let guard = PathBuf::from(env!("CARGO_BIN_EXE_mustdo"));
-        let options = StartOptions {
-            root: folder.path(),
-            logs: None,
-            search: None,
-            guard: Some(&guard),
-            mask: &Mask::default(),
-        };
+        let mask = Mask::default();
+        let options =
+            StartOptions { root: folder.path(), logs: None, search: None, mask: &mask, guard: Some(&guard) };
         let started = start([(web(), &target)].into(), &options).await;
         assert!(started.failures().is_empty(), "{:?}", started.failures());
         Self { folder, started }
