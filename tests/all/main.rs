@@ -15,6 +15,7 @@ mod host;
 mod invalid;
 mod layers;
 mod matrix;
+mod network;
 mod progress;
 mod readme;
 mod sandbox;

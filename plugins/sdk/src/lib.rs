@@ -32,7 +32,7 @@ pub mod verdict;
 pub use context::Context;
 pub use failure::Failure;
 pub use generator::Generator;
-pub use host::{Connection, Host, Level, Network, Programs};
+pub use host::{Attempt, Connection, Host, Level, Network, Programs};
 pub use parameter::Parameter;
 pub use plugin::{Capability, CapabilityRequest, Check, CheckInfo, Plugin, RunError};
 pub use report::{Fault, Report};
