@@ -80,13 +80,13 @@ impl Environment {
     }
 }
 
-/// What the kernel runs for a process, asked by that process itself; see proc(5).
-const RUNNING: &str = "/proc/self/exe";
-
 /// The value of one variable that the user named; none where it is not set, empty or no text.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
+
+/// What the kernel runs for a process, asked by that process itself; see proc(5).
+const RUNNING: &str = "/proc/self/exe";
 
 /// The time, in whole milliseconds. `MUSTDO_NOW` fixes the clock, so that a report of the past can be made again and tests can be exact.
 pub(crate) fn now() -> Timestamp {

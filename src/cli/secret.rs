@@ -36,10 +36,8 @@ impl Secrets {
         let environment =
             values.iter().filter(|(name, _)| granted.contains(name.as_str())).cloned().collect();
         for target in settings.targets.values() {
-            let env = target.launch.iter().flat_map(|launch| &launch.env);
-            values.extend(
-                env.filter(|(_, value)| is_secret(value)).map(|(name, value)| (name.clone(), value.clone())),
-            );
+            let secret = target.env().filter(|(_, value)| is_secret(value));
+            values.extend(secret.map(|(name, value)| (name.clone(), value.clone())));
         }
         let mask = Mask::new(values.iter().map(|(_, value)| value.as_str()));
         Self { environment, mask }
@@ -60,13 +58,17 @@ fn env_name(capability: &Capability) -> Option<&str> {
 }
 
 /// Whether a value that a target is started with counts as secret. Everything does but what is plainly none: numbers,
-/// switches, this machine's own addresses, and what the port is filled into.
+/// switches, this machine's own addresses, what the port is filled into, and what a plugin may fill in.
 fn is_secret(value: &str) -> bool {
     const SWITCHES: [&str; 6] = ["true", "false", "none", "null", "localhost", "disabled"];
     let plain = value.trim();
     let number = plain.chars().all(|c| c.is_ascii_digit() || c == '.');
     let here = plain.parse::<IpAddr>().is_ok_and(|address| address.is_loopback() || address.is_unspecified());
-    !number && !here && !plain.contains("{port}") && !SWITCHES.contains(&plain.to_ascii_lowercase().as_str())
+    !number
+        && !here
+        && !plain.contains("{port}")
+        && !plain.contains('*')
+        && !SWITCHES.contains(&plain.to_ascii_lowercase().as_str())
 }
 
 #[cfg(test)]

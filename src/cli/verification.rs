@@ -261,8 +261,8 @@ impl Verification<'_> {
             root: workspace.root(),
             logs: Some(&logs),
             search: self.context.environment.path.as_deref(),
-            guard: self.context.environment.guard.as_deref(),
             mask,
+            guard: self.context.environment.guard.as_deref(),
         };
         Ok(target::start(wanted.collect(), &options).await)
     }

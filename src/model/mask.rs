@@ -258,18 +258,15 @@ impl Reading {
         let mut sources: Vec<_> = (0..first).map(|index| small(self.source(index))).collect();
         let mut at = first;
         while at < self.bytes.len() {
-            match undo(&self.bytes[at..]) {
-                Some((read, taken)) => {
-                    let source = small(self.source(at).start..self.source(at + taken - 1).end);
-                    sources.extend(std::iter::repeat_n(source, read.len()));
-                    bytes.extend(read);
-                    at += taken;
-                }
-                None => {
-                    sources.push(small(self.source(at)));
-                    bytes.push(self.bytes[at]);
-                    at += 1;
-                }
+            if let Some((read, taken)) = undo(&self.bytes[at..]) {
+                let source = small(self.source(at).start..self.source(at + taken - 1).end);
+                sources.extend(std::iter::repeat_n(source, read.len()));
+                bytes.extend(read);
+                at += taken;
+            } else {
+                sources.push(small(self.source(at)));
+                bytes.push(self.bytes[at]);
+                at += 1;
             }
         }
         Some(Self { bytes, sources: Some(sources) })

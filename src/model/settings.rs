@@ -60,6 +60,17 @@ pub struct Target {
     pub launch: Option<Launch>,
 }
 
+impl Target {
+    /// What the user adds to the environment of the program behind it; empty where there is none.
+    pub fn env(&self) -> impl Iterator<Item = (&String, &String)> {
+        let own = match &self.place {
+            Place::Command { env, .. } => Some(env),
+            Place::Http { .. } | Place::Tcp(_) | Place::Udp(_) | Place::Dir(_) => None,
+        };
+        own.into_iter().chain(self.launch.as_ref().map(|launch| &launch.env)).flatten()
+    }
+}
+
 /// Where a target is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {

@@ -25,11 +25,16 @@ pub(super) async fn is_answered(kind: TargetKind, authority: &Authority) -> Opti
     Some(matches!(timeout(ANSWER, accepts(authority)).await, Ok(Ok(_))))
 }
 
-/// Connects once; or says what is missing.
+/// Connects once; or says what is missing. Where nobody listens on a port that the system also gives out, a connection can
+/// meet itself: that is nobody.
 pub(super) async fn accepts(authority: &Authority) -> Result<TcpStream, String> {
-    TcpStream::connect((authority.host.as_str(), authority.port))
-        .await
-        .map_err(|_| format!("nothing answers on {authority}"))
+    let nobody = || format!("nothing answers on {authority}");
+    let stream = TcpStream::connect((authority.host.as_str(), authority.port)).await.map_err(|_| nobody())?;
+    if meets_itself(&stream) { Err(nobody()) } else { Ok(stream) }
+}
+
+fn meets_itself(stream: &TcpStream) -> bool {
+    matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
 }
 
 /// Asks for `path` once; or says why that was not answered with 2xx or 3xx. Redirects are not followed: a service that
@@ -80,6 +85,19 @@ fn lists(table: &str, port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn connection_that_meets_itself_is_nobody() {
+        // As the system does by chance, with the port that it happens to choose.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = socket.local_addr().unwrap();
+        let stream = socket.connect(address).await.unwrap();
+        assert!(meets_itself(&stream));
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(accepts(&Authority { host: "127.0.0.1".to_owned(), port }).await.is_ok());
+    }
 
     #[test]
     fn sockets_are_found_in_the_kernel_table() {

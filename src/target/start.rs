@@ -25,10 +25,10 @@ pub struct StartOptions<'a> {
     pub logs: Option<&'a Path>,
     /// Where command targets are looked up: the user's `PATH`.
     pub search: Option<&'a OsStr>,
-    /// This executable, if its `main` is [`cli::main`](crate::cli::main): see [`Program::start`].
-    pub guard: Option<&'a Path>,
     /// Taken out of what is shown of what the programs print.
     pub mask: &'a Mask,
+    /// This executable, if its `main` is [`cli::main`](crate::cli::main): see [`Program::start`].
+    pub guard: Option<&'a Path>,
 }
 
 /// Where the program of a command target is, absolute: what [`start()`] would find now, with the workspace `root` and the
@@ -103,12 +103,13 @@ pub async fn start(targets: BTreeMap<TargetName, &Target>, options: &StartOption
                 attached.push((name, endpoint, authority));
             }
             Ok(Server { endpoint, how: How::Launch(authority, launch, port) }) => {
-                let site = Log::new(options.logs, &name).map(|log| Site {
+                let log = Log::new(options.logs, &name).map(|log| log.masked(options.mask));
+                let site = log.map(|log| Site {
                     kind: endpoint.kind(),
                     authority,
                     launch,
                     root: options.root.to_owned(),
-                    log: log.masked(options.mask),
+                    log,
                     guard: options.guard.map(Path::to_owned),
                 });
                 launches.spawn(async move {
@@ -338,8 +339,8 @@ time.sleep(60)
                 root: self.folder.path(),
                 logs: Some(&logs),
                 search: None,
-                guard: None,
                 mask: &mask,
+                guard: None,
             };
             start(self.targets.iter().map(|(name, target)| (name.clone(), target)).collect(), &options).await
         }

@@ -198,10 +198,12 @@ impl Planned {
     /// now.
     fn seen(&self, target: &TargetName, endpoint: &Endpoint) -> Endpoint {
         match (endpoint, self.programs.get(target)) {
-            (Endpoint::Command { program: _, args, env, cwd }, Some(program)) => {
-                let (args, env, cwd) = (args.clone(), env.clone(), cwd.clone());
-                Endpoint::Command { program: program.clone(), args, env, cwd }
-            }
+            (Endpoint::Command { program: _, args, env, cwd }, Some(program)) => Endpoint::Command {
+                program: program.clone(),
+                args: args.clone(),
+                env: env.clone(),
+                cwd: cwd.clone(),
+            },
             _ => endpoint.clone(),
         }
     }
@@ -636,19 +638,17 @@ mod tests {
         let plan = world.plan(&["a"]);
         assert_eq!(plan.tasks[0].allowed, allow);
         // What is started is what was granted, wherever the name leads when the targets are started.
-        let command = |program: &str| Endpoint::Command {
+        let worker_at = |program: &str| Endpoint::Command {
             program: program.into(),
             args: vec!["-v".to_owned()],
-            env: BTreeMap::new(),
-            cwd: None,
+            env: [("A".to_owned(), "b".to_owned())].into(),
+            cwd: Some("/work".into()),
         };
-        let found = command("/tmp/worker");
+        let found = worker_at("/tmp/worker");
         let folder = Endpoint::Dir("/work".into());
-        let job = plan.tasks[0]
-            .job(&[(worker.clone(), found), ("src".parse().unwrap(), folder)].into(), &BTreeMap::new())
-            .unwrap();
-        let seen = command("/usr/bin/worker");
-        assert_eq!(job.task.targets[&worker], seen);
+        let endpoints = [(worker.clone(), found), ("src".parse().unwrap(), folder)].into();
+        let job = plan.tasks[0].job(&endpoints, &BTreeMap::new()).unwrap();
+        assert_eq!(job.task.targets[&worker], worker_at("/usr/bin/worker"));
         assert_eq!((plan.left_out, plan.missing_grants), (vec![], vec![]));
     }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use mustdo::{
-    model::{Authority, Digest, Endpoint, Need, Outcome, Target, TargetName, Verdict},
+    model::{Authority, Digest, Endpoint, Mask, Need, Outcome, Target, TargetName, Verdict},
     plugin::{CachePolicy, Host, HostOptions, ProgramOptions},
     process::Supervised,
     store::PLUGINS,
@@ -102,6 +102,7 @@ impl Examiner {
             root: Path::new("/"),
             logs: None,
             search: None,
+            mask: &Mask::default(),
             guard: Some(Path::new(env!("CARGO_BIN_EXE_mustdo"))),
         };
         let started = start(BTreeMap::from([(name.clone(), target)]), &options).await;

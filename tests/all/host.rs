@@ -14,17 +14,17 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::guest::{Guest, Status};
 
 /// A host with the plugins it was given, and tasks for them.
-struct Bench {
-    host: Host,
+pub(crate) struct Bench {
+    pub(crate) host: Host,
 }
 
 impl Bench {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let environment = BTreeMap::from([("WORD".to_owned(), "swordfish".to_owned())]);
         Self { host: Host::new(HostOptions { environment, ..options(CachePolicy::Off) }).unwrap() }
     }
 
-    async fn add(&self, guest: &Guest) -> Task {
+    pub(crate) async fn add(&self, guest: &Guest) -> Task {
         let plugin = self.load(guest);
         let digest = plugin.digest();
         let info = self.host.describe(&plugin).await.unwrap();
@@ -37,7 +37,7 @@ impl Bench {
         self.host.load(&guest.build()).unwrap().plugin
     }
 
-    async fn verify(&self, task: &Task) -> Result<Run, RunError> {
+    pub(crate) async fn verify(&self, task: &Task) -> Result<Run, RunError> {
         self.host.verify(task, silent()).await
     }
 }
@@ -77,7 +77,7 @@ async fn fault(guest: &Guest) -> RunFault {
 }
 
 /// Writes the text of a failure that was returned at 0 as the verdict's summary.
-const SUMMARY_FROM_FAILURE: &str = "
+pub(crate) const SUMMARY_FROM_FAILURE: &str = "
     (i32.store (global.get $summary) (i32.load (i32.const 8)))
     (i32.store offset=4 (global.get $summary) (i32.load (i32.const 12)))";
 

@@ -16,6 +16,7 @@ mod host;
 mod invalid;
 mod layers;
 mod matrix;
+mod network;
 mod permission;
 mod process;
 mod progress;

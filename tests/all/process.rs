@@ -234,7 +234,7 @@ fn task(plugin: Digest) -> Task {
         allowed: BTreeSet::new(),
         exclusive: false,
         seed: 7,
-        deadline: Duration::from_secs(60),
+        deadline: Duration::from_mins(1),
     }
 }
 
@@ -330,7 +330,7 @@ async fn flood_of_output_waits_for_its_reader() {
     let script = Script::new().start(&[]).wait(500).read(8 << 20);
     let bench = Bench::new(script).await.tool("yes", &[]);
     let summary = bench.summary().await;
-    assert!(summary.len() <= 2_100 && summary.starts_with("y"), "{}", summary.len());
+    assert!(summary.len() <= 2_100 && summary.starts_with('y'), "{}", summary.len());
     let script = Script::new().start(&[]).wait(500);
     assert_eq!(Bench::new(script).await.tool("yes", &[]).summary().await, "still running");
 }
@@ -447,13 +447,9 @@ impl Web {
         });
         let target = Target { place: Place::Http { address, prefix: String::new() }, launch };
         let guard = PathBuf::from(env!("CARGO_BIN_EXE_mustdo"));
-        let options = StartOptions {
-            root: folder.path(),
-            logs: None,
-            search: None,
-            guard: Some(&guard),
-            mask: &Mask::default(),
-        };
+        let mask = Mask::default();
+        let options =
+            StartOptions { root: folder.path(), logs: None, search: None, mask: &mask, guard: Some(&guard) };
         let started = start([(web(), &target)].into(), &options).await;
         assert!(started.failures().is_empty(), "{:?}", started.failures());
         Self { folder, started }
@@ -469,7 +465,9 @@ impl Web {
     fn authority(&self) -> Authority {
         match &self.started.endpoints()[&web()] {
             Endpoint::Http { authority, .. } => authority.clone(),
-            other => panic!("{other:?}"),
+            other @ (Endpoint::Tcp(_) | Endpoint::Udp(_) | Endpoint::Dir(_) | Endpoint::Command { .. }) => {
+                panic!("{other:?}")
+            }
         }
     }
 

@@ -54,17 +54,16 @@ pub trait Host {
     fn network(&self) -> &dyn Network;
 }
 
+/// What one of many attempts at a stream came to.
+pub type Attempt = Result<Box<dyn Stream>, Failure>;
+
 /// The part of the host that opens streams and datagram sockets. A duration of zero leaves the time to the host.
 pub trait Network {
     /// Opens a stream to a tcp or http target.
     fn connect(&self, target: &str, options: &tcp::Options) -> Result<Box<dyn Stream>, Failure>;
     /// Opens `count` streams as fast as the host can; each has a result of its own.
-    fn connect_many(
-        &self,
-        target: &str,
-        options: &tcp::Options,
-        count: u32,
-    ) -> Result<Vec<Result<Box<dyn Stream>, Failure>>, Failure>;
+    fn connect_many(&self, target: &str, options: &tcp::Options, count: u32)
+    -> Result<Vec<Attempt>, Failure>;
     /// Listens on an ephemeral loopback port.
     fn listen(&self) -> Result<Box<dyn Port>, Failure>;
     /// The places of the streams that can be read or have ended, as soon as there are any; zero only looks.

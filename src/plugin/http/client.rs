@@ -79,13 +79,11 @@ impl Client {
         let answer = if hold {
             let mut exchange: Exchange =
                 Box::pin(exchange(Arc::clone(&self.upstream), began, request, keep, Arc::clone(budget)));
-            match tokio::time::timeout(timeout, &mut exchange).await {
-                Ok(answer) => answer?,
-                Err(_) => {
-                    self.hold(exchange);
-                    return Err(Failure::TimedOut);
-                }
-            }
+            let Ok(answer) = tokio::time::timeout(timeout, &mut exchange).await else {
+                self.hold(exchange);
+                return Err(Failure::TimedOut);
+            };
+            answer?
         } else {
             let exchange = self.exchange(began, request, keep, budget);
             tokio::time::timeout(timeout, exchange).await.map_err(|_| Failure::TimedOut)??

@@ -127,6 +127,7 @@ mod tests {
             assert!(matches!(waited, Err(Failure::TimedOut)));
         }
         assert_eq!(run.network.open(), 1);
+        assert_eq!(run.accesses.finish().len(), 1);
     }
 
     #[tokio::test]

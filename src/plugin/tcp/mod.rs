@@ -272,6 +272,8 @@ impl HostListener for State {
                 self.accesses.note_open(at, || what, &traffic);
                 Ok(Ok(self.table.push(connection)?))
             }
+            // That nobody came is nothing that was reached; a plugin may ask often.
+            Err(Failure::TimedOut) => Ok(Err(Failure::TimedOut)),
             Err(refused) => {
                 self.accesses.note(at, || what, Some(&refused));
                 Ok(Err(refused))

@@ -6,24 +6,16 @@ use std::time::Duration;
 use super::bindings::mustdo::verifier::{tcp, udp};
 use super::{Imports, failure, millis};
 use crate::Failure;
-use crate::host::Network;
+use crate::host::{Attempt, Network};
 use crate::tcp::{Endpoint, Options, Port, Stream};
 use crate::udp::Datagrams;
-
-/// What one attempt came to, as the contract gives it.
-type Attempt = Result<tcp::Connection, super::failures::Failure>;
 
 impl Network for Imports {
     fn connect(&self, target: &str, options: &Options) -> Result<Box<dyn Stream>, Failure> {
         stream(tcp::connect(target, &outgoing(options)))
     }
 
-    fn connect_many(
-        &self,
-        target: &str,
-        options: &Options,
-        count: u32,
-    ) -> Result<Vec<Result<Box<dyn Stream>, Failure>>, Failure> {
+    fn connect_many(&self, target: &str, options: &Options, count: u32) -> Result<Vec<Attempt>, Failure> {
         let opened = tcp::connect_many(target, &outgoing(options), count).map_err(failure)?;
         Ok(opened.into_iter().map(stream).collect())
     }
@@ -55,8 +47,8 @@ fn outgoing(options: &Options) -> tcp::Options {
     }
 }
 
-fn stream(attempt: Attempt) -> Result<Box<dyn Stream>, Failure> {
-    let connection = attempt.map_err(failure)?;
+fn stream(opened: Result<tcp::Connection, super::failures::Failure>) -> Attempt {
+    let connection = opened.map_err(failure)?;
     Ok(Box::new(connection))
 }
 

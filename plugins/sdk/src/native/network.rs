@@ -12,23 +12,18 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{DEFAULT_TIMEOUT, NativeHost, failure};
 use crate::Failure;
-use crate::host::Network;
+use crate::host::{Attempt, Network};
 use crate::tcp::{Endpoint, Options, Port, Stream};
 use crate::udp::Datagrams;
 
 impl Network for NativeHost {
     fn connect(&self, target: &str, options: &Options) -> Result<Box<dyn Stream>, Failure> {
         let address = self.address(target)?;
-        let opened = connect(address, options).and_then(Plain::new).map_err(|error| failure(&error))?;
+        let opened = connect(address, options).map(Plain::new).map_err(|error| failure(&error))?;
         Ok(Box::new(opened))
     }
 
-    fn connect_many(
-        &self,
-        target: &str,
-        options: &Options,
-        count: u32,
-    ) -> Result<Vec<Result<Box<dyn Stream>, Failure>>, Failure> {
+    fn connect_many(&self, target: &str, options: &Options, count: u32) -> Result<Vec<Attempt>, Failure> {
         self.address(target)?;
         Ok((0..count).map(|_| self.connect(target, options)).collect())
     }
@@ -116,9 +111,9 @@ struct Plain {
 }
 
 impl Plain {
-    fn new(stream: TcpStream) -> io::Result<Self> {
+    fn new(stream: TcpStream) -> Self {
         let (local, peer) = (endpoint(stream.local_addr()), endpoint(stream.peer_addr()));
-        Ok(Self { stream: RefCell::new(Some(stream)), local, peer })
+        Self { stream: RefCell::new(Some(stream)), local, peer }
     }
 
     fn with<T>(&self, act: impl FnOnce(&TcpStream) -> io::Result<T>) -> Result<T, Failure> {
@@ -206,7 +201,7 @@ impl Port for TcpListener {
         }
         let accepted = TcpListener::accept(self).and_then(|(stream, _)| {
             stream.set_nodelay(true)?;
-            Plain::new(stream)
+            Ok(Plain::new(stream))
         });
         Ok(Box::new(accepted.map_err(|error| failure(&error))?))
     }
