@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
@@ -20,10 +21,11 @@ use super::plugins::Plugins;
 use super::printer;
 use super::project::Project;
 use super::prompt::confirm;
+use super::recording::recorder;
 use super::shelf::Shelf;
 use crate::model::{
-    CheckId, Digest, Item, ItemId, Outcome, Record, Selection, Settings, Span, TargetName, Text, Undecided,
-    Verdict,
+    CheckId, Digest, Item, ItemId, Mask, Outcome, Record, Selection, Settings, Span, TargetName, Text,
+    Undecided, Verdict,
 };
 use crate::report::Report;
 use crate::store::Workspace;
@@ -60,6 +62,8 @@ pub(crate) struct Verification<'a> {
     pub(crate) shelf: &'a Shelf,
     /// The command line.
     pub(crate) options: Options,
+    /// Where the calls of each run are written; none where they are not.
+    pub(crate) recordings: Option<&'a Path>,
     /// Where it is shown.
     pub(crate) display: &'a Display,
 }
@@ -126,8 +130,12 @@ impl Verification<'_> {
             .flat_map(|item| &item.checks)
             .map(|check| &check.uses.plugin)
             .collect::<BTreeSet<_>>();
-        let plugins =
+        let mut plugins =
             Plugins::open(self.context, files.into_iter().filter_map(|id| self.shelf.find(id))).await?;
+        if let Some(folder) = self.recordings {
+            let started = self.context.environment.now;
+            plugins.host.record(recorder(folder.to_owned(), Mask::default(), started)?);
+        }
         let seed = match self.options.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(Failure::bug)?,

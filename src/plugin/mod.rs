@@ -24,6 +24,7 @@ mod limit;
 mod log;
 mod output;
 mod state;
+mod tape;
 mod verdict;
 mod withheld;
 
@@ -31,3 +32,4 @@ pub use cache::{CacheError, CachePolicy};
 pub use component::LoadError;
 pub use files::SecretError;
 pub use host::{DescribeError, Host, HostError, HostOptions, Loaded, Plugin};
+pub use tape::{Comparison, Keep, Recorder, Recording, RecordingError, Replayed, Replayer, Unplayable};

@@ -19,6 +19,7 @@ use super::http::Allowance;
 use super::limit::{self, Limiter};
 use super::log::Log;
 use super::output::Output;
+use super::tape::{self, Tape};
 
 /// The store's data. One per run, never used again.
 pub(super) struct State {
@@ -39,6 +40,8 @@ pub(super) struct State {
     /// Where progress goes, and when it last went there.
     pub(super) reporter: Option<Reporter>,
     pub(super) reported: Option<Instant>,
+    /// What becomes of the calls.
+    pub(super) tape: Tape,
     /// Shared by every run of a host.
     pub(super) common: Arc<Common>,
     targets: BTreeMap<TargetName, Endpoint>,
@@ -61,8 +64,10 @@ impl State {
         reporter: Reporter,
         component_bytes: usize,
         common: Arc<Common>,
+        tape: Tape,
     ) -> Self {
-        let mut state = Self::withheld(task.check.plugin.to_string(), task.deadline, component_bytes, common);
+        let plugin = task.check.plugin.to_string();
+        let mut state = Self::on_tape(plugin, task.deadline, component_bytes, common, tape);
         state.targets.clone_from(&task.targets);
         state.allowed.clone_from(&task.allowed);
         state.reporter = Some(reporter);
@@ -76,12 +81,23 @@ impl State {
         component_bytes: usize,
         common: Arc<Common>,
     ) -> Self {
+        Self::on_tape(plugin, limit, component_bytes, common, Tape::Live)
+    }
+
+    fn on_tape(
+        plugin: String,
+        limit: Duration,
+        component_bytes: usize,
+        common: Arc<Common>,
+        tape: Tape,
+    ) -> Self {
         let origin = Instant::now();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limit::RESOURCES);
         let log = Log::default();
         let mut wasi = WasiCtx::builder();
         wasi.stdout(Output::new("stdout", log.clone())).stderr(Output::new("stderr", log.clone()));
+        tape::on_tape(&mut wasi, &tape);
         Self {
             plugin,
             origin,
@@ -94,6 +110,7 @@ impl State {
             http: Allowance::default(),
             reporter: None,
             reported: None,
+            tape,
             common,
             targets: BTreeMap::new(),
             allowed: BTreeSet::new(),

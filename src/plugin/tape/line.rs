@@ -1,0 +1,128 @@
+//! One line of a recording after its header: a call, or the end.
+
+use serde_json::{Map, Value};
+
+use super::written::{Unreadable, Written, entry};
+
+/// One call, in the order in which the plugin made them.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Call {
+    /// Its name: the interface, the resource where it is a method, and the function.
+    pub(super) call: String,
+    /// Handles, too.
+    pub(super) arguments: Value,
+    /// How it ended.
+    pub(super) ending: Ending,
+    /// Nanoseconds since the run began.
+    pub(super) at: u64,
+    /// Nanoseconds until the answer.
+    pub(super) took: u64,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Ending {
+    /// With an answer.
+    Answer(Value),
+    /// With the end of the run, over a host limit.
+    OverLimit(String),
+    /// With the end of the run, for another reason.
+    Trap(String),
+    /// Never: the run was stopped while it waited.
+    Stopped,
+}
+
+/// The last line.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct End {
+    /// How many calls stand before it.
+    pub(super) calls: u64,
+    /// Why calls after those are missing, where they are.
+    pub(super) incomplete: Option<String>,
+    /// What the plugin returned, a verdict or an error of its own; `null` where it returned nothing.
+    pub(super) returned: Value,
+    /// Why there is no verdict, in words.
+    pub(super) fault: Option<String>,
+    /// Nanoseconds that the run took.
+    pub(super) took: u64,
+}
+
+impl Call {
+    /// The line of the call with the number `number`, counted from 1.
+    pub(super) fn write(&self, number: u64) -> String {
+        let Self { call, arguments, ending, at, took } = self;
+        let ending = match ending {
+            Ending::Answer(value) => format!("\"result\":{value}"),
+            Ending::OverLimit(what) => format!("\"over_limit\":{}", quoted(what)),
+            Ending::Trap(what) => format!("\"trap\":{}", quoted(what)),
+            Ending::Stopped => "\"stopped\":true".to_owned(),
+        };
+        format!(
+            "{{\"n\":{number},\"call\":{},\"args\":{arguments},{ending},\"at_nanos\":{at},\"took_nanos\":{took}}}\n",
+            quoted(call)
+        )
+    }
+
+    /// The call that a line holds, and its number.
+    pub(super) fn read(mut entries: Map<String, Value>) -> Result<(u64, Self), Unreadable> {
+        let mut take = |name: &str| entries.remove(name);
+        let mut ending = None;
+        let mut endings = 0;
+        for (name, read) in [
+            ("result", (|value| Ok(Ending::Answer(value))) as fn(Value) -> Result<Ending, Unreadable>),
+            ("over_limit", |value| String::read(&value).map(Ending::OverLimit)),
+            ("trap", |value| String::read(&value).map(Ending::Trap)),
+            ("stopped", |value| bool::read(&value).map(|_| Ending::Stopped)),
+        ] {
+            if let Some(value) = take(name) {
+                ending = Some(read(value).map_err(|error| format!("{error} as \"{name}\""))?);
+                endings += 1;
+            }
+        }
+        let (Some(ending), 1) = (ending, endings) else {
+            return Err("a call has one of \"result\", \"over_limit\", \"trap\" and \"stopped\"".to_owned());
+        };
+        let arguments = take("args").filter(Value::is_array).ok_or("a call has a list \"args\"")?;
+        let entries = Value::Object(entries);
+        let call = Self {
+            call: String::read(entry(&entries, "call")?)?,
+            arguments,
+            ending,
+            at: u64::read(entry(&entries, "at_nanos")?)?,
+            took: u64::read(entry(&entries, "took_nanos")?)?,
+        };
+        Ok((u64::read(entry(&entries, "n")?)?, call))
+    }
+}
+
+impl End {
+    /// The line.
+    pub(super) fn write(&self) -> String {
+        let Self { calls, incomplete, returned, fault, took } = self;
+        let words = |words: &Option<String>| words.as_deref().map_or("null".to_owned(), quoted);
+        format!(
+            "{{\"end\":true,\"calls\":{calls},\"incomplete\":{},\"returned\":{returned},\"fault\":{},\
+             \"took_nanos\":{took}}}\n",
+            words(incomplete),
+            words(fault)
+        )
+    }
+
+    /// The end that a line holds.
+    pub(super) fn read(mut entries: Map<String, Value>) -> Result<Self, Unreadable> {
+        let returned = entries.remove("returned").ok_or("\"returned\" is missing")?;
+        let entries = Value::Object(entries);
+        Ok(Self {
+            calls: u64::read(entry(&entries, "calls")?)?,
+            incomplete: Written::read(entry(&entries, "incomplete")?)?,
+            returned,
+            fault: Written::read(entry(&entries, "fault")?)?,
+            took: u64::read(entry(&entries, "took_nanos")?)?,
+        })
+    }
+}
+
+/// `text` as a JSON string.
+pub(super) fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
