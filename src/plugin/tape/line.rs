@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::model::Digest;
+
 use super::written::{Unreadable, Written, entry};
 
 /// One call, in the order in which the plugin made them.
@@ -37,6 +39,8 @@ pub(super) enum Ending {
 pub(super) struct End {
     /// How many calls stand before it.
     pub(super) calls: u64,
+    /// The digest of everything before it. It tells an edit from a recording; who edits can compute it, too.
+    pub(super) digest: Digest,
     /// Why calls after those are missing, where they are.
     pub(super) incomplete: Option<String>,
     /// What the plugin returned, a verdict or an error of its own; `null` where it returned nothing.
@@ -98,10 +102,10 @@ impl Call {
 impl End {
     /// The line.
     pub(super) fn write(&self) -> String {
-        let Self { calls, incomplete, returned, fault, took } = self;
+        let Self { calls, digest, incomplete, returned, fault, took } = self;
         let words = |words: &Option<String>| words.as_deref().map_or("null".to_owned(), quoted);
         format!(
-            "{{\"end\":true,\"calls\":{calls},\"incomplete\":{},\"returned\":{returned},\"fault\":{},\
+            "{{\"end\":true,\"calls\":{calls},\"digest\":\"{digest}\",\"incomplete\":{},\"returned\":{returned},\"fault\":{},\
              \"took_nanos\":{took}}}\n",
             words(incomplete),
             words(fault)
@@ -114,6 +118,9 @@ impl End {
         let entries = Value::Object(entries);
         Ok(Self {
             calls: u64::read(entry(&entries, "calls")?)?,
+            digest: String::read(entry(&entries, "digest")?)?
+                .parse()
+                .map_err(|error| format!("\"digest\": {error}"))?,
             incomplete: Written::read(entry(&entries, "incomplete")?)?,
             returned,
             fault: Written::read(entry(&entries, "fault")?)?,

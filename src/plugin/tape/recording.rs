@@ -24,6 +24,8 @@ pub struct Recording {
     /// The calls' lines; each was read once and is read again when it is its turn.
     calls: Vec<Range<usize>>,
     pub(super) end: End,
+    /// Whether the text before its last line is what was written.
+    pub(super) whole: bool,
 }
 
 /// Why a text is no recording.
@@ -78,7 +80,8 @@ impl Recording {
             Misread::Wrong(what) => malformed(&text, &first, 1, what),
         })?;
         let mut calls = vec![];
-        let mut end = None;
+        let mut end: Option<End> = None;
+        let mut whole = false;
         for (index, span) in lines.enumerate() {
             let number = index + 2;
             let wrong = |what: Unreadable| malformed(&text, &span, number, what);
@@ -101,6 +104,7 @@ impl Recording {
                         calls.len()
                     )));
                 }
+                whole = read.digest == Digest::of(&text.as_bytes()[..span.start]);
                 end = Some(read);
             } else {
                 let (found, _) = Call::read(entries).map_err(wrong)?;
@@ -111,7 +115,7 @@ impl Recording {
             }
         }
         let end = end.ok_or(RecordingError::Torn { lines: calls.len() + 1 })?;
-        Ok(Self { text: text.to_owned(), header, calls, end })
+        Ok(Self { text: text.to_owned(), header, calls, end, whole })
     }
 
     /// The item whose check was run.

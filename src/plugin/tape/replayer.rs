@@ -40,6 +40,9 @@ pub enum Unplayable {
         /// The recording's.
         found: Version,
     },
+    /// Somebody edited it.
+    #[error("it was changed after it was written: its last line has the digest of other lines")]
+    Changed,
     /// The recording reached its limit.
     #[error("it is not complete: {0}")]
     Incomplete(String),
@@ -85,6 +88,9 @@ impl<'a> Replayer<'a> {
             == (ours.major, if ours.major == 0 { ours.minor } else { 0 });
         if !same_line || *found > ours {
             return Err(Unplayable::Contract { found: found.clone() });
+        }
+        if !recording.whole {
+            return Err(Unplayable::Changed);
         }
         if let Some(why) = &recording.end.incomplete {
             return Err(Unplayable::Incomplete(why.clone()));
@@ -157,5 +163,54 @@ impl<'a> Replayer<'a> {
 impl Verifier for Replayer<'_> {
     async fn verify(&self, task: &Task, reporter: Reporter) -> Result<Run, RunError> {
         self.run(task, reporter, &self.reader()).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugin::tape::{recorded, recorded_until};
+    use crate::plugin::{CachePolicy, HostOptions};
+
+    fn unplayable(text: &str) -> Unplayable {
+        let options = HostOptions { cache: CachePolicy::Off, environment: BTreeMap::new(), secrets: vec![] };
+        let host = Host::new(options).unwrap();
+        let recording = Arc::new(Recording::read(text).unwrap());
+        Replayer::new(&host, recording, Mask::default()).err().unwrap()
+    }
+
+    #[test]
+    fn recording_of_another_contract_is_refused_with_the_way_out() {
+        let of = |version: &str| {
+            let contract = format!("\"contract\":\"{version}\"");
+            unplayable(&recorded(1).replace("\"contract\":\"0.1.0\"", &contract)).to_string()
+        };
+        assert_eq!(
+            of("0.2.0"),
+            "it was recorded with contract 0.2.0; this mustdo speaks 0.1.0: update mustdo"
+        );
+        assert_eq!(
+            of("0.1.9"),
+            "it was recorded with contract 0.1.9; this mustdo speaks 0.1.0: update mustdo"
+        );
+        assert_eq!(
+            of("0.0.9"),
+            "it was recorded with contract 0.0.9; this mustdo speaks 0.1.0: record it again"
+        );
+    }
+
+    #[test]
+    fn edited_recording_is_refused() {
+        assert_eq!(unplayable(&recorded(3).replace("\"result\":2", "\"result\":9")), Unplayable::Changed);
+    }
+
+    #[test]
+    fn recording_that_reached_its_limit_is_refused() {
+        let mut writer = recorded_until(0).limited(0);
+        writer.begin("clock.millis-left", |arguments| arguments);
+        writer.end(&Ok(1_u64));
+        assert!(
+            matches!(unplayable(&writer.finish(None)), Unplayable::Incomplete(why) if why.contains("1 calls"))
+        );
     }
 }

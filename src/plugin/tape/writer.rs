@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::model::Mask;
+use crate::model::{Digest, Mask};
 use crate::plugin::clock::nanos;
 use crate::plugin::contract::{RunError, types};
 use crate::plugin::fault;
@@ -97,17 +97,18 @@ impl Writer {
     pub(super) fn finish(&mut self, fault: Option<&RunFault>) -> String {
         // The deadline passed while the plugin waited for an answer.
         self.close(Ending::Stopped);
+        let mut text = std::mem::take(&mut self.text);
         let incomplete = (self.left_out > 0).then(|| {
             format!("a recording may have {} MiB: {} calls are missing", self.limit >> 20, self.left_out)
         });
         let end = End {
             calls: self.calls,
+            digest: Digest::of(text.as_bytes()),
             incomplete,
             returned: std::mem::take(&mut self.returned),
             fault: fault.map(|fault| self.mask.text(&fault.to_string())),
             took: nanos(self.origin.elapsed()),
         };
-        let mut text = std::mem::take(&mut self.text);
         text.push_str(&end.write());
         text
     }
@@ -116,5 +117,53 @@ impl Writer {
     #[cfg(test)]
     pub(super) fn limited(self, limit: usize) -> Self {
         Self { limit, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::plugin::fault::OverLimit;
+    use crate::plugin::tape::recorded_until;
+    use crate::plugin::tape::recording::Recording;
+
+    #[test]
+    fn recording_ends_at_its_limit_and_says_so() {
+        let (few, full) = (recorded_until(10).finish(None).len(), recorded_until(0).finish(None).len());
+        let mut writer = recorded_until(0).limited(few - full);
+        for number in 0..100_u64 {
+            writer.begin("clock.millis-left", |arguments| arguments);
+            writer.end(&Ok(number));
+        }
+        let recording = Recording::read(&writer.finish(None)).unwrap();
+        let calls = recording.calls();
+        assert!((1..12).contains(&calls), "{calls}");
+        let missing = recording.end.incomplete.unwrap();
+        assert!(missing.ends_with(&format!("{} calls are missing", 100 - calls)), "{missing}");
+    }
+
+    #[test]
+    fn call_that_was_cut_off_and_the_fault_stand_at_the_end() {
+        let mut writer = recorded_until(1);
+        writer.begin("clock.sleep-millis", |arguments| arguments.with(&5_000_u64));
+        let text = writer.finish(Some(&RunFault::TimedOut { limit: Duration::from_secs(2) }));
+        assert!(text.contains("\"args\":[5000],\"stopped\":true"), "{text}");
+        let recording = Recording::read(&text).unwrap();
+        assert_eq!((recording.calls(), recording.concluded().as_str()), (2, "was stopped after 2.0 s"));
+    }
+
+    #[test]
+    fn limits_are_told_from_other_ends() {
+        let mut writer = recorded_until(0);
+        writer.begin("clock.random-bytes", |arguments| arguments.with(&u32::MAX));
+        writer.end::<Vec<u8>>(&Err(OverLimit("too many".to_owned()).into()));
+        writer.begin("http.client.drop", |arguments| arguments.with(&1_u32));
+        writer.end::<()>(&Err(wasmtime::Error::msg("no such handle")));
+        let recording = Recording::read(&writer.finish(None)).unwrap();
+        let ending = |index| recording.call(index).unwrap().1.ending;
+        assert_eq!(ending(0), Ending::OverLimit("too many".to_owned()));
+        assert_eq!(ending(1), Ending::Trap("no such handle".to_owned()));
     }
 }
