@@ -39,15 +39,14 @@ fn file_name(task: &Task) -> String {
     format!("{}--{plugin}--{}.{EXTENSION}", task.item, check.check)
 }
 
-/// Reads a recording; the failure shows the place that is wrong.
-pub(crate) fn read(path: &Path) -> Result<Recording, Failure> {
-    let name = path.display().to_string();
+/// Reads a recording that is called `name`; the failure shows the place that is wrong.
+pub(crate) fn read(path: &Path, name: &str) -> Result<Recording, Failure> {
     let bytes = read_file(path, Recording::LARGEST)?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         Failure::usage(format!("{name} is no recording: byte {offset} belongs to no character of UTF-8"))
     })?;
-    Recording::read(&text).map_err(|error| refused(&name, &text, &error))
+    Recording::read(&text).map_err(|error| refused(name, &text, &error))
 }
 
 fn refused(name: &str, text: &str, error: &RecordingError) -> Failure {

@@ -85,11 +85,20 @@ impl Examiner {
         Self { host, plugin: digest }
     }
 
-    /// Asks about the service at `address`, with a seed that was never used before.
-    pub(crate) async fn ask(&self, question: Question, address: SocketAddr) -> Answer {
+    /// The host, to record or to replay with.
+    pub(crate) fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
+
+    /// The shipped plugin's bytes.
+    pub(crate) fn plugin(&self) -> Digest {
+        self.plugin
+    }
+
+    /// A question about the service at `address`, with a seed that was never used before.
+    pub(crate) fn task(&self, question: Question, address: SocketAddr) -> Task {
         let authority = Authority { host: address.ip().to_string(), port: address.port() };
-        let seed = getrandom::u64().unwrap();
-        let task = Task {
+        Task {
             id: TaskId(0),
             item: "challenge.idempotent-api".parse().unwrap(),
             check: question.check().parse().unwrap(),
@@ -100,9 +109,15 @@ impl Examiner {
                 Endpoint::Http { authority, prefix: String::new() },
             )]),
             allowed: BTreeSet::from(["http:api".parse().unwrap()]),
-            seed,
+            seed: getrandom::u64().unwrap(),
             deadline: DEADLINE,
-        };
+        }
+    }
+
+    /// Asks it.
+    pub(crate) async fn ask(&self, question: Question, address: SocketAddr) -> Answer {
+        let task = self.task(question, address);
+        let seed = task.seed;
         let run = self.host.verify(&task, Reporter::new(TaskId(0), unbounded_channel().0)).await;
         let run = run.unwrap_or_else(|error| panic!("{question:?} with seed {seed}: {error}"));
         Answer { verdict: run.verdict, elapsed: run.elapsed, seed }

@@ -17,6 +17,7 @@ mod layers;
 mod matrix;
 mod progress;
 mod readme;
+mod recording;
 mod sandbox;
 mod schema;
 mod shipped;

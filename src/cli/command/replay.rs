@@ -120,10 +120,12 @@ impl<'a> Bench<'a> {
     }
 
     async fn replay(&mut self, path: &Path) -> Result<Exit, Failure> {
-        let recording = Arc::new(read(path)?);
+        let shown =
+            path.strip_prefix(&self.context.environment.directory).unwrap_or(path).display().to_string();
+        let recording = Arc::new(read(path, &shown)?);
         let name = format!("{}  {}", recording.item(), recording.check());
         let unplayable = |error: &dyn std::error::Error| {
-            Failure::undecided(format!("{} can not be replayed: {error}", path.display()))
+            Failure::undecided(format!("{shown} can not be replayed: {error}"))
         };
         let replayer = Replayer::new(&self.plugins.host, recording.clone(), Mask::default())
             .map_err(|error| unplayable(&error))?;

@@ -31,7 +31,7 @@ macro_rules! call {
                 Asked::Live => <State as $host>::$name(self.0, $($argument),*).await,
                 Asked::Recorded => {
                     let answer = <State as $host>::$name(self.0, $($argument),*).await;
-                    self.0.tape.tell(&answer);
+                    self.0.tape.tell(answer.as_ref());
                     answer
                 }
                 Asked::Replayed(answer) => Ok(answer),
@@ -44,7 +44,7 @@ macro_rules! call {
                 Asked::Live => <State as $host>::$name(self.0, $($argument),*),
                 Asked::Recorded => {
                     let answer = <State as $host>::$name(self.0, $($argument),*);
-                    self.0.tape.tell(&answer);
+                    self.0.tape.tell(answer.as_ref());
                     answer
                 }
                 Asked::Replayed(answer) => Ok(answer),
@@ -57,7 +57,7 @@ macro_rules! call {
             let answer = <State as $host>::$name(self.0, $($argument),*);
             match (asked, &answer) {
                 (Asked::Live, _) => {}
-                (Asked::Recorded, _) => self.0.tape.tell(&answer),
+                (Asked::Recorded, _) => self.0.tape.tell(answer.as_ref()),
                 (Asked::Replayed(recorded), Ok(answer)) => self.0.tape.confirm($label, &recorded, answer),
                 (Asked::Replayed(_), Err(_)) => {}
             }

@@ -1,6 +1,7 @@
 //! The first line of a recording: what was run, and on what.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -103,22 +104,25 @@ impl Header {
             "version": version.to_string(),
             "digest": digest.to_string(),
         });
-        // By hand, because the format's number must be what a reader sees first.
-        let rest = json!({
-            "mustdo": mustdo.to_string(),
-            "contract": contract.to_string(),
-            "plugin": plugin,
-            "item": item.as_str(),
-            "check": check.check,
-            "params": params.write(mask),
-            "targets": targets,
-            "allowed": allowed,
-            "seed": format!("{seed:016x}"),
-            "extras": extras.write(mask),
-            "deadline_millis": u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX),
-            "started_at": started.to_string(),
-        });
-        format!("{{\"format\":{FORMAT},{}\n", rest.to_string().trim_start_matches('{'))
+        // In the order in which a person reads it, the format first.
+        let entries = [
+            ("format", FORMAT.into()),
+            ("mustdo", mustdo.to_string().into()),
+            ("contract", contract.to_string().into()),
+            ("plugin", plugin),
+            ("item", item.as_str().into()),
+            ("check", check.check.as_ref().into()),
+            ("params", params.write(mask)),
+            ("targets", json!(targets)),
+            ("allowed", allowed.into()),
+            ("seed", format!("{seed:016x}").into()),
+            ("extras", extras.write(mask)),
+            ("deadline_millis", u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX).into()),
+            ("started_at", started.to_string().into()),
+        ];
+        let entries: Vec<_> =
+            entries.iter().map(|(name, value): &(_, Value)| format!("\"{name}\":{value}")).collect();
+        format!("{{{}}}\n", entries.join(","))
     }
 
     /// The header that a line holds.
@@ -130,7 +134,7 @@ impl Header {
         let target = |(name, kind): (&String, &Value)| {
             let kind = TargetKind::ALL.into_iter().find(|known| Some(known.word()) == kind.as_str());
             let kind = kind.ok_or_else(|| format!("the target {name:?} is of no kind"))?;
-            Ok((name.parse().map_err(words)?, kind))
+            Ok((parse(name)?, kind))
         };
         let allowed: Vec<String> = Written::read(entry(value, "allowed")?)?;
         let seed = String::read(entry(value, "seed")?)?;
@@ -140,10 +144,10 @@ impl Header {
             version: parsed(plugin, "version")?,
             digest: parsed(plugin, "digest")?,
             item: parsed(value, "item")?,
-            check: format!("{id}/{check}").parse().map_err(words)?,
+            check: parse(&format!("{id}/{check}"))?,
             params: Written::read(entry(value, "params")?)?,
             targets: targets.iter().map(target).collect::<Result<_, Unreadable>>()?,
-            allowed: allowed.iter().map(|text| text.parse().map_err(words)).collect::<Result<_, _>>()?,
+            allowed: allowed.iter().map(|text| parse(text)).collect::<Result<_, _>>()?,
             seed: u64::from_str_radix(&seed, 16).map_err(|_| "\"seed\" is 16 hexadecimal digits")?,
             extras: Written::read(entry(value, "extras")?)?,
             deadline: Duration::from_millis(u64::read(entry(value, "deadline_millis")?)?),
@@ -152,13 +156,13 @@ impl Header {
     }
 }
 
-fn words(error: impl ToString) -> Unreadable {
-    error.to_string()
+fn parsed<T: FromStr<Err: ToString>>(value: &Value, name: &str) -> Result<T, Unreadable> {
+    let text = String::read(entry(value, name)?).map_err(|error| format!("{error} as \"{name}\""))?;
+    parse(&text).map_err(|error| format!("\"{name}\": {error}"))
 }
 
-fn parsed<T: std::str::FromStr<Err: ToString>>(value: &Value, name: &str) -> Result<T, Unreadable> {
-    let text = String::read(entry(value, name)?).map_err(|error| format!("{error} as \"{name}\""))?;
-    text.parse().map_err(|error: T::Err| format!("\"{name}\": {}", error.to_string()))
+fn parse<T: FromStr<Err: ToString>>(text: &str) -> Result<T, Unreadable> {
+    text.parse().map_err(|error: T::Err| error.to_string())
 }
 
 /// The version of this program.

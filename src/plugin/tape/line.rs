@@ -10,7 +10,7 @@ use super::written::{Unreadable, Written, entry};
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Call {
     /// Its name: the interface, the resource where it is a method, and the function.
-    pub(super) call: String,
+    pub(super) name: String,
     /// Handles, too.
     pub(super) arguments: Value,
     /// How it ended.
@@ -54,7 +54,7 @@ pub(super) struct End {
 impl Call {
     /// The line of the call with the number `number`, counted from 1.
     pub(super) fn write(&self, number: u64) -> String {
-        let Self { call, arguments, ending, at, took } = self;
+        let Self { name, arguments, ending, at, took } = self;
         let ending = match ending {
             Ending::Answer(value) => format!("\"result\":{value}"),
             Ending::OverLimit(what) => format!("\"over_limit\":{}", quoted(what)),
@@ -63,7 +63,7 @@ impl Call {
         };
         format!(
             "{{\"n\":{number},\"call\":{},\"args\":{arguments},{ending},\"at_nanos\":{at},\"took_nanos\":{took}}}\n",
-            quoted(call)
+            quoted(name)
         )
     }
 
@@ -89,7 +89,7 @@ impl Call {
         let arguments = take("args").filter(Value::is_array).ok_or("a call has a list \"args\"")?;
         let entries = Value::Object(entries);
         let call = Self {
-            call: String::read(entry(&entries, "call")?)?,
+            name: String::read(entry(&entries, "call")?)?,
             arguments,
             ending,
             at: u64::read(entry(&entries, "at_nanos")?)?,

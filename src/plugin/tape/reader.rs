@@ -45,7 +45,7 @@ impl Reader {
                 Ok(Ending::Answer(value)) => match T::read(&value) {
                     Ok(answer) => return Ok(answer),
                     // The call before `next` is the one that was just taken.
-                    Err(why) => self.astray(format!(
+                    Err(why) => self.astray(&format!(
                         "line {}: the result of {call} can not be read: {why}",
                         self.next + 1
                     )),
@@ -53,12 +53,23 @@ impl Reader {
                 Ok(Ending::OverLimit(what)) => return Err(OverLimit(what).into()),
                 Ok(Ending::Trap(words)) => return Err(wasmtime::Error::msg(words)),
                 Ok(Ending::Stopped) => {
-                    self.fault = Some(RunFault::TimedOut { limit: self.recording.header.deadline });
+                    self.fault = Some(self.stopped());
                 }
-                Err(why) => self.astray(why),
+                // The deadline passed before that call was made, and a replay comes to it sooner.
+                Err(_) if self.left() == 0 && self.was_stopped() => self.fault = Some(self.stopped()),
+                Err(why) => self.astray(&why),
             }
         }
         Err(wasmtime::Error::msg("the replay is over"))
+    }
+
+    fn stopped(&self) -> RunFault {
+        RunFault::TimedOut { limit: self.recording.header.deadline }
+    }
+
+    /// Whether the recorded run was stopped at its deadline.
+    fn was_stopped(&self) -> bool {
+        self.recording.end.fault.as_ref().is_some_and(|fault| *fault == self.stopped().to_string())
     }
 
     fn next(&mut self, call: &str, arguments: &Value) -> Result<Ending, String> {
@@ -70,10 +81,10 @@ impl Reader {
                 asked()
             ));
         };
-        if recorded.call != call {
+        if recorded.name != call {
             return Err(format!(
                 "line {line} has {}{}, and the plugin asked for {}",
-                recorded.call,
+                recorded.name,
                 shown(&recorded.arguments),
                 asked()
             ));
@@ -91,7 +102,7 @@ impl Reader {
     pub(super) fn confirm<T: Written>(&mut self, call: &'static str, recorded: &T, live: &T) {
         let (recorded, live) = (recorded.write(&self.mask), live.write(&self.mask));
         if recorded != live {
-            self.astray(format!(
+            self.astray(&format!(
                 "line {} has {} as the result of {call}, and this mustdo answers {}",
                 self.next + 1,
                 shown(&recorded),
@@ -101,8 +112,8 @@ impl Reader {
     }
 
     /// The run and its recording part here.
-    fn astray(&mut self, why: String) {
-        self.fault.get_or_insert(RunFault::Replay(plain_line(&why, 1_000)));
+    fn astray(&mut self, why: &str) {
+        self.fault.get_or_insert(RunFault::Replay(plain_line(why, 1_000)));
     }
 
     /// Why the run is over, if it is.
@@ -189,8 +200,8 @@ mod tests {
     use crate::plugin::contract::process;
     use crate::plugin::tape::recorded;
 
-    fn reader(text: String) -> Reader {
-        Reader::new(Arc::new(Recording::read(&text).unwrap()), Mask::default())
+    fn reader(text: &str) -> Reader {
+        Reader::new(Arc::new(Recording::read(text).unwrap()), Mask::default())
     }
 
     fn ask(reader: &mut Reader, call: &'static str) -> Option<u64> {
@@ -199,7 +210,7 @@ mod tests {
 
     #[test]
     fn calls_are_answered_in_order() {
-        let mut reader = reader(recorded(2));
+        let mut reader = reader(&recorded(2));
         assert_eq!(ask(&mut reader, "clock.millis-left"), Some(1));
         assert_eq!(reader.left(), 1);
         assert_eq!(ask(&mut reader, "clock.millis-left"), Some(2));
@@ -208,7 +219,7 @@ mod tests {
 
     #[test]
     fn another_call_is_astray_and_nothing_is_answered_afterwards() {
-        let mut reader = reader(recorded(2));
+        let mut reader = reader(&recorded(2));
         assert_eq!(ask(&mut reader, "clock.unix-millis"), None);
         let words = "line 2 has clock.millis-left(), and the plugin asked for clock.unix-millis()";
         assert_eq!(reader.fault(), Some(RunFault::Replay(words.to_owned())));
@@ -218,7 +229,7 @@ mod tests {
     #[test]
     fn other_arguments_are_shown_with_their_place() {
         let mut reader = reader(
-            recorded(1).replace("\"args\":[]", "\"args\":[7,{\"code\":1,\"signal\":null,\"wall_nanos\":0}]"),
+            &recorded(1).replace("\"args\":[]", "\"args\":[7,{\"code\":1,\"signal\":null,\"wall_nanos\":0}]"),
         );
         let exit = |code| process::Exit { code: Some(code), signal: None, wall_nanos: 0 };
         assert!(reader.answer::<u64>("clock.millis-left", |list| list.with(&7_u32).with(&exit(2))).is_err());
@@ -228,7 +239,7 @@ mod tests {
 
     #[test]
     fn calls_past_the_end_are_astray() {
-        let mut reader = reader(recorded(1));
+        let mut reader = reader(&recorded(1));
         ask(&mut reader, "clock.millis-left");
         assert_eq!(ask(&mut reader, "clock.millis-left"), None);
         let words = "it ends after 1 calls, and the plugin then asked for clock.millis-left()";
@@ -237,7 +248,7 @@ mod tests {
 
     #[test]
     fn result_of_another_type_is_astray() {
-        let mut reader = reader(recorded(1).replace("\"result\":1", "\"result\":\"one\""));
+        let mut reader = reader(&recorded(1).replace("\"result\":1", "\"result\":\"one\""));
         assert_eq!(ask(&mut reader, "clock.millis-left"), None);
         assert!(
             matches!(reader.fault(), Some(RunFault::Replay(words)) if words.starts_with("line 2: the result"))
@@ -246,7 +257,7 @@ mod tests {
 
     #[test]
     fn run_that_was_stopped_while_it_waited_is_stopped_there() {
-        let mut reader = reader(recorded(1).replace("\"result\":1", "\"stopped\":true"));
+        let mut reader = reader(&recorded(1).replace("\"result\":1", "\"stopped\":true"));
         assert_eq!(ask(&mut reader, "clock.millis-left"), None);
         assert!(matches!(reader.fault(), Some(RunFault::TimedOut { .. })));
     }

@@ -73,22 +73,22 @@ impl Recording {
         let mut lines = lines(text);
         let (first, value) = match lines.next() {
             None => return Err(RecordingError::Torn { lines: 0 }),
-            Some(span) => (span.clone(), object(&text, &span, 1)?),
+            Some(span) => (span.clone(), object(text, &span, 1)?),
         };
         let header = read_header(value).map_err(|what| match what {
             Misread::Format(found) => RecordingError::Format { found },
-            Misread::Wrong(what) => malformed(&text, &first, 1, what),
+            Misread::Wrong(what) => malformed(text, &first, 1, &what),
         })?;
         let mut calls = vec![];
         let mut end: Option<End> = None;
         let mut whole = false;
         for (index, span) in lines.enumerate() {
             let number = index + 2;
-            let wrong = |what: Unreadable| malformed(&text, &span, number, what);
+            let wrong = |what: Unreadable| malformed(text, &span, number, &what);
             if end.is_some() {
                 return Err(wrong("nothing follows the last line of a recording".to_owned()));
             }
-            let entries = match object(&text, &span, number) {
+            let entries = match object(text, &span, number) {
                 // What is left of a line that was being written is not what is wrong with it.
                 Err(RecordingError::Malformed { .. }) if span.end == text.len() => {
                     return Err(RecordingError::Torn { lines: number });
@@ -210,12 +210,12 @@ fn object(text: &str, span: &Range<usize>, line: usize) -> Result<Map<String, Va
     })
 }
 
-fn malformed(text: &str, span: &Range<usize>, line: usize, what: Unreadable) -> RecordingError {
+fn malformed(text: &str, span: &Range<usize>, line: usize, what: &str) -> RecordingError {
     // The first name that the words give is the best place there is.
     let named = what.split('"').nth(1).filter(|name| !name.is_empty());
     let at = named.and_then(|name| text[span.clone()].find(&format!("\"{name}\"")));
     let column = text[span.clone()][..at.unwrap_or(0)].chars().count() + 1;
-    RecordingError::Malformed { line, column, what: plain_line(&what, 400) }
+    RecordingError::Malformed { line, column, what: plain_line(what, 400) }
 }
 
 #[cfg(test)]
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(recording.calls(), 3);
         assert_eq!(recording.check().to_string(), "test-guest/probe");
         let (line, call) = recording.call(2).unwrap();
-        assert_eq!((line, call.call.as_str()), (4, "clock.millis-left"));
+        assert_eq!((line, call.name.as_str()), (4, "clock.millis-left"));
         assert_eq!(recording.end.incomplete, None);
     }
 
@@ -254,10 +254,9 @@ mod tests {
         let broken = |from: &str, to: &str| {
             let text = recorded(3);
             assert!(text.contains(from), "{from} is not in {text}");
-            match Recording::read(&text.replacen(from, to, 1)).unwrap_err() {
-                RecordingError::Malformed { line, column, what } => (line, column, what),
-                other => panic!("{other:?}"),
-            }
+            let error = Recording::read(&text.replacen(from, to, 1)).unwrap_err();
+            let RecordingError::Malformed { line, column, what } = error else { panic!("{error:?}") };
+            (line, column, what)
         };
         let (line, column, what) = broken("\"n\":2", "\"n\":9");
         assert_eq!((line, column, what.as_str()), (3, 1, "call 9 follows call 1"));

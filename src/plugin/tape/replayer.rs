@@ -208,7 +208,7 @@ mod tests {
     fn recording_that_reached_its_limit_is_refused() {
         let mut writer = recorded_until(0).limited(0);
         writer.begin("clock.millis-left", |arguments| arguments);
-        writer.end(&Ok(1_u64));
+        writer.end(Ok(&1_u64));
         assert!(
             matches!(unplayable(&writer.finish(None)), Unplayable::Incomplete(why) if why.contains("1 calls"))
         );

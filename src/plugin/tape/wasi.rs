@@ -13,7 +13,7 @@ use crate::plugin::clock::nanos;
 use super::Tape;
 
 /// What hash tables are seeded with in a run that can be replayed. A plugin has nobody to be protected from but itself.
-const SEED: u128 = 0x006d_7573_7464_6f;
+const SEED: u128 = 0x6d75_7374_646f;
 
 /// Puts what WASI tells of the world on the tape.
 pub(in crate::plugin) fn on_tape(wasi: &mut WasiCtxBuilder, tape: &Tape) {

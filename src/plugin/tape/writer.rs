@@ -51,7 +51,7 @@ impl Writer {
         arguments: impl FnOnce(Arguments<'_>) -> Arguments<'_>,
     ) {
         self.open = Some(Call {
-            call: call.to_owned(),
+            name: call.to_owned(),
             // Where nothing more is kept, nothing is worth the work of writing it.
             arguments: if self.left_out > 0 { Value::Null } else { Arguments::write(&self.mask, arguments) },
             ending: Ending::Stopped,
@@ -61,7 +61,7 @@ impl Writer {
     }
 
     /// The call that began last ended.
-    pub(super) fn end<T: Written>(&mut self, answer: &wasmtime::Result<T>) {
+    pub(super) fn end<T: Written>(&mut self, answer: Result<&T, &wasmtime::Error>) {
         let ending = match answer {
             _ if self.left_out > 0 => Ending::Stopped,
             Ok(answer) => Ending::Answer(answer.write(&self.mask)),
@@ -135,7 +135,7 @@ mod tests {
         let mut writer = recorded_until(0).limited(few - full);
         for number in 0..100_u64 {
             writer.begin("clock.millis-left", |arguments| arguments);
-            writer.end(&Ok(number));
+            writer.end(Ok(&number));
         }
         let recording = Recording::read(&writer.finish(None)).unwrap();
         let calls = recording.calls();
@@ -158,9 +158,9 @@ mod tests {
     fn limits_are_told_from_other_ends() {
         let mut writer = recorded_until(0);
         writer.begin("clock.random-bytes", |arguments| arguments.with(&u32::MAX));
-        writer.end::<Vec<u8>>(&Err(OverLimit("too many".to_owned()).into()));
+        writer.end::<Vec<u8>>(Err(&OverLimit("too many".to_owned()).into()));
         writer.begin("http.client.drop", |arguments| arguments.with(&1_u32));
-        writer.end::<()>(&Err(wasmtime::Error::msg("no such handle")));
+        writer.end::<()>(Err(&wasmtime::Error::msg("no such handle")));
         let recording = Recording::read(&writer.finish(None)).unwrap();
         let ending = |index| recording.call(index).unwrap().1.ending;
         assert_eq!(ending(0), Ending::OverLimit("too many".to_owned()));
