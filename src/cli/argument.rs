@@ -68,6 +68,10 @@ pub(crate) enum Command {
     Report(command::report::ReportArgs),
     /// Allow a plugin to reach a target
     Grant(command::grant::GrantArgs),
+    /// Take a plugin's permissions back
+    Revoke(command::grant::RevokeArgs),
+    /// List what each plugin may do, and whether that still holds
+    Grants(command::grant::GrantsArgs),
     /// List plugins, or tell what one does and asks for
     #[command(subcommand)]
     Plugin(command::plugin::PluginCommand),

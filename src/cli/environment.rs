@@ -75,6 +75,11 @@ impl Environment {
     }
 }
 
+/// The value of one variable that the user named; none where it is not set, empty or no text.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
 /// The time, in whole milliseconds. `MUSTDO_NOW` fixes the clock, so that a report of the past can be made again and tests can be exact.
 pub(crate) fn now() -> Timestamp {
     let fixed = env::var("MUSTDO_NOW").ok().and_then(|text| text.parse().ok());

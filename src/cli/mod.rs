@@ -13,12 +13,16 @@ mod environment;
 mod exit;
 mod failure;
 mod output;
+mod permission;
+mod planning;
 mod plugins;
 mod printer;
 mod project;
 mod prompt;
 mod recording;
+mod secret;
 mod shelf;
+mod transcript;
 mod verification;
 
 use std::process::ExitCode;
@@ -73,6 +77,8 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Replay(args) => command::replay::run(context, args),
         Command::Report(args) => command::report::run(context, args),
         Command::Grant(args) => command::grant::run(context, args),
+        Command::Revoke(args) => command::grant::run_revoke(context, args),
+        Command::Grants(args) => command::grant::run_list(context, args),
         Command::Plugin(command) => command::plugin::run(context, command),
         Command::Lint(args) => command::lint::run(context, args),
         Command::Explain(args) => command::explain::run(args),

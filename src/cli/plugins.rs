@@ -8,7 +8,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::shelf::{PluginFile, Shelf};
 use crate::model::{PluginId, PluginInfo};
-use crate::plugin::{CachePolicy, Host, HostOptions, Loaded};
+use crate::plugin::{CachePolicy, Host, HostError, HostOptions, Loaded};
 
 /// Opened plugins by id. Making one loads the wasm engine: only commands that verify or describe do.
 pub(crate) struct Plugins {
@@ -28,13 +28,14 @@ impl Plugins {
         context: &Context,
         files: impl IntoIterator<Item = &'a PluginFile>,
     ) -> Result<Self, Failure> {
-        runtime()?.block_on(Self::open(context, files))
+        runtime()?.block_on(Self::open(context, files, &[]))
     }
 
-    /// The same inside a runtime.
+    /// The same inside a runtime, with globs of files that no plugin reads.
     pub(crate) async fn open<'a>(
         context: &Context,
         files: impl IntoIterator<Item = &'a PluginFile>,
+        secrets: &[String],
     ) -> Result<Self, Failure> {
         let cache = match &context.environment.cache {
             Some(folder) if context.environment.keep_compiled => {
@@ -42,8 +43,12 @@ impl Plugins {
             }
             _ => CachePolicy::Off,
         };
-        let options = HostOptions { cache, environment: BTreeMap::new(), secrets: vec![] };
-        let host = Host::new(options).map_err(Failure::bug)?;
+        // Which variables plugins may read is known once the plan is: see `Host::set_environment`.
+        let options = HostOptions { cache, environment: BTreeMap::new(), secrets: secrets.to_vec() };
+        let host = Host::new(options).map_err(|error| match error {
+            HostError::Engine(_) => Failure::bug(error),
+            HostError::Secret(_) => Failure::usage(error).hint("mend [secrets] files in mustdo.toml"),
+        })?;
         let mut infos = BTreeMap::new();
         for file in files {
             let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {

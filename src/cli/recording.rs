@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::failure::Failure;
 use super::printer;
-use crate::model::{Mask, plain_line};
+use crate::model::{CheckId, ItemId, Mask, plain_line};
 use crate::plugin::{Recorder, Recording, RecordingError};
 use crate::store::{make_folder, read_file, replace};
 use crate::verify::Task;
@@ -22,7 +22,7 @@ const AROUND: usize = 40;
 pub(crate) fn recorder(folder: PathBuf, mask: Mask, started: Timestamp) -> Result<Recorder, Failure> {
     make_folder(&folder)?;
     let keep = move |task: &Task, text: &str| {
-        let path = folder.join(file_name(task));
+        let path = place(&folder, &task.item, &task.check);
         if let Err(error) = replace(&path, text.as_bytes()) {
             let because =
                 std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -32,11 +32,10 @@ pub(crate) fn recorder(folder: PathBuf, mask: Mask, started: Timestamp) -> Resul
     Ok(Recorder { mask, started, keep: Arc::new(keep) })
 }
 
-/// One file for each check of each item; ids are lower case and have no "--" of their own before a plugin's name.
-fn file_name(task: &Task) -> String {
-    let check = &task.check;
+/// Where the recording of a check is in a folder of them: one file for each check of each item, the last run's.
+pub(crate) fn place(folder: &Path, item: &ItemId, check: &CheckId) -> PathBuf {
     let plugin = check.plugin.as_str().replace(':', ".");
-    format!("{}--{plugin}--{}.{EXTENSION}", task.item, check.check)
+    folder.join(format!("{item}--{plugin}--{}.{EXTENSION}", check.check))
 }
 
 /// Reads a recording that is called `name`; the failure shows the place that is wrong.

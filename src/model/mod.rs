@@ -38,7 +38,9 @@ pub use plain::{plain, plain_line, plain_text};
 pub use policy::{Ask, Judgement, Policy, Undecided, Violation};
 pub use progress::{CheckRecord, Claim, Entry, Progress, Record, Waiver};
 pub use selection::{SelectError, Selection};
-pub use settings::{Address, Definition, Grant, ItemBinding, Launch, Place, Settings, Target};
+pub use settings::{
+    Address, Definition, Grant, ItemBinding, Launch, Permit, Place, Secrets, Settings, Target,
+};
 pub use span::{ParseSpanError, Span};
 pub use standing::{Asked, ParseStatusError, Staleness, Standing, Status};
 pub use tally::Tally;

@@ -9,7 +9,7 @@ use wasmtime::Engine;
 use wasmtime::component::Linker;
 
 use crate::model::{Digest, PluginInfo, plain_line};
-use crate::verify::{Reporter, Run, RunError, RunFault, Task, Verifier};
+use crate::verify::{Reporter, Run, RunError, RunFault, Task, Trace, Verifier};
 
 use super::cache::{Cache, CacheError, CachePolicy};
 use super::component::{self, LoadError};
@@ -179,6 +179,11 @@ impl Host {
         plugins.insert(added.plugin.digest, Arc::new(added));
     }
 
+    /// Replaces the variables that plugins may be granted by those that they were granted.
+    pub fn set_environment(&mut self, environment: BTreeMap<String, String>) {
+        Arc::make_mut(&mut self.common).environment = environment;
+    }
+
     fn added(&self, digest: &Digest) -> Option<Arc<Added>> {
         self.plugins.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
@@ -199,10 +204,10 @@ impl Host {
         let plugin = task.check.plugin.clone();
         let Some(added) = self.added(&task.plugin) else {
             let fault = RunFault::Host(format!("{} is not loaded", task.plugin));
-            return Err(RunError { plugin, version: Version::new(0, 0, 0), fault });
+            return Err(RunError { plugin, version: Version::new(0, 0, 0), fault, trace: Box::default() });
         };
         let run = self.run(&added.plugin, task, request, reporter, tape).await;
-        run.map_err(|fault| RunError { plugin, version: added.version.clone(), fault })
+        run.map_err(|(fault, trace)| RunError { plugin, version: added.version.clone(), fault, trace })
     }
 
     async fn run(
@@ -212,7 +217,7 @@ impl Host {
         request: RunRequest,
         reporter: Reporter,
         tape: Tape,
-    ) -> Result<Run, RunFault> {
+    ) -> Result<Run, (RunFault, Box<Trace>)> {
         let state = State::running(task, reporter, plugin.size, self.common.clone(), tape.clone());
         let deadline = state.deadline;
         let mut store = engine::store(&self.engine, state);
@@ -223,23 +228,30 @@ impl Host {
         // The epoch makes wasm give way, and only this ends it; it also ends a host call that waits.
         let called = tokio::time::timeout_at(deadline.into(), call).await;
         let elapsed = store.data().origin.elapsed();
-        if let Some(fault) = tape.fault() {
-            return Err(fault);
-        }
-        let answer = match called {
-            Err(_) => return Err(RunFault::TimedOut { limit: task.deadline }),
-            Ok(Err(error)) => return Err(fault::of(&error, store.data())),
-            Ok(Ok(answer)) => answer,
+        let answer = match (tape.fault(), called) {
+            (Some(fault), _) => Err(fault),
+            (None, Err(_)) => Err(RunFault::TimedOut { limit: task.deadline }),
+            (None, Ok(Err(error))) => Err(fault::of(&error, store.data())),
+            (None, Ok(Ok(answer))) => {
+                tape.returned(&answer);
+                Ok(answer)
+            }
         };
-        tape.returned(&answer);
         let mut state = store.into_data();
-        let given = answer.map_err(|refusal| match refusal {
-            Refusal::UnknownCheck(check) => RunFault::UnknownCheck(plain_line(&check, LINE_CHARS)),
-            Refusal::BadParams(why) => RunFault::Params(plain_line(&why, LINE_CHARS)),
-            Refusal::Internal(why) => RunFault::Internal(plain_line(&why, LINE_CHARS)),
-        })?;
-        let verdict = verdict::convert(given, &mut state.attachments)?;
-        Ok(Run { verdict, elapsed, accesses: state.accesses.finish(), log: state.log.finish() })
+        let verdict = answer.and_then(|answer| {
+            let given = answer.map_err(|refusal| match refusal {
+                Refusal::UnknownCheck(check) => RunFault::UnknownCheck(plain_line(&check, LINE_CHARS)),
+                Refusal::BadParams(why) => RunFault::Params(plain_line(&why, LINE_CHARS)),
+                Refusal::Internal(why) => RunFault::Internal(plain_line(&why, LINE_CHARS)),
+            })?;
+            verdict::convert(given, &mut state.attachments)
+        });
+        // What was opened is told whatever came of it: a run that crashed is the one to look into.
+        let (accesses, log) = (state.accesses.finish(), state.log.finish());
+        match verdict {
+            Ok(verdict) => Ok(Run { verdict, elapsed, accesses, log }),
+            Err(fault) => Err((fault, Box::new(Trace { elapsed, accesses, log }))),
+        }
     }
 }
 

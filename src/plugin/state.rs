@@ -50,6 +50,7 @@ pub(super) struct State {
 }
 
 /// What every run of a host shares.
+#[derive(Clone)]
 pub(super) struct Common {
     /// The variables a plugin may be allowed to read.
     pub(super) environment: BTreeMap<String, String>,

@@ -10,6 +10,7 @@ mod folder;
 mod git;
 mod lock;
 mod scratch;
+mod transcript;
 mod workspace;
 
 pub use atomic::{Sink, replace};

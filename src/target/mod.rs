@@ -18,4 +18,4 @@ mod start;
 pub use error::TargetError;
 pub use identity::identity;
 pub use program::Exit;
-pub use start::{Died, StartOptions, Started, start};
+pub use start::{Died, StartOptions, Started, program, start};

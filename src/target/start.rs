@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::panic::resume_unwind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -13,7 +13,7 @@ use super::log::Log;
 use super::port::{Reserved, tells, told};
 use super::program::Program;
 use super::{Exit, TargetError, identity, locate, probe};
-use crate::model::{Address, Authority, Endpoint, Launch, Place, Target, TargetKind, TargetName};
+use crate::model::{Address, Authority, Endpoint, Launch, Mask, Place, Target, TargetKind, TargetName};
 
 /// What starting needs to know beside the targets.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +24,18 @@ pub struct StartOptions<'a> {
     pub logs: Option<&'a Path>,
     /// Where command targets are looked up: the user's `PATH`.
     pub search: Option<&'a OsStr>,
+    /// Taken out of what is shown of what the programs print.
+    pub mask: &'a Mask,
+}
+
+/// Where the program of a command target is, absolute: what [`start()`] would find now, with the workspace `root` and the
+/// `PATH` in `search`. None for other targets, and where it is not found.
+#[must_use]
+pub fn program(target: &Target, root: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
+    match &target.place {
+        Place::Command { program, .. } => locate::program(program, root, search).ok(),
+        Place::Dir(_) | Place::Http { .. } | Place::Tcp(_) | Place::Udp(_) => None,
+    }
 }
 
 /// Targets that are reachable now, and the programs behind them. Dropping it kills what was started; [`Started::stop`]
@@ -88,8 +100,9 @@ pub async fn start(targets: BTreeMap<TargetName, &Target>, options: &StartOption
             Ok(Server { endpoint, how: How::Launch(authority, launch, port) }) => {
                 started.commands.insert(name.clone(), identity::words(&launch.run));
                 let (root, logs) = (options.root.to_owned(), options.logs.map(Path::to_owned));
+                let mask = options.mask.clone();
                 launches.spawn(async move {
-                    let place = Site { name: &name, root: &root, logs: logs.as_deref() };
+                    let place = Site { name: &name, root: &root, logs: logs.as_deref(), mask: &mask };
                     let program = place.launch(endpoint.kind(), &authority, &launch, port).await;
                     (name, program.map(|program| (endpoint, Some(program))))
                 });
@@ -261,6 +274,7 @@ struct Site<'a> {
     name: &'a TargetName,
     root: &'a Path,
     logs: Option<&'a Path>,
+    mask: &'a Mask,
 }
 
 impl Site<'_> {
@@ -274,7 +288,7 @@ impl Site<'_> {
         if port.is_none() && is_answered(kind, authority).await == Some(true) {
             return Err(TargetError::PortInUse { authority: authority.clone() });
         }
-        let log = Log::new(self.logs, self.name)?;
+        let log = Log::new(self.logs, self.name)?.masked(self.mask);
         drop(port);
         let program = Program::spawn(launch, self.root, log)?;
         ready(&program, kind, authority, launch).await?;
@@ -378,7 +392,9 @@ time.sleep(60)
 
         async fn start(&self) -> Started {
             let logs = self.folder.path().join("logs");
-            let options = StartOptions { root: self.folder.path(), logs: Some(&logs), search: None };
+            let mask = Mask::default();
+            let options =
+                StartOptions { root: self.folder.path(), logs: Some(&logs), search: None, mask: &mask };
             start(self.targets.iter().map(|(name, target)| (name.clone(), target)).collect(), &options).await
         }
     }

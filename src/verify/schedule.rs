@@ -119,6 +119,7 @@ fn panicked(job: &Job, panic: &(dyn Any + Send)) -> RunError {
         plugin: job.task.check.plugin.clone(),
         version: job.version.clone(),
         fault: RunFault::Host(format!("mustdo panicked: {message}")),
+        trace: Box::default(),
     }
 }
 

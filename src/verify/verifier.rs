@@ -49,6 +49,19 @@ pub struct RunError {
     pub version: Version,
     /// What happened.
     pub fault: RunFault,
+    /// What it did until then.
+    pub trace: Box<Trace>,
+}
+
+/// What a run left behind, whatever came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// How long it took, by the host's clock.
+    pub elapsed: Duration,
+    /// What was really opened and what was refused, in order.
+    pub accesses: Vec<Access>,
+    /// What the plugin logged, line by line, free of control characters.
+    pub log: Vec<String>,
 }
 
 /// Why a run gave no verdict.

@@ -5,11 +5,12 @@ use clap::{Args, Subcommand};
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::permission::find;
 use crate::cli::plugins::Plugins;
 use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
-use crate::model::{CheckInfo, Language, PluginId, nearest};
+use crate::model::{CheckInfo, Language, PluginId};
 
 /// What can follow `mustdo plugin`.
 #[derive(Debug, Subcommand)]
@@ -60,12 +61,7 @@ fn list(context: &Context, shelf: &Shelf, language: Language) -> Result<Exit, Fa
 }
 
 fn info(context: &Context, shelf: &Shelf, args: &InfoArgs, language: Language) -> Result<Exit, Failure> {
-    let Some(file) = shelf.find(&args.plugin) else {
-        let failure = Failure::usage(format!("there is no plugin \"{}\"", args.plugin));
-        let near = nearest(args.plugin.as_str(), shelf.iter().map(|plugin| plugin.id.as_str()));
-        return Err(failure
-            .hint(near.map_or("mustdo plugin list".to_owned(), |near| format!("did you mean \"{near}\"?"))));
-    };
+    let file = find(shelf, &args.plugin)?;
     let plugins = Plugins::describe(context, [file])?;
     let Some(info) = plugins.info(&file.id) else {
         return Err(Failure::bug(format!("{} was described and is not there", file.id)));

@@ -70,7 +70,7 @@ struct Bench<'a> {
 
 impl<'a> Bench<'a> {
     async fn open(context: &'a Context, shelf: &'a Shelf, given: Option<&Path>) -> Result<Self, Failure> {
-        let plugins = Plugins::open(context, []).await?;
+        let plugins = Plugins::open(context, [], &[]).await?;
         let mut bench = Self { context, shelf, plugins, given: None };
         if let Some(path) = given {
             let bytes = read_file(&context.environment.directory.join(path), COMPONENT_BYTES)?;
