@@ -78,7 +78,7 @@ impl Mask {
         // What is taken out begins and ends between characters, so that nothing is lost here.
         let masked = String::from_utf8_lossy(&masked);
         match masked.strip_suffix('…') {
-            Some(kept) => format!("{}…", &kept[..kept.len() - self.torn(kept.as_bytes())]),
+            Some(kept) => format!("{}…", &kept[..self.torn(kept)]),
             None => masked.into_owned(),
         }
     }
@@ -90,43 +90,63 @@ impl Mask {
         if self.is_empty() {
             return masked;
         }
+        let Some(finder) = &self.finder else { return MARK.into() };
         // What stands around a secret can be one together with its mark; each turn shortens, so this ends.
         loop {
-            let Some(finder) = &self.finder else { return MARK.into() };
-            let ranges = self.ranges(finder, &masked);
-            if ranges.is_empty() {
+            let Some(first) = Reading::of(&masked) else { return MARK.into() };
+            let mut found = vec![];
+            first.each(DEPTH, &mut |reading| self.find(finder, reading, &mut found));
+            if found.is_empty() {
                 return masked;
             }
-            masked = replaced(&masked, ranges);
+            masked = replaced(&masked, found);
         }
     }
 
-    /// Where secrets are, also inside each other.
-    fn ranges(&self, finder: &AhoCorasick, bytes: &[u8]) -> Vec<Range<usize>> {
-        let mut found = vec![];
-        for reading in Reading::all(bytes) {
-            for hit in finder.find_overlapping_iter(&reading.bytes) {
-                let form = &self.forms[hit.pattern().as_usize()];
-                let letter = |at: usize| reading.bytes.get(at).is_some_and(|&byte| is_base64(byte));
-                let before = form.before && hit.start() > 0 && letter(hit.start() - 1);
-                let behind = form.behind && letter(hit.end());
-                let first = hit.start() - usize::from(before);
-                let last = hit.end() - 1 + usize::from(behind);
-                found.push(reading.source(first).start..reading.source(last).end);
+    /// Where secrets are in what was read from, also inside each other.
+    fn find(&self, finder: &AhoCorasick, reading: &Reading, found: &mut Vec<Range<usize>>) {
+        for hit in finder.find_overlapping_iter(&reading.bytes) {
+            let form = &self.forms[hit.pattern().as_usize()];
+            let letter = |at: usize| reading.bytes.get(at).is_some_and(|&byte| is_base64(byte));
+            let before = form.before && hit.start() > 0 && letter(hit.start() - 1);
+            let behind = form.behind && letter(hit.end());
+            let first = hit.start() - usize::from(before);
+            let last = hit.end() - 1 + usize::from(behind);
+            let range = reading.source(first).start..reading.source(last).end;
+            match found.last_mut() {
+                // A text that is nothing but a secret again and again is one range.
+                Some(open) if open.start <= range.start && range.start <= open.end => {
+                    open.end = open.end.max(range.end);
+                }
+                _ => found.push(range),
             }
         }
-        found
     }
 
-    /// How many bytes at the end of `text` begin a secret that was cut off.
-    fn torn(&self, text: &[u8]) -> usize {
-        let begun = |form: &Form| {
-            let longest = form.bytes.len().min(text.len());
-            (Self::SHORTEST..=longest).rev().find(|&length| text.ends_with(&form.bytes[..length]))
-        };
-        let torn = self.forms.iter().filter_map(begun).max().unwrap_or(0);
+    /// Where in `text`, which goes on no further, the beginning of a secret stands at the end; else its length.
+    fn torn(&self, text: &str) -> usize {
+        // The last escape may have been cut in two; what precedes it is looked at too.
+        let escape = text.bytes().rev().take(LONGEST_ESCAPE).position(|byte| b"%\\&".contains(&byte));
+        let ends = [Some(text.len()), escape.map(|back| text.len() - back - 1)];
+        let mut torn = text.len();
+        for end in ends.into_iter().flatten() {
+            let Some(first) = Reading::of(&text.as_bytes()[..end]) else { return 0 };
+            first.each(DEPTH, &mut |reading| {
+                for form in &self.forms {
+                    let longest = form.bytes.len().min(reading.bytes.len());
+                    let begun = (Self::SHORTEST..=longest)
+                        .rev()
+                        .find(|&length| reading.bytes.ends_with(&form.bytes[..length]));
+                    if let Some(length) = begun {
+                        let first = reading.bytes.len() - length;
+                        let before = form.before && first > 0 && is_base64(reading.bytes[first - 1]);
+                        torn = torn.min(reading.source(first - usize::from(before)).start);
+                    }
+                }
+            });
+        }
         // A character is left whole or taken whole.
-        (torn..=text.len()).find(|cut| std::str::from_utf8(&text[..text.len() - cut]).is_ok()).unwrap_or(torn)
+        text.floor_char_boundary(torn)
     }
 }
 
@@ -188,11 +208,14 @@ fn base64(secret: &[u8], offset: usize, alphabet: &[u8; 64]) -> Form {
     Form { before: first > 0, behind: !(bits - first).is_multiple_of(6), bytes }
 }
 
+/// The longest escape that is undone, in bytes: `&#1114111;`.
+const LONGEST_ESCAPE: usize = 10;
+
 /// A text as it reads once escapes are undone, and where each byte of it comes from.
 struct Reading {
     bytes: Vec<u8>,
-    /// None where nothing was undone.
-    sources: Option<Vec<Range<usize>>>,
+    /// From where to where; none where nothing was undone. Small, for there are as many as bytes.
+    sources: Option<Vec<(u32, u32)>>,
 }
 
 /// Undoes the escape at the beginning of the bytes: what it stands for and how many bytes it takes; none where there is
@@ -200,46 +223,56 @@ struct Reading {
 type Undo = fn(&[u8]) -> Option<(Vec<u8>, usize)>;
 
 impl Reading {
-    /// Every reading worth looking at, the text itself first.
-    fn all(text: &[u8]) -> Vec<Self> {
-        let undone: [Undo; 4] = [percent, json, html, fold];
-        let mut readings = vec![Self { bytes: text.to_vec(), sources: None }];
-        let mut begin = 0;
-        for _ in 0..DEPTH {
-            let end = readings.len();
-            for index in begin..end {
-                let more: Vec<_> = undone.iter().filter_map(|undo| readings[index].undone(*undo)).collect();
-                readings.extend(more);
+    /// The text as it is; none where it is longer than places can be told in.
+    fn of(text: &[u8]) -> Option<Self> {
+        u32::try_from(text.len()).ok().map(|_| Self { bytes: text.to_vec(), sources: None })
+    }
+
+    /// Shows every reading worth looking at, itself first. No more than one for each depth is there at a time.
+    fn each(&self, depth: usize, show: &mut dyn FnMut(&Self)) {
+        show(self);
+        if depth > 0 {
+            let undone: [Undo; 4] = [percent, json, html, fold];
+            for undo in undone {
+                if let Some(reading) = self.undone(undo) {
+                    reading.each(depth - 1, show);
+                }
             }
-            begin = end;
         }
-        readings
     }
 
     fn source(&self, index: usize) -> Range<usize> {
-        self.sources.as_ref().map_or(index..index + 1, |sources| sources[index].clone())
+        self.sources.as_ref().map_or(index..index + 1, |sources| {
+            let (start, end) = sources[index];
+            start as usize..end as usize
+        })
     }
 
     /// None where there is nothing to undo.
     fn undone(&self, undo: Undo) -> Option<Self> {
-        let mut changed = None;
-        let mut at = 0;
+        // The text is no longer than `of` lets it be.
+        let place = |index: usize| u32::try_from(index).unwrap_or(u32::MAX);
+        let small = |source: Range<usize>| (place(source.start), place(source.end));
+        let first = (0..self.bytes.len()).find(|&at| undo(&self.bytes[at..]).is_some())?;
+        let mut bytes = self.bytes[..first].to_vec();
+        let mut sources: Vec<_> = (0..first).map(|index| small(self.source(index))).collect();
+        let mut at = first;
         while at < self.bytes.len() {
-            let escape = undo(&self.bytes[at..]);
-            if escape.is_some() && changed.is_none() {
-                changed =
-                    Some((self.bytes[..at].to_vec(), (0..at).map(|index| self.source(index)).collect()));
+            match undo(&self.bytes[at..]) {
+                Some((read, taken)) => {
+                    let source = small(self.source(at).start..self.source(at + taken - 1).end);
+                    sources.extend(std::iter::repeat_n(source, read.len()));
+                    bytes.extend(read);
+                    at += taken;
+                }
+                None => {
+                    sources.push(small(self.source(at)));
+                    bytes.push(self.bytes[at]);
+                    at += 1;
+                }
             }
-            let (bytes, taken) = escape.unwrap_or_else(|| (vec![self.bytes[at]], 1));
-            if let Some((read, sources)) = &mut changed {
-                let source = self.source(at).start..self.source(at + taken - 1).end;
-                let sources: &mut Vec<Range<usize>> = sources;
-                sources.extend(std::iter::repeat_n(source, bytes.len()));
-                read.extend(bytes);
-            }
-            at += taken;
         }
-        changed.map(|(bytes, sources)| Self { bytes, sources: Some(sources) })
+        Some(Self { bytes, sources: Some(sources) })
     }
 }
 
@@ -274,9 +307,8 @@ fn json(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
 
 /// The references that every writer of HTML and XML uses, and those by number.
 fn html(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
-    const LONGEST: usize = 10;
     let name = bytes.strip_prefix(b"&")?;
-    let end = name.iter().take(LONGEST).position(|&byte| byte == b';')?;
+    let end = name.iter().take(LONGEST_ESCAPE).position(|&byte| byte == b';')?;
     let c = match &name[..end] {
         b"amp" => '&',
         b"lt" => '<',
@@ -378,6 +410,21 @@ mod tests {
         assert_eq!(mask.text("it said correct horse b"), "it said correct horse b");
         assert_eq!(mask.text("it said cor…"), "it said cor…");
         assert_eq!(mask.text("…"), "…");
+        let mask = Mask::new(["p@ss w&rd"]);
+        for cut in ["p%40ss%20…", "p%40ss%…", "p%40ss%2…", "p@ss w&am…", "p\\u0040ss \\u00…", "p@ss…"]
+        {
+            assert_eq!(mask.text(&format!("it said {cut}")), "it said …", "{cut}");
+        }
+        // The end of base64 that was cut, in the middle of its group.
+        assert_eq!(Mask::new(["secret-word"]).text("Basic dXNlcjpzZWNyZXQtd…"), "Basic dXNlcj…");
+    }
+
+    #[test]
+    fn a_flood_of_escapes_and_secrets_is_masked_in_bounded_memory() {
+        let mask = Mask::new(["aaaa", "&amp"]);
+        assert_eq!(mask.text(&"a".repeat(100_000)), MARK);
+        let nasty = "%25\\n&amp; a".repeat(2_000);
+        assert!(!mask.text(&nasty).contains("&amp"));
     }
 
     #[test]

@@ -184,7 +184,7 @@ mod tests {
             version: "0.1.0".to_owned(),
             plugin: Digest::of(b"plugin"),
             place: "embedded".to_owned(),
-            seed: 0xc0ffee,
+            seed: 42,
             elapsed: Duration::from_millis(812),
             targets: vec![TranscriptTarget { asked: &asked, bound: &bound, facts }],
             allowed: vec![&allowed],

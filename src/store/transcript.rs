@@ -1,11 +1,9 @@
 //! The accounts of the last runs, one file a check, in the private folder.
 
-#![expect(clippy::disallowed_methods, reason = "this module owns reading the transcripts")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::Path;
 
 use super::{StoreError, Workspace, WriteLock, read_text, replace};
 use crate::model::{CheckId, ItemId};
@@ -55,7 +53,7 @@ impl Workspace {
     }
 }
 
-fn is_transcript(path: &PathBuf) -> bool {
+fn is_transcript(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "txt")
 }
 

@@ -153,12 +153,8 @@ mod tests {
         Access { at: Duration::ZERO, refused: Some(words.clone()), what: words }
     }
 
-    fn trace(leak: &str) -> Box<Trace> {
-        Box::new(Trace {
-            elapsed: Duration::ZERO,
-            accesses: vec![access(leak)],
-            log: vec![format!("info: {leak}")],
-        })
+    fn trace(leak: &str) -> Trace {
+        Trace { elapsed: Duration::ZERO, accesses: vec![access(leak)], log: vec![format!("info: {leak}")] }
     }
 
     fn leaky(leak: &str) -> Verdict {
@@ -220,7 +216,7 @@ mod tests {
     fn no_word_of_an_event_carries_a_secret() {
         let task = TaskId(0);
         for leak in LEAKS {
-            let Trace { elapsed, accesses, log } = *trace(leak);
+            let Trace { elapsed, accesses, log } = trace(leak);
             let run = Run { verdict: leaky(leak), elapsed, accesses, log };
             let mut events = vec![
                 Event::Progress { task, fraction: None, message: format!("sending {leak}") },
@@ -237,7 +233,7 @@ mod tests {
                 RunFault::Host(leak.to_owned()),
             ] {
                 let (plugin, version) = ("probe".parse().unwrap(), semver::Version::new(1, 0, 0));
-                let error = RunError { plugin, version, fault, trace: trace(leak) };
+                let error = RunError { plugin, version, fault, trace: Box::new(trace(leak)) };
                 events.push(Event::Finished { task, result: Err(error) });
             }
             for event in events {

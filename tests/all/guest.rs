@@ -3,6 +3,7 @@
 //! A guest's core module exports `describe` and `run` as the canonical ABI has them (component model, `CanonicalABI.md`).
 //! What they return is laid out here, in a data segment; the text of a test is what happens before.
 
+use mustdo::model::{Capability, TargetName};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -51,6 +52,7 @@ pub(crate) struct Guest {
     refusal: Option<(u8, String)>,
     evidence: Option<u32>,
     schema: String,
+    asks: Vec<(Capability, bool)>,
 }
 
 impl Guest {
@@ -67,6 +69,7 @@ impl Guest {
             refusal: None,
             evidence: None,
             schema: String::new(),
+            asks: vec![],
         }
     }
 
@@ -142,6 +145,12 @@ impl Guest {
         self
     }
 
+    /// The check asks for a capability, by its own target names.
+    pub(crate) fn asks(mut self, capability: &str, required: bool) -> Self {
+        self.asks.push((capability.parse().unwrap(), required));
+        self
+    }
+
     /// The component.
     pub(crate) fn build(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
@@ -203,6 +212,15 @@ impl Guest {
         image.string(check + 8, "Does it hold?");
         image.string(check + 16, "Looks.");
         image.string(check + 24, &self.schema);
+        let requests = image.room(24 * self.asks.len());
+        for (at, (capability, required)) in (requests..).step_by(24).zip(&self.asks) {
+            let (case, name) = case(capability);
+            image.byte(at, case);
+            image.string(at + 4, name);
+            image.string(at + 12, "to look at it");
+            image.byte(at + 20, u8::from(*required));
+        }
+        image.list(check + 32, requests, u32::try_from(self.asks.len()).unwrap());
         image.number(check + 40, 100);
         let info = image.room(56);
         image.string(info, "test-guest");
@@ -237,6 +255,21 @@ impl Guest {
             image.list(result + 64, evidence, 1);
         }
         result
+    }
+}
+
+/// The number of a capability's case in the contract, and what it carries.
+fn case(capability: &Capability) -> (u8, &str) {
+    let target = capability.target().map_or("", TargetName::as_str);
+    match capability {
+        Capability::Http(_) => (0, target),
+        Capability::Tcp(_) => (1, target),
+        Capability::Udp(_) => (2, target),
+        Capability::Listen => (3, target),
+        Capability::Read(_) => (4, target),
+        Capability::Scratch(_) => (5, target),
+        Capability::Env(name) => (6, name),
+        Capability::Process(_) => (7, target),
     }
 }
 

@@ -463,7 +463,7 @@ async fn batch_that_is_too_wide_is_refused() {
 }
 
 /// Reads the file "a.txt" of the target "src"; what came of it is the summary.
-fn reader() -> Guest {
+pub(crate) fn file_reader() -> Guest {
     // result<list<u8>, failure>: the list is at 4.
     Guest::new()
         .import("files", "open", "(param i32 i32 i32)")
@@ -485,7 +485,7 @@ async fn directory_is_read_only_when_granted() {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join("a.txt"), "what the file says").unwrap();
     let bench = Bench::new();
-    let mut task = bench.add(&reader()).await;
+    let mut task = bench.add(&file_reader()).await;
     task.targets.insert("src".parse().unwrap(), Endpoint::Dir(root.path().canonicalize().unwrap()));
     let run = bench.verify(&task).await.unwrap();
     assert_eq!(run.verdict.summary.en, "mustdo grant test-guest read:src");

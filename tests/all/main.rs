@@ -15,11 +15,13 @@ mod host;
 mod invalid;
 mod layers;
 mod matrix;
+mod permission;
 mod progress;
 mod readme;
 mod recording;
 mod sandbox;
 mod schema;
+mod security;
 mod shipped;
 mod shop;
 #[cfg(target_os = "linux")]
