@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use mustdo::model::{Digest, Mask, Outcome, Verdict};
+use mustdo::model::{Authority, Digest, Endpoint, Mask, Outcome, Verdict};
 use mustdo::plugin::{
     CachePolicy, Comparison, Host, HostOptions, Recorder, Recording, Replayed, Replayer, Unplayable,
 };
@@ -255,6 +255,36 @@ async fn replayed_sleep_takes_no_time_and_clocks_say_what_they_said() {
 }
 
 #[tokio::test]
+async fn randomness_and_clocks_of_wasi_are_replayed() {
+    // The random number, mixed with the time, is the summary, letter by letter.
+    let guest = Guest::new()
+        .import_wasi("random/random", "get-random-u64", "(result i64)")
+        .import_wasi("clocks/monotonic-clock", "now", "(result i64)")
+        .run(
+            "(local.set $w (i64.xor (call $get-random-u64) (call $now)))
+             (loop $again
+               (i32.store8 (i32.add (i32.const 100) (local.get $i))
+                 (i32.add (i32.const 97) (i32.and (i32.wrap_i64 (local.get $w)) (i32.const 15))))
+               (local.set $w (i64.shr_u (local.get $w) (i64.const 4)))
+               (local.set $i (i32.add (local.get $i) (i32.const 1)))
+               (br_if $again (i32.lt_u (local.get $i) (i32.const 16))))
+             (i32.store (global.get $summary) (i32.const 100))
+             (i32.store offset=4 (global.get $summary) (i32.const 16))",
+        );
+    let bench = Bench::new(&guest, Mask::default()).await;
+    let (run, text) = bench.record().await;
+    let (other, _) = bench.record().await;
+    let (run, other) = (run.unwrap().verdict.summary, other.unwrap().verdict.summary);
+    assert_ne!(run, other);
+    assert!(text.contains("wasi.random-bytes") && text.contains("wasi.monotonic-clock"), "{text}");
+    let replayed = replay(&bench.host, &text, bench.task.plugin).await;
+    assert_eq!((replayed.run.unwrap().verdict.summary, replayed.comparison), (run, Comparison::Same));
+    // A clock that can not fail can go astray all the same.
+    let other = forged(&text, "wasi.monotonic-clock", "wasi.wall-clock");
+    assert_eq!(replay(&bench.host, &other, bench.task.plugin).await.comparison, Comparison::Astray);
+}
+
+#[tokio::test]
 async fn faults_repeat_too() {
     let crash = Guest::new()
         .import("control", "log", "(param i32 i32 i32)")
@@ -287,22 +317,41 @@ async fn run_that_was_stopped_while_it_slept_is_stopped_again_at_once() {
     assert_eq!(comparison, Comparison::Same);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::test]
 async fn call_that_was_never_answered_is_not_answered_in_a_replay() {
     // Connections wait in the queue of a listener that never takes them.
     let peer = TcpListener::bind("127.0.0.1:0").unwrap();
-    let mut examiner = Examiner::new().await;
-    let (recorder, shelf) = recorder(Mask::default());
-    examiner.host().record(recorder);
-    let mut task = examiner.task(Question::SafeGet, peer.local_addr().unwrap());
-    task.deadline = Duration::from_secs(1);
-    let error = examiner.host().verify(&task, silent()).await.unwrap_err();
-    assert_eq!(error.fault, RunFault::TimedOut { limit: task.deadline });
-    let text = shelf.lock().unwrap().remove(0);
-    assert!(text.contains("\"stopped\":true"), "{text}");
+    let address = peer.local_addr().unwrap();
+    let guest = Guest::new()
+        .import("http", "open", "(param i32 i32 i32 i32 i32 i32 i32 i32 i32)")
+        .import(
+            "http",
+            "[method]client.send",
+            "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)",
+        )
+        .more("(data (i32.const 100) \"web GET /orders\")")
+        .run(
+            "(call $open (i32.const 100) (i32.const 3) (i32.const 1)
+               (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
+             (call $send (i32.load (i32.const 4))
+               (i32.const 104) (i32.const 3) (i32.const 108) (i32.const 7)
+               (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+               (i32.const 0) (i32.const 100) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 16))",
+        );
+    let mut bench = Bench::new(&guest, Mask::default()).await;
+    let authority = Authority { host: address.ip().to_string(), port: address.port() };
+    bench.task.targets =
+        BTreeMap::from([("web".parse().unwrap(), Endpoint::Http { authority, prefix: String::new() })]);
+    bench.task.allowed = ["http:web".parse().unwrap()].into();
+    bench.task.deadline = Duration::from_secs(1);
+    let (run, text) = bench.record().await;
+    assert_eq!(run.unwrap_err().fault, RunFault::TimedOut { limit: bench.task.deadline });
+    assert!(text.contains("\"stopped\":true") && text.contains("\"targets\":{\"web\":\"http\"}"), "{text}");
+    assert!(!text.contains(&address.port().to_string()), "{text}");
     let began = Instant::now();
-    let Replayed { run, comparison, .. } = replay(examiner.host(), &text, task.plugin).await;
-    assert_eq!((run.unwrap_err(), comparison), (error, Comparison::Same));
+    let Replayed { run, comparison, .. } = replay(&bench.host, &text, bench.task.plugin).await;
+    assert_eq!(run.unwrap_err().fault, RunFault::TimedOut { limit: bench.task.deadline });
+    assert_eq!(comparison, Comparison::Same);
     assert!(began.elapsed() < Duration::from_millis(900));
 }
 
@@ -404,6 +453,31 @@ fn command_replays_a_folder_and_touches_no_progress() {
     std::fs::write(sandbox.path().join("guest.wasm"), Guest::new().build()).unwrap();
     let printed = sandbox.run(&["replay", FILE, "--plugin", "guest.wasm"]).ends(3);
     assert!(printed.stderr.contains("a recording of the plugin http-idempotency, not of test-guest"));
+}
+
+#[test]
+fn transcript_names_the_recording_and_secrets_are_in_neither() {
+    let sandbox = recorded_workspace(None, 0);
+    let shown = sandbox.run(&["show", SAFE_GET, "--transcript"]).ends(0).stdout;
+    assert!(shown.contains("recording ") && shown.contains(FILE), "{shown}");
+    // A word of the traffic itself as a secret: every call has it, and nothing but the mask takes it out.
+    assert!(sandbox.read(FILE).contains("/session"));
+    let settings = sandbox.read("mustdo.toml");
+    sandbox.write("mustdo.toml", &format!("{settings}[secrets]\nenv = [\"WORD\"]\n"));
+    let run = |arguments: &[&str], word: &str| {
+        let output =
+            sandbox.command(env!("CARGO_BIN_EXE_mustdo")).args(arguments).env("WORD", word).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap())
+    };
+    assert_eq!(run(&["verify", SAFE_GET, "--record", "rec"], "session").0, Some(0));
+    let text = sandbox.read(FILE);
+    assert!(!text.contains("session") && text.contains("/***"), "{text}");
+    // Where the secret is known, what the plugin asks now is masked as it was then; elsewhere nothing can be told.
+    let (code, stdout) = run(&["replay", "rec"], "session");
+    assert_eq!(code, Some(0), "{stdout}");
+    let (code, stdout) = run(&["replay", "rec"], "another");
+    assert_eq!(code, Some(3), "{stdout}");
+    assert!(stdout.starts_with("could not tell  "), "{stdout}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::cli::plugins::{Plugins, runtime};
 use crate::cli::printer::{answer, warn};
 use crate::cli::project::Project;
 use crate::cli::recording::{EXTENSION, read};
+use crate::cli::secret::Secrets;
 use crate::cli::shelf::Shelf;
 use crate::model::{Digest, Mask, PluginId, plain_line};
 use crate::plugin::{Comparison, Loaded, Recording, Replayed, Replayer};
@@ -42,8 +43,9 @@ pub(crate) fn run(context: &Context, args: &ReplayArgs) -> Result<Exit, Failure>
     }
     let project = Project::read(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
+    let mask = Secrets::all(&project.effective_settings());
     runtime()?.block_on(async {
-        let mut bench = Bench::open(context, &shelf, args.plugin.as_deref()).await?;
+        let mut bench = Bench::open(context, &shelf, mask, args.plugin.as_deref()).await?;
         let mut worst = Exit::Holds;
         for file in files {
             let exit = match bench.replay(&file).await {
@@ -64,14 +66,21 @@ struct Bench<'a> {
     context: &'a Context,
     shelf: &'a Shelf,
     plugins: Plugins,
+    /// What recordings of this workspace were masked with.
+    mask: Mask,
     /// The one that was named on the command line.
     given: Option<(PluginId, Digest)>,
 }
 
 impl<'a> Bench<'a> {
-    async fn open(context: &'a Context, shelf: &'a Shelf, given: Option<&Path>) -> Result<Self, Failure> {
+    async fn open(
+        context: &'a Context,
+        shelf: &'a Shelf,
+        mask: Mask,
+        given: Option<&Path>,
+    ) -> Result<Self, Failure> {
         let plugins = Plugins::open(context, [], &[]).await?;
-        let mut bench = Self { context, shelf, plugins, given: None };
+        let mut bench = Self { context, shelf, plugins, mask, given: None };
         if let Some(path) = given {
             let bytes = read_file(&context.environment.directory.join(path), COMPONENT_BYTES)?;
             bench.given = Some(bench.add(&bytes, &path.display().to_string()).await?);
@@ -127,7 +136,7 @@ impl<'a> Bench<'a> {
         let unplayable = |error: &dyn std::error::Error| {
             Failure::undecided(format!("{shown} can not be replayed: {error}"))
         };
-        let replayer = Replayer::new(&self.plugins.host, recording.clone(), Mask::default())
+        let replayer = Replayer::new(&self.plugins.host, recording.clone(), self.mask.clone())
             .map_err(|error| unplayable(&error))?;
         let digest = self.plugin(&recording).await?;
         let Replayed { run, comparison, left } =

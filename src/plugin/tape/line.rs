@@ -129,7 +129,53 @@ impl End {
     }
 }
 
+/// A line of JSON, with escapes for what would steer a terminal that shows it: control characters that JSON leaves alone,
+/// and directions of text. Outside of strings JSON has neither.
+pub(super) fn harmless(line: String) -> String {
+    let harmful = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !line.contains(harmful) {
+        return line;
+    }
+    line.chars().fold(String::with_capacity(line.len()), |mut text, c| {
+        if harmful(c) {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+        text
+    })
+}
+
 /// `text` as a JSON string.
 pub(super) fn quoted(text: &str) -> String {
     Value::from(text).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_can_not_steer_a_terminal_and_reads_as_it_was() {
+        let words = "a\u{1b}[2J\u{9b}2J\u{7f}\u{202e}b 价";
+        let line = harmless(format!("{}\n", quoted(words)));
+        assert_eq!(line, "\"a\\u001b[2J\\u009b2J\\u007f\\u202eb 价\"\n");
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), words);
+    }
+
+    #[test]
+    fn call_without_one_ending_is_none() {
+        let read = |text: &str| Call::read(serde_json::from_str(text).unwrap()).map(|(number, _)| number);
+        let call = |ending: &str| {
+            read(&format!("{{\"n\":1,\"call\":\"a.b\",\"args\":[]{ending},\"at_nanos\":1,\"took_nanos\":1}}"))
+        };
+        assert_eq!(call(",\"result\":null"), Ok(1));
+        assert_eq!(call(",\"stopped\":true"), Ok(1));
+        assert!(call("").is_err());
+        assert!(call(",\"result\":1,\"trap\":\"b\"").is_err());
+        assert!(call(",\"trap\":7").is_err());
+    }
 }

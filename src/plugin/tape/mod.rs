@@ -14,6 +14,8 @@ mod reader;
 mod recorder;
 mod recording;
 mod replayer;
+#[cfg(test)]
+mod sample;
 mod shape;
 mod wasi;
 mod writer;
@@ -126,47 +128,4 @@ impl Tape {
 /// Nothing that holds the lock can leave half a line behind.
 fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A recording with so many calls, each answered with its number.
-#[cfg(test)]
-fn recorded(calls: u64) -> String {
-    let mut writer = recorded_until(calls);
-    writer.finish(None)
-}
-
-#[cfg(test)]
-fn recorded_until(calls: u64) -> Writer {
-    use std::collections::{BTreeMap, BTreeSet};
-    use std::time::{Duration, Instant};
-
-    use crate::model::{Digest, Mask};
-    use crate::verify::{Task, TaskId};
-
-    let task = Task {
-        id: TaskId(0),
-        item: "must-do.probe".parse().unwrap(),
-        check: "test-guest/probe".parse().unwrap(),
-        plugin: Digest::of(b"plugin"),
-        params: "{}".to_owned(),
-        targets: BTreeMap::new(),
-        allowed: BTreeSet::from(["http:api".parse().unwrap()]),
-        seed: 7,
-        deadline: Duration::from_secs(20),
-    };
-    let request = super::contract::RunRequest {
-        check: "probe".to_owned(),
-        params: "{}".to_owned(),
-        targets: vec![],
-        seed: 7,
-        extras: vec![("mustdo.version".to_owned(), "0.1.0".to_owned())],
-    };
-    let started = "2026-06-01T12:00:00Z".parse().unwrap();
-    let header = header::Header::new(&task, &semver::Version::new(1, 2, 3), &request, started);
-    let mut writer = Writer::new(&header, Mask::default(), Instant::now());
-    for number in 1..=calls {
-        writer.begin("clock.millis-left", |arguments| arguments);
-        writer.end(Ok(&number));
-    }
-    writer
 }

@@ -198,7 +198,7 @@ mod tests {
 
     use super::*;
     use crate::plugin::contract::process;
-    use crate::plugin::tape::recorded;
+    use crate::plugin::tape::sample::recorded;
 
     fn reader(text: &str) -> Reader {
         Reader::new(Arc::new(Recording::read(text).unwrap()), Mask::default())

@@ -223,7 +223,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::plugin::tape::recorded;
+    use crate::plugin::tape::sample::recorded;
 
     #[test]
     fn recording_reads_as_it_was_written() {

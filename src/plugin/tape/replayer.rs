@@ -169,7 +169,7 @@ impl Verifier for Replayer<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plugin::tape::{recorded, recorded_until};
+    use crate::plugin::tape::sample::{recorded, recorded_until};
     use crate::plugin::{CachePolicy, HostOptions};
 
     fn unplayable(text: &str) -> Unplayable {

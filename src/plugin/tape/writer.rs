@@ -12,7 +12,7 @@ use crate::plugin::limit::RECORDING_BYTES;
 use crate::verify::RunFault;
 
 use super::header::Header;
-use super::line::{Call, End, Ending};
+use super::line::{Call, End, Ending, harmless};
 use super::written::{Arguments, Written};
 
 /// A recording in the making. It is kept in memory, up to a limit, and leaves whole.
@@ -33,7 +33,7 @@ impl Writer {
     /// A recording of a run that began at `origin`.
     pub(super) fn new(header: &Header, mask: Mask, origin: Instant) -> Self {
         Self {
-            text: header.write(&mask),
+            text: harmless(header.write(&mask)),
             mask,
             origin,
             limit: RECORDING_BYTES,
@@ -78,7 +78,7 @@ impl Writer {
         call.took = nanos(self.origin.elapsed()).saturating_sub(call.at);
         call.ending = ending;
         if self.left_out == 0 {
-            let line = call.write(self.calls + 1);
+            let line = harmless(call.write(self.calls + 1));
             if self.text.len() + line.len() <= self.limit {
                 self.text.push_str(&line);
                 self.calls += 1;
@@ -109,7 +109,7 @@ impl Writer {
             fault: fault.map(|fault| self.mask.text(&fault.to_string())),
             took: nanos(self.origin.elapsed()),
         };
-        text.push_str(&end.write());
+        text.push_str(&harmless(end.write()));
         text
     }
 
@@ -126,8 +126,8 @@ mod tests {
 
     use super::*;
     use crate::plugin::fault::OverLimit;
-    use crate::plugin::tape::recorded_until;
     use crate::plugin::tape::recording::Recording;
+    use crate::plugin::tape::sample::recorded_until;
 
     #[test]
     fn recording_ends_at_its_limit_and_says_so() {
