@@ -188,6 +188,12 @@ impl Verification<'_> {
         transcript::keep(self.workspace()?, self.project, &plan, &ended, &told);
         let records = Self::records(&plan, ended, &origin, &started, &dead, seed);
         started.stop().await;
+        if let Some(folder) = self.recordings.filter(|_| !records.is_empty()) {
+            let folder = folder.strip_prefix(&self.context.environment.directory).unwrap_or(folder).display();
+            self.context
+                .printer
+                .note(&format!("recorded in {folder}; again without your service: mustdo replay {folder}"));
+        }
         if self.options.record && !records.is_empty() {
             self.record(&records, &settings)?;
         }

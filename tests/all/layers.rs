@@ -27,6 +27,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("comfy_table", &["report"]),
     ("quick_junit", &["report"]),
     ("serde", &["report", "reference"]),
+    ("base64", &["plugin"]),
+    ("rand_core", &["plugin"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
     ("toml", &["syntax"]),

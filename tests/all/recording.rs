@@ -425,8 +425,25 @@ fn recorded_workspace(flaw: Option<&str>, code: i32) -> Sandbox {
         env!("CARGO_BIN_EXE_mustdo")
     );
     sandbox.write("mustdo.toml", &settings);
-    sandbox.run(&["verify", SAFE_GET, "--record", "rec"]).ends(code);
+    let printed = sandbox.run(&["verify", SAFE_GET, "--record", "rec"]).ends(code);
+    assert!(printed.stderr.contains("mustdo replay rec"), "{}", printed.stderr);
     sandbox
+}
+
+#[test]
+fn every_key_of_a_recording_is_documented() {
+    let sandbox = recorded_workspace(None, 0);
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/recording.md")).unwrap();
+    let text = sandbox.read(FILE);
+    let mut keys = std::collections::BTreeSet::new();
+    for line in text.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        keys.extend(line.as_object().unwrap().keys().cloned());
+    }
+    assert!(keys.len() > 20, "{keys:?}");
+    for key in keys {
+        assert!(page.contains(&format!("`{key}`")), "docs/recording.md does not tell what {key} is");
+    }
 }
 
 #[test]
