@@ -1,11 +1,12 @@
 //! mustdo tells an engineer whether they are ready for a back-end interview, and proves it.
 //!
 //! Layers, lowest first; a layer knows only those below it (`docs/architecture.md`):
-//! [`model`], [`syntax`], [`verify`], [`report`], [`store`], [`target`], [`plugin`], [`mod@reference`], [`cli`].
+//! [`model`], [`process`], [`syntax`], [`verify`], [`report`], [`store`], [`target`], [`plugin`], [`mod@reference`], [`cli`].
 
 pub mod cli;
 pub mod model;
 pub mod plugin;
+pub mod process;
 pub mod reference;
 pub mod report;
 pub mod store;

@@ -33,6 +33,8 @@ pub(crate) struct Environment {
     pub(crate) config: Option<PathBuf>,
     /// This program.
     pub(crate) program: Option<PathBuf>,
+    /// This program, for starting it as a guard: also where its file has been replaced since.
+    pub(crate) guard: Option<PathBuf>,
     /// Where programs are looked up.
     pub(crate) path: Option<OsString>,
     /// Whether compiled plugins may be kept: `MUSTDO_CWASM_CACHE=off` says no.
@@ -68,6 +70,9 @@ impl Environment {
             config: strategy
                 .as_ref()
                 .map(|strategy| strategy.config_dir().join("mustdo").join("config.toml")),
+            guard: Some(PathBuf::from(RUNNING))
+                .filter(|path| path.exists())
+                .or_else(|| env::current_exe().ok()),
             program: env::current_exe().ok(),
             path: env::var_os("PATH"),
             keep_compiled: env::var("MUSTDO_CWASM_CACHE").as_deref() != Ok("off"),
@@ -79,6 +84,9 @@ impl Environment {
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
+
+/// What the kernel runs for a process, asked by that process itself; see proc(5).
+const RUNNING: &str = "/proc/self/exe";
 
 /// The time, in whole milliseconds. `MUSTDO_NOW` fixes the clock, so that a report of the past can be made again and tests can be exact.
 pub(crate) fn now() -> Timestamp {

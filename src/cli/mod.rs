@@ -35,9 +35,14 @@ use environment::Environment;
 use exit::Exit;
 use failure::Failure;
 
+use crate::process::guard;
+
 /// Runs the program: parses what was typed, does it, and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(exit) = guard(std::env::args_os()) {
+        return exit;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

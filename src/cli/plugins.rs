@@ -8,7 +8,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::shelf::{PluginFile, Shelf};
 use crate::model::{PluginId, PluginInfo};
-use crate::plugin::{CachePolicy, Host, HostError, HostOptions, Loaded};
+use crate::plugin::{CachePolicy, Host, HostError, HostOptions, Loaded, ProgramOptions};
 
 /// Opened plugins by id. Making one loads the wasm engine: only commands that verify or describe do.
 pub(crate) struct Plugins {
@@ -43,8 +43,13 @@ impl Plugins {
             }
             _ => CachePolicy::Off,
         };
+        let programs = ProgramOptions {
+            guard: context.environment.guard.clone(),
+            search: context.environment.path.clone(),
+        };
         // Which variables plugins may read is known once the plan is: see `Host::set_environment`.
-        let options = HostOptions { cache, environment: BTreeMap::new(), secrets: secrets.to_vec() };
+        let options =
+            HostOptions { cache, environment: BTreeMap::new(), secrets: secrets.to_vec(), programs };
         let host = Host::new(options).map_err(|error| match error {
             HostError::Engine(_) => Failure::bug(error),
             HostError::Secret(_) => Failure::usage(error).hint("mend [secrets] files in mustdo.toml"),

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::environment::variable;
 use super::printer;
-use crate::model::{Capability, Mask, Settings, Value};
+use crate::model::{Capability, Mask, Settings, Target, Value};
 use crate::verify::Plan;
 
 /// What the checks of a plan may read of the environment, and what is masked in everything that leaves mustdo.
@@ -53,8 +53,8 @@ impl Secrets {
 
 /// The secrets that targets are started with.
 fn launched(settings: &Settings) -> impl Iterator<Item = &str> {
-    let launches = settings.targets.values().filter_map(|target| target.launch.as_ref());
-    launches.flat_map(|launch| launch.env.values()).map(String::as_str).filter(|value| is_secret(value))
+    let values = settings.targets.values().flat_map(Target::env).map(|(_, value)| value.as_str());
+    values.filter(|value| is_secret(value))
 }
 
 fn env_name(capability: &Capability) -> Option<&str> {
@@ -71,13 +71,17 @@ fn env_name(capability: &Capability) -> Option<&str> {
 }
 
 /// Whether a value that a target is started with counts as secret. Everything does but what is plainly none: numbers,
-/// switches, this machine's own addresses, and what the port is filled into.
+/// switches, this machine's own addresses, what the port is filled into, and what a plugin may fill in.
 fn is_secret(value: &str) -> bool {
     const SWITCHES: [&str; 6] = ["true", "false", "none", "null", "localhost", "disabled"];
     let plain = value.trim();
     let number = plain.chars().all(|c| c.is_ascii_digit() || c == '.');
     let here = plain.parse::<IpAddr>().is_ok_and(|address| address.is_loopback() || address.is_unspecified());
-    !number && !here && !plain.contains("{port}") && !SWITCHES.contains(&plain.to_ascii_lowercase().as_str())
+    !number
+        && !here
+        && !plain.contains("{port}")
+        && !plain.contains('*')
+        && !SWITCHES.contains(&plain.to_ascii_lowercase().as_str())
 }
 
 #[cfg(test)]

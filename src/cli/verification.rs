@@ -169,7 +169,7 @@ impl Verification<'_> {
         let limit = self.options.jobs.or(settings.jobs).unwrap_or_else(processors).max(1);
         let limit = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
         let (ended, interrupted) = self.execute(&plan, plugins, jobs, limit, &mask, cancel).await;
-        let died = started.died();
+        let died = started.died().await;
         for Died { target, exit, output } in &died {
             printer::warn(&format!("error: the target {target} ended while it was checked: {exit}"));
             for line in output {
@@ -283,6 +283,7 @@ impl Verification<'_> {
             logs: Some(&logs),
             search: self.context.environment.path.as_deref(),
             mask,
+            guard: self.context.environment.guard.as_deref(),
         };
         Ok(target::start(wanted.collect(), &options).await)
     }
@@ -295,9 +296,10 @@ impl Verification<'_> {
                 printer::warn(&format!("    {line}"));
             }
         }
+        let programs = started.supervised();
         let (mut jobs, mut down) = (vec![], false);
         for task in &plan.tasks {
-            match task.job(started.endpoints()) {
+            match task.job(started.endpoints(), &programs) {
                 Ok(job) => jobs.push(job),
                 Err(absent) => {
                     down = true;

@@ -60,6 +60,18 @@ pub struct Target {
     pub launch: Option<Launch>,
 }
 
+impl Target {
+    /// What the user adds to the environment of the program behind it; empty where there is none.
+    #[must_use]
+    pub fn env(&self) -> impl Iterator<Item = (&String, &String)> {
+        let own = match &self.place {
+            Place::Command { env, .. } => Some(env),
+            Place::Http { .. } | Place::Tcp(_) | Place::Udp(_) | Place::Dir(_) => None,
+        };
+        own.into_iter().chain(self.launch.as_ref().map(|launch| &launch.env)).flatten()
+    }
+}
+
 /// Where a target is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -80,8 +92,13 @@ pub enum Place {
     Command {
         /// A path, or a name to look up in `PATH` when it is granted.
         program: String,
-        /// Its first arguments.
+        /// What it is told, and what a plugin may add: see [`Arguments`](super::Arguments).
         args: Vec<String>,
+        /// Its environment, beside what every program gets: a [`Pattern`](super::Pattern) with a star is for a plugin to
+        /// fill in.
+        env: BTreeMap<String, String>,
+        /// Where it runs, relative to the workspace; none for an empty folder.
+        cwd: Option<String>,
     },
 }
 
@@ -335,7 +352,8 @@ mod tests {
 
     #[test]
     fn new_bytes_keep_what_stays_in_the_sandbox_and_start_no_program() {
-        let place = Place::Command { program: "celery".to_owned(), args: vec![] };
+        let place =
+            Place::Command { program: "celery".to_owned(), args: vec![], env: BTreeMap::new(), cwd: None };
         let target = Target { place, launch: None };
         let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
         let allow = ["http:web", "env:TOKEN", "process:worker"].map(|text| text.parse().unwrap());

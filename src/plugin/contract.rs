@@ -44,8 +44,8 @@ wasmtime::component::bindgen!({
         "mustdo:verifier/tcp.connection": super::withheld::Nothing,
         "mustdo:verifier/tcp.listener": super::withheld::Nothing,
         "mustdo:verifier/udp.socket": super::withheld::Nothing,
-        "mustdo:verifier/scratch.workspace": super::withheld::Nothing,
-        "mustdo:verifier/process.child": super::withheld::Nothing,
+        "mustdo:verifier/scratch.workspace": super::scratch::WorkspaceHandle,
+        "mustdo:verifier/process.child": super::process::Child,
     },
 });
 

@@ -1,14 +1,13 @@
 //! Failures as plugins see them, and their words.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::io::{self, ErrorKind};
-
-use crate::model::Capability;
 
 use super::contract::Failure;
 
 /// The user has not allowed it; the words are the command that would.
-pub(super) fn denied(plugin: &str, capability: &Capability) -> Failure {
+pub(super) fn denied(plugin: &str, capability: &dyn Display) -> Failure {
     Failure::Denied(format!("mustdo grant {plugin} {capability}"))
 }
 

@@ -16,6 +16,8 @@ use super::component::{self, LoadError};
 use super::contract::{RunError as Refusal, RunRequest, VerifierWithProcess, VerifierWithProcessPre};
 use super::files::{SecretError, Secrets};
 use super::limit::{DESCRIBE, LINE_CHARS};
+use super::process::ProgramOptions;
+use super::scratch;
 use super::state::{Common, State};
 use super::tape::{OnTape, Recorder, Tape, Taped};
 use super::{description, engine, fault, verdict};
@@ -29,6 +31,8 @@ pub struct HostOptions {
     pub environment: BTreeMap<String, String>,
     /// Globs, relative to the root of a directory target, of files that no plugin reads, beside the built-in ones.
     pub secrets: Vec<String>,
+    /// How programs are started.
+    pub programs: ProgramOptions,
 }
 
 /// Why there is no host.
@@ -127,8 +131,9 @@ struct Added {
 impl Host {
     /// Starts the engine.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
-        let HostOptions { cache, environment, secrets } = options;
-        let common = Arc::new(Common { environment, secrets: Secrets::new(&secrets)? });
+        let HostOptions { cache, environment, secrets, programs } = options;
+        let common = Arc::new(Common { environment, secrets: Secrets::new(&secrets)?, programs });
+        scratch::sweep();
         let fault = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = engine::start().map_err(fault)?;
         let linker = linker(&engine).map_err(fault)?;

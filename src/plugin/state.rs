@@ -8,6 +8,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::model::{Capability, Endpoint, TargetKind, TargetName};
+use crate::process::Supervised;
 use crate::verify::{Reporter, Task};
 
 use super::access::AccessLog;
@@ -19,6 +20,8 @@ use super::http::Allowance;
 use super::limit::{self, Limiter};
 use super::log::Log;
 use super::output::Output;
+use super::process::{ProgramOptions, Programs};
+use super::scratch::Quota;
 use super::tape::{self, Tape};
 
 /// The store's data. One per run, never used again.
@@ -44,8 +47,16 @@ pub(super) struct State {
     pub(super) tape: Tape,
     /// Shared by every run of a host.
     pub(super) common: Arc<Common>,
+    /// What it has started. Below the table: handles on programs go before the folders that they share.
+    pub(super) programs: Programs,
+    /// What is left for its private folders.
+    pub(super) scratch: Quota,
+    /// The programs behind targets, where mustdo started them.
+    pub(super) supervised: BTreeMap<TargetName, Arc<dyn Supervised>>,
+    /// Nothing else uses its targets.
+    pub(super) exclusive: bool,
     targets: BTreeMap<TargetName, Endpoint>,
-    allowed: BTreeSet<Capability>,
+    pub(super) allowed: BTreeSet<Capability>,
     wasi: WasiCtx,
 }
 
@@ -56,6 +67,8 @@ pub(super) struct Common {
     pub(super) environment: BTreeMap<String, String>,
     /// The files no plugin reads.
     pub(super) secrets: Secrets,
+    /// How programs are started.
+    pub(super) programs: ProgramOptions,
 }
 
 impl State {
@@ -71,6 +84,8 @@ impl State {
         let mut state = Self::on_tape(plugin, task.deadline, component_bytes, common, tape);
         state.targets.clone_from(&task.targets);
         state.allowed.clone_from(&task.allowed);
+        state.supervised.clone_from(&task.supervised);
+        state.exclusive = task.exclusive;
         state.reporter = Some(reporter);
         state
     }
@@ -113,6 +128,10 @@ impl State {
             reported: None,
             tape,
             common,
+            programs: Programs::default(),
+            scratch: Quota::default(),
+            supervised: BTreeMap::new(),
+            exclusive: false,
             targets: BTreeMap::new(),
             allowed: BTreeSet::new(),
             wasi: wasi.build(),
@@ -133,6 +152,21 @@ impl State {
         }
     }
 
+    /// The target called `name`, if `capability` on it is allowed, and what it is bound to. Denied comes before unbound.
+    pub(super) fn bound(
+        &self,
+        name: &str,
+        capability: impl FnOnce(TargetName) -> Capability,
+    ) -> Result<(TargetName, Endpoint), Failure> {
+        let target: TargetName =
+            name.parse().map_err(|error| Failure::Unbound(format!("{error}: {name:?}")))?;
+        self.permit(&capability(target.clone()))?;
+        let endpoint = self.targets.get(&target).ok_or_else(|| {
+            Failure::Unbound(format!("bind the target \"{target}\" under [targets] in mustdo.toml"))
+        })?;
+        Ok((target, endpoint.clone()))
+    }
+
     /// What `capability`, which touches the target called `name`, may touch. Denied comes before unbound: what is not
     /// allowed tells nothing of the workspace.
     pub(super) fn endpoint(
@@ -141,14 +175,9 @@ impl State {
         kind: TargetKind,
         capability: impl FnOnce(TargetName) -> Capability,
     ) -> Result<Endpoint, Failure> {
-        let target: TargetName =
-            name.parse().map_err(|error| Failure::Unbound(format!("{error}: {name:?}")))?;
-        self.permit(&capability(target.clone()))?;
-        let endpoint = self.targets.get(&target).ok_or_else(|| {
-            Failure::Unbound(format!("bind the target \"{target}\" under [targets] in mustdo.toml"))
-        })?;
+        let (target, endpoint) = self.bound(name, capability)?;
         if endpoint.kind() == kind {
-            Ok(endpoint.clone())
+            Ok(endpoint)
         } else {
             Err(Failure::Unbound(format!(
                 "the target \"{target}\" is bound to a {} target, the plugin needs {kind}",

@@ -6,7 +6,7 @@
 
 use wasmtime::component::Resource;
 
-use super::contract::{Failure, failures, process, scratch, tcp, udp};
+use super::contract::{Failure, failures, tcp, udp};
 use super::state::State;
 
 /// What is never made.
@@ -149,119 +149,5 @@ impl udp::HostSocket for State {
 
     fn drop(&mut self, socket: Resource<Nothing>) -> wasmtime::Result<()> {
         self.drop_nothing(socket)
-    }
-}
-
-impl scratch::Host for State {
-    async fn open(&mut self, _: Option<String>) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        Ok(not_offered("scratch"))
-    }
-}
-
-impl scratch::HostWorkspace for State {
-    async fn read(
-        &mut self,
-        workspace: Resource<Nothing>,
-        _: String,
-    ) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
-        match *self.nothing(&workspace)? {}
-    }
-
-    async fn write(
-        &mut self,
-        workspace: Resource<Nothing>,
-        _: String,
-        _: Vec<u8>,
-    ) -> wasmtime::Result<Result<(), Failure>> {
-        match *self.nothing(&workspace)? {}
-    }
-
-    async fn remove(
-        &mut self,
-        workspace: Resource<Nothing>,
-        _: String,
-    ) -> wasmtime::Result<Result<(), Failure>> {
-        match *self.nothing(&workspace)? {}
-    }
-
-    fn drop(&mut self, workspace: Resource<Nothing>) -> wasmtime::Result<()> {
-        self.drop_nothing(workspace)
-    }
-}
-
-impl process::Host for State {
-    async fn start(
-        &mut self,
-        _: process::Command,
-        _: Option<Resource<Nothing>>,
-    ) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        Ok(not_offered("process"))
-    }
-
-    async fn attach(&mut self, _: String) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        Ok(not_offered("process"))
-    }
-
-    async fn restart(&mut self, _: String, _: u32) -> wasmtime::Result<Result<Resource<Nothing>, Failure>> {
-        Ok(not_offered("process"))
-    }
-}
-
-impl process::HostChild for State {
-    async fn write_stdin(
-        &mut self,
-        child: Resource<Nothing>,
-        _: Vec<u8>,
-        _: u32,
-    ) -> wasmtime::Result<Result<(), Failure>> {
-        match *self.nothing(&child)? {}
-    }
-
-    fn close_stdin(&mut self, child: Resource<Nothing>) -> wasmtime::Result<()> {
-        match *self.nothing(&child)? {}
-    }
-
-    async fn read(
-        &mut self,
-        child: Resource<Nothing>,
-        _: process::Output,
-        _: u32,
-        _: u32,
-    ) -> wasmtime::Result<Result<Vec<u8>, Failure>> {
-        match *self.nothing(&child)? {}
-    }
-
-    fn send_signal(
-        &mut self,
-        child: Resource<Nothing>,
-        _: process::Signal,
-    ) -> wasmtime::Result<Result<(), Failure>> {
-        match *self.nothing(&child)? {}
-    }
-
-    async fn wait(
-        &mut self,
-        child: Resource<Nothing>,
-        _: u32,
-    ) -> wasmtime::Result<Result<Option<process::Exit>, Failure>> {
-        match *self.nothing(&child)? {}
-    }
-
-    async fn tree(
-        &mut self,
-        child: Resource<Nothing>,
-    ) -> wasmtime::Result<Result<Vec<process::Facts>, Failure>> {
-        match *self.nothing(&child)? {}
-    }
-
-    async fn sockets(
-        &mut self,
-        child: Resource<Nothing>,
-    ) -> wasmtime::Result<Result<Vec<process::SocketRow>, Failure>> {
-        match *self.nothing(&child)? {}
-    }
-
-    fn drop(&mut self, child: Resource<Nothing>) -> wasmtime::Result<()> {
-        self.drop_nothing(child)
     }
 }

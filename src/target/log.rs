@@ -2,9 +2,9 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use super::TargetError;
 use crate::model::{Mask, TargetName};
@@ -55,8 +55,8 @@ impl Log {
     }
 
     /// A handle for the program to write to.
-    pub(super) fn stdio(&self) -> Result<Stdio, TargetError> {
-        self.file.try_clone().map(Stdio::from).map_err(|source| TargetError::Log {
+    pub(super) fn stream(&self) -> Result<OwnedFd, TargetError> {
+        self.file.try_clone().map(OwnedFd::from).map_err(|source| TargetError::Log {
             path: self.path.clone().unwrap_or_else(std::env::temp_dir),
             source,
         })

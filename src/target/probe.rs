@@ -1,5 +1,7 @@
 //! Looking whether something is there.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Request;
 use http::header::HOST;
@@ -7,8 +9,21 @@ use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::model::Authority;
+use crate::model::{Address, Authority, TargetKind};
+
+/// How long a running target may take to accept a connection: it is there, so it is quick.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Whether somebody listens there now; none where it can not be told.
+pub(super) async fn is_answered(kind: TargetKind, authority: &Authority) -> Option<bool> {
+    if kind == TargetKind::Udp {
+        let address = Address { host: authority.host.clone(), port: Some(authority.port) };
+        return address.is_loopback().then(|| has_datagram_socket(authority.port)).flatten();
+    }
+    Some(matches!(timeout(ANSWER, accepts(authority)).await, Ok(Ok(_))))
+}
 
 /// Connects once; or says what is missing.
 pub(super) async fn accepts(authority: &Authority) -> Result<TcpStream, String> {

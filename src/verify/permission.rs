@@ -154,7 +154,7 @@ mod tests {
     }
 
     fn program() -> Place {
-        Place::Command { program: "worker".to_owned(), args: vec![] }
+        Place::Command { program: "worker".to_owned(), args: vec![], env: BTreeMap::new(), cwd: None }
     }
 
     /// Asks for `request` where the item calls the plugin's `t` the workspace's `mine`, which is bound to `place`.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use semver::Version;
@@ -13,6 +14,7 @@ use crate::model::{
     Capability, Catalog, CheckId, CheckInfo, Definition, Digest, Endpoint, Hasher, Item, ItemId, PluginId,
     Settings, Span, TargetName, Text, Value,
 };
+use crate::process::Supervised;
 
 /// What a run will do, before anything is started.
 #[derive(Debug, Clone, PartialEq)]
@@ -143,11 +145,20 @@ impl Plan {
 }
 
 impl Planned {
-    /// The task with its targets filled in, or the workspace's targets that are not among `endpoints`.
-    pub fn job(&self, endpoints: &BTreeMap<TargetName, Endpoint>) -> Result<Job, BTreeSet<TargetName>> {
+    /// The task with its targets filled in, and the `programs` behind them; or the workspace's targets that are not among
+    /// `endpoints`.
+    pub fn job(
+        &self,
+        endpoints: &BTreeMap<TargetName, Endpoint>,
+        programs: &BTreeMap<TargetName, Arc<dyn Supervised>>,
+    ) -> Result<Job, BTreeSet<TargetName>> {
         let mut targets = BTreeMap::new();
+        let mut supervised = BTreeMap::new();
         let mut absent = BTreeSet::new();
         for (asked, bound) in &self.targets {
+            if let Some(program) = programs.get(bound) {
+                supervised.insert(asked.clone(), program.clone());
+            }
             match endpoints.get(bound) {
                 Some(endpoint) => drop(targets.insert(asked.clone(), self.seen(bound, endpoint))),
                 None => drop(absent.insert(bound.clone())),
@@ -169,13 +180,14 @@ impl Planned {
                 plugin: self.plugin,
                 params: self.params.clone(),
                 targets,
+                supervised,
                 allowed: self.allowed.clone(),
+                exclusive: self.exclusive,
                 seed: self.seed,
                 deadline: self.deadline,
             },
             version: self.version.clone(),
             after: self.after.clone(),
-            exclusive: self.exclusive,
             uses: uses.into_iter().collect(),
         })
     }
@@ -186,9 +198,12 @@ impl Planned {
     /// now.
     fn seen(&self, target: &TargetName, endpoint: &Endpoint) -> Endpoint {
         match (endpoint, self.programs.get(target)) {
-            (Endpoint::Command { args, .. }, Some(program)) => {
-                Endpoint::Command { program: program.clone(), args: args.clone() }
-            }
+            (Endpoint::Command { program: _, args, env, cwd }, Some(program)) => Endpoint::Command {
+                program: program.clone(),
+                args: args.clone(),
+                env: env.clone(),
+                cwd: cwd.clone(),
+            },
             _ => endpoint.clone(),
         }
     }
@@ -588,7 +603,8 @@ mod tests {
     #[test]
     fn a_refused_check_names_every_grant_that_it_needs() {
         let mut world = World::new(&["a: probe/program", "b: probe/program", "c: probe/tree"]);
-        let program = Place::Command { program: "worker".to_owned(), args: vec![] };
+        let program =
+            Place::Command { program: "worker".to_owned(), args: vec![], env: BTreeMap::new(), cwd: None };
         world.settings.targets.insert("worker".parse().unwrap(), Target { place: program, launch: None });
         let allow: BTreeSet<Capability> =
             ["process:worker".parse().unwrap(), "scratch:src".parse().unwrap()].into();
@@ -622,12 +638,17 @@ mod tests {
         let plan = world.plan(&["a"]);
         assert_eq!(plan.tasks[0].allowed, allow);
         // What is started is what was granted, wherever the name leads when the targets are started.
-        let found = Endpoint::Command { program: "/tmp/worker".into(), args: vec!["-v".to_owned()] };
+        let worker_at = |program: &str| Endpoint::Command {
+            program: program.into(),
+            args: vec!["-v".to_owned()],
+            env: [("A".to_owned(), "b".to_owned())].into(),
+            cwd: Some("/work".into()),
+        };
+        let found = worker_at("/tmp/worker");
         let folder = Endpoint::Dir("/work".into());
-        let job =
-            plan.tasks[0].job(&[(worker.clone(), found), ("src".parse().unwrap(), folder)].into()).unwrap();
-        let seen = Endpoint::Command { program: "/usr/bin/worker".into(), args: vec!["-v".to_owned()] };
-        assert_eq!(job.task.targets[&worker], seen);
+        let endpoints = [(worker.clone(), found), ("src".parse().unwrap(), folder)].into();
+        let job = plan.tasks[0].job(&endpoints, &BTreeMap::new()).unwrap();
+        assert_eq!(job.task.targets[&worker], worker_at("/usr/bin/worker"));
         assert_eq!((plan.left_out, plan.missing_grants), (vec![], vec![]));
     }
 
@@ -673,12 +694,12 @@ mod tests {
         let task = &plan.tasks[0];
         let web: TargetName = "web".parse().unwrap();
         assert_eq!(plan.targets(), [&web].into());
-        assert_eq!(task.job(&BTreeMap::new()).unwrap_err(), [web.clone()].into());
+        assert_eq!(task.job(&BTreeMap::new(), &BTreeMap::new()).unwrap_err(), [web.clone()].into());
         let authority = Authority { host: "127.0.0.1".to_owned(), port: 4000 };
         let endpoint = Endpoint::Http { authority, prefix: String::new() };
-        let job = task.job(&[(web.clone(), endpoint.clone())].into()).unwrap();
+        let job = task.job(&[(web.clone(), endpoint.clone())].into(), &BTreeMap::new()).unwrap();
         assert_eq!(job.task.targets, [("api".parse().unwrap(), endpoint)].into());
-        assert_eq!((job.exclusive, job.uses, job.version), (true, vec![web], Version::new(1, 2, 3)));
+        assert_eq!((job.task.exclusive, job.uses, job.version), (true, vec![web], Version::new(1, 2, 3)));
         assert_eq!(job.task.params, "0 values");
     }
 
@@ -689,6 +710,6 @@ mod tests {
         let http = Endpoint::Http { authority: authority.clone(), prefix: "/v1".to_owned() };
         let raw: TargetName = "raw".parse().unwrap();
         let endpoints = [("web".parse().unwrap(), http), (raw.clone(), Endpoint::Tcp(authority))].into();
-        assert_eq!(plan.tasks[0].job(&endpoints).unwrap().uses, [raw]);
+        assert_eq!(plan.tasks[0].job(&endpoints, &BTreeMap::new()).unwrap().uses, [raw]);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use mustdo::{
     model::{Authority, Digest, Endpoint, Need, Outcome, Verdict},
-    plugin::{CachePolicy, Host, HostOptions},
+    plugin::{CachePolicy, Host, HostOptions, ProgramOptions},
     store::PLUGINS,
     verify::{Reporter, Task, TaskId, Verifier},
 };
@@ -75,7 +75,12 @@ pub(crate) struct Examiner {
 
 impl Examiner {
     pub(crate) async fn new() -> Self {
-        let options = HostOptions { cache: CachePolicy::Off, environment: BTreeMap::new(), secrets: vec![] };
+        let options = HostOptions {
+            cache: CachePolicy::Off,
+            environment: BTreeMap::new(),
+            secrets: vec![],
+            programs: ProgramOptions::default(),
+        };
         let host = Host::new(options).unwrap();
         let shipped = PLUGINS.iter().find(|plugin| plugin.id == "http-idempotency").unwrap();
         let plugin = host.load(shipped.bytes).unwrap().plugin;
@@ -108,7 +113,9 @@ impl Examiner {
                 "api".parse().unwrap(),
                 Endpoint::Http { authority, prefix: String::new() },
             )]),
+            supervised: BTreeMap::new(),
             allowed: BTreeSet::from(["http:api".parse().unwrap()]),
+            exclusive: false,
             seed: getrandom::u64().unwrap(),
             deadline: DEADLINE,
         }

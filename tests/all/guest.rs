@@ -61,6 +61,7 @@ pub(crate) struct Guest {
     evidence: Option<u32>,
     schema: String,
     asks: Vec<(Capability, bool)>,
+    exclusive: bool,
 }
 
 impl Guest {
@@ -78,7 +79,14 @@ impl Guest {
             evidence: None,
             schema: String::new(),
             asks: vec![],
+            exclusive: false,
         }
+    }
+
+    /// Its check wants to be alone on its targets.
+    pub(crate) fn exclusive(mut self) -> Self {
+        self.exclusive = true;
+        self
     }
 
     /// Built for this version of the contract.
@@ -99,7 +107,7 @@ impl Guest {
     }
 
     fn import_from(mut self, interface: &str, name: &str, kind: &str) -> Self {
-        let local = name.rsplit('.').next().unwrap();
+        let local = name.rsplit(['.', ']']).next().unwrap();
         self.imports += &format!("(import \"{interface}\" \"{name}\" (func ${local} {kind}))\n");
         self
     }
@@ -230,6 +238,7 @@ impl Guest {
         }
         image.list(check + 32, requests, u32::try_from(self.asks.len()).unwrap());
         image.number(check + 40, 100);
+        image.byte(check + 44, u8::from(self.exclusive));
         let info = image.room(56);
         image.string(info, "test-guest");
         image.string(info + 8, "1.2.3");

@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 /// Each layer with the layers it may know, itself aside.
 const LAYERS: &[(&str, &[&str])] = &[
     ("model", &[]),
+    ("process", &[]),
     ("syntax", &["model"]),
-    ("verify", &["model"]),
+    ("verify", &["model", "process"]),
     ("report", &["model"]),
     ("store", &["model"]),
-    ("target", &["model"]),
-    ("plugin", &["model", "verify"]),
+    ("target", &["model", "process"]),
+    ("plugin", &["model", "process", "verify"]),
     ("reference", &[]),
-    ("cli", &["model", "syntax", "verify", "report", "store", "target", "plugin", "reference"]),
+    ("cli", &["model", "process", "syntax", "verify", "report", "store", "target", "plugin", "reference"]),
 ];
 
 /// Crates that only one layer may know, and which.
@@ -29,6 +30,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("serde", &["report", "reference"]),
     ("base64", &["plugin"]),
     ("rand_core", &["plugin"]),
+    ("procfs_core", &["process"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
     ("toml", &["syntax"]),

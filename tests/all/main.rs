@@ -16,6 +16,7 @@ mod invalid;
 mod layers;
 mod matrix;
 mod permission;
+mod process;
 mod progress;
 mod readme;
 mod recording;

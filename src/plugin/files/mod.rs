@@ -1,5 +1,6 @@
 //! Read-only views of directory targets.
 
+mod root;
 mod secret;
 mod tree;
 
@@ -14,9 +15,10 @@ use super::contract::Failure;
 use super::contract::files::{Entry, Host, HostTree};
 use super::state::State;
 
+pub(super) use root::{Root, of_errno, parts};
 pub use secret::SecretError;
 pub(super) use secret::Secrets;
-use tree::Tree;
+pub(super) use tree::Tree;
 
 /// What a plugin's handle stands for: a read that waits for a disk shares it.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -58,7 +60,7 @@ impl State {
 }
 
 /// Runs `act` where it may wait for a disk.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     match tokio::task::spawn_blocking(act).await {

@@ -109,7 +109,9 @@ impl<'a> Replayer<'a> {
             plugin,
             params: header.params.clone(),
             targets: BTreeMap::new(),
+            supervised: BTreeMap::new(),
             allowed: BTreeSet::new(),
+            exclusive: false,
             seed: header.seed,
             deadline: header.deadline.min(LONGEST),
         }
@@ -170,10 +172,15 @@ impl Verifier for Replayer<'_> {
 mod tests {
     use super::*;
     use crate::plugin::tape::sample::{recorded, recorded_until};
-    use crate::plugin::{CachePolicy, HostOptions};
+    use crate::plugin::{CachePolicy, HostOptions, ProgramOptions};
 
     fn unplayable(text: &str) -> Unplayable {
-        let options = HostOptions { cache: CachePolicy::Off, environment: BTreeMap::new(), secrets: vec![] };
+        let options = HostOptions {
+            cache: CachePolicy::Off,
+            environment: BTreeMap::new(),
+            secrets: vec![],
+            programs: ProgramOptions::default(),
+        };
         let host = Host::new(options).unwrap();
         let recording = Arc::new(Recording::read(text).unwrap());
         Replayer::new(&host, recording, Mask::default()).err().unwrap()

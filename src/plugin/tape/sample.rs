@@ -45,7 +45,9 @@ pub(super) fn task() -> Task {
         plugin: Digest::of(b"plugin"),
         params: "{}".to_owned(),
         targets: BTreeMap::new(),
+        supervised: BTreeMap::new(),
         allowed: BTreeSet::from(["http:api".parse().unwrap()]),
+        exclusive: false,
         seed: 7,
         deadline: Duration::from_secs(20),
     }
