@@ -62,6 +62,8 @@ pub(crate) enum Command {
     Waive(command::waive::WaiveArgs),
     /// Run checks against your real work and record the verdicts
     Verify(command::verify::VerifyArgs),
+    /// Run plugins again from what `verify --record` wrote, without your service, and compare the verdicts
+    Replay(command::replay::ReplayArgs),
     /// Report what is proven, what is only claimed and what went stale
     Report(command::report::ReportArgs),
     /// Allow a plugin to reach a target

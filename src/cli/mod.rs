@@ -19,6 +19,7 @@ mod plugins;
 mod printer;
 mod project;
 mod prompt;
+mod recording;
 mod secret;
 mod shelf;
 mod transcript;
@@ -78,6 +79,7 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Untick(args) => command::tick::run_untick(context, args),
         Command::Waive(args) => command::waive::run(context, args),
         Command::Verify(args) => command::verify::run(context, args),
+        Command::Replay(args) => command::replay::run(context, args),
         Command::Report(args) => command::report::run(context, args),
         Command::Grant(args) => command::grant::run(context, args),
         Command::Revoke(args) => command::grant::run_revoke(context, args),

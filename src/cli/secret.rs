@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::environment::variable;
 use super::printer;
-use crate::model::{Capability, Mask, Settings};
+use crate::model::{Capability, Mask, Settings, Target, Value};
 use crate::verify::Plan;
 
 /// What the checks of a plan may read of the environment, and what is masked in everything that leaves mustdo.
@@ -24,7 +24,7 @@ impl Secrets {
         let asked = plan.tasks.iter().flat_map(|task| task.definition.variables());
         let marked = settings.secrets.env.iter().map(String::as_str);
         let names: BTreeSet<&str> = granted.iter().copied().chain(asked).chain(marked).collect();
-        let mut values: Vec<(String, String)> =
+        let values: Vec<(String, String)> =
             names.into_iter().filter_map(|name| Some((name.to_owned(), variable(name)?))).collect();
         for (name, _) in values.iter().filter(|(_, value)| !Mask::takes(value)) {
             printer::warn(&format!(
@@ -35,13 +35,26 @@ impl Secrets {
         }
         let environment =
             values.iter().filter(|(name, _)| granted.contains(name.as_str())).cloned().collect();
-        for target in settings.targets.values() {
-            let secret = target.env().filter(|(_, value)| is_secret(value));
-            values.extend(secret.map(|(name, value)| (name.clone(), value.clone())));
-        }
-        let mask = Mask::new(values.iter().map(|(_, value)| value.as_str()));
+        let mask = Mask::new(values.iter().map(|(_, value)| value.as_str()).chain(launched(settings)));
         Self { environment, mask }
     }
+
+    /// What is masked of everything that the settings name, whatever is run: what a recording of this workspace was
+    /// masked with.
+    pub(crate) fn all(settings: &Settings) -> Mask {
+        let granted = settings.grants.values().flat_map(|grant| &grant.allow).filter_map(env_name);
+        let bound = settings.bindings.values().flat_map(|binding| binding.with.values());
+        let marked = settings.secrets.env.iter().map(String::as_str);
+        let names: BTreeSet<&str> = granted.chain(bound.flat_map(Value::variables)).chain(marked).collect();
+        let values: Vec<String> = names.into_iter().filter_map(variable).collect();
+        Mask::new(values.iter().map(String::as_str).chain(launched(settings)))
+    }
+}
+
+/// The secrets that targets are started with.
+fn launched(settings: &Settings) -> impl Iterator<Item = &str> {
+    let values = settings.targets.values().flat_map(Target::env).map(|(_, value)| value.as_str());
+    values.filter(|value| is_secret(value))
 }
 
 fn env_name(capability: &Capability) -> Option<&str> {

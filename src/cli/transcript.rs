@@ -1,10 +1,12 @@
 //! Keeping the account of each check's last run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::environment::now;
 use super::printer;
 use super::project::Project;
+use super::recording;
 use super::shelf::Shelf;
 use crate::model::{Endpoint, Mask, TargetName};
 use crate::report::{Transcript, TranscriptAccess, TranscriptTarget, transcript};
@@ -25,6 +27,8 @@ pub(crate) struct Told<'a> {
     pub(crate) dead: &'a BTreeSet<TargetName>,
     /// The plugins' bytes.
     pub(crate) shelf: &'a Shelf,
+    /// Where the calls of the runs were recorded; none where they were not.
+    pub(crate) recordings: Option<&'a Path>,
     /// What is taken out of what the targets are called; the runs are masked already.
     pub(crate) mask: &'a Mask,
 }
@@ -95,7 +99,10 @@ fn account(task: &Planned, result: &Result<Box<Run>, RunError>, told: &Told<'_>)
         log: &trace.log,
         conclusion,
         doubt: doubt.map(|name| format!("not believed: the target {name} ended while it was checked")),
-        recording: None,
+        recording: told.recordings.map(|folder| {
+            let path = recording::place(folder, &task.item, &task.definition.uses);
+            path.display().to_string()
+        }),
     })
 }
 

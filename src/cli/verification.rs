@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
@@ -20,6 +21,7 @@ use super::planning::Planning;
 use super::plugins::Plugins;
 use super::printer;
 use super::project::Project;
+use super::recording::recorder;
 use super::secret::Secrets;
 use super::shelf::Shelf;
 use super::transcript;
@@ -58,6 +60,8 @@ pub(crate) struct Verification<'a> {
     pub(crate) shelf: &'a Shelf,
     /// The command line.
     pub(crate) options: Options,
+    /// Where the calls of each run are written; none where they are not.
+    pub(crate) recordings: Option<&'a Path>,
     /// Where it is shown.
     pub(crate) display: &'a Display,
 }
@@ -132,7 +136,7 @@ impl Verification<'_> {
             None => getrandom::u64().map_err(Failure::bug)?,
         };
         let named = self.named(selection);
-        let Self { context, project, shelf, options, display: _ } = *self;
+        let Self { context, project, shelf, options, recordings: _, display: _ } = *self;
         let planning =
             Planning { context, project, shelf, plugins: &plugins, seed, timeout: options.timeout };
         let mut plan = planning.plan(&items, &named, &settings);
@@ -141,6 +145,10 @@ impl Verification<'_> {
         }
         let Secrets { environment, mask } = Secrets::of(&plan, &settings);
         plugins.host.set_environment(environment);
+        if let Some(folder) = self.recordings {
+            let started = self.context.environment.now;
+            plugins.host.record(recorder(folder.to_owned(), mask.clone(), started)?);
+        }
         let missed = self.tell_left_out(&plan, !selection.is_all());
         if plan.tasks.is_empty() {
             if plan.left_out.is_empty() {
@@ -169,10 +177,23 @@ impl Verification<'_> {
             }
         }
         let dead: BTreeSet<_> = died.into_iter().map(|died| died.target).collect();
-        let told = transcript::Told { seed, started: &started, dead: &dead, shelf: self.shelf, mask: &mask };
+        let told = transcript::Told {
+            seed,
+            started: &started,
+            dead: &dead,
+            shelf: self.shelf,
+            recordings: self.recordings,
+            mask: &mask,
+        };
         transcript::keep(self.workspace()?, self.project, &plan, &ended, &told);
         let records = Self::records(&plan, ended, &origin, &started, &dead, seed);
         started.stop().await;
+        if let Some(folder) = self.recordings.filter(|_| !records.is_empty()) {
+            let folder = folder.strip_prefix(&self.context.environment.directory).unwrap_or(folder).display();
+            self.context
+                .printer
+                .note(&format!("recorded in {folder}; again without your service: mustdo replay {folder}"));
+        }
         if self.options.record && !records.is_empty() {
             self.record(&records, &settings)?;
         }

@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use semver::Version;
 use thiserror::Error;
 use wasmtime::Engine;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 
 use crate::model::{Digest, PluginInfo, plain_line};
 use crate::verify::{Reporter, Run, RunError, RunFault, Task, Trace, Verifier};
@@ -19,6 +19,7 @@ use super::limit::{DESCRIBE, LINE_CHARS};
 use super::process::ProgramOptions;
 use super::scratch;
 use super::state::{Common, State};
+use super::tape::{OnTape, Recorder, Tape, Taped};
 use super::{description, engine, fault, verdict};
 
 /// What a host is made with.
@@ -119,6 +120,7 @@ pub struct Host {
     cache: Cache,
     common: Arc<Common>,
     plugins: RwLock<BTreeMap<Digest, Arc<Added>>>,
+    recorder: Option<Recorder>,
 }
 
 struct Added {
@@ -137,7 +139,7 @@ impl Host {
         let engine = engine::start().map_err(fault)?;
         let linker = linker(&engine).map_err(fault)?;
         let cache = Cache::new(&engine, cache);
-        Ok(Self { engine, linker, cache, common, plugins: RwLock::default() })
+        Ok(Self { engine, linker, cache, common, plugins: RwLock::default(), recorder: None })
     }
 
     /// Compiles `bytes`, or takes what was compiled before, and links it.
@@ -192,22 +194,39 @@ impl Host {
         self.plugins.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 
+    /// Records every run from now on.
+    pub fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
+    /// Runs `task`, its calls going to `tape`; the plugin is asked what `request` says.
+    pub(super) async fn verify_on(
+        &self,
+        tape: Tape,
+        task: &Task,
+        request: RunRequest,
+        reporter: Reporter,
+    ) -> Result<Run, RunError> {
+        let plugin = task.check.plugin.clone();
+        let Some(added) = self.added(&task.plugin) else {
+            let fault = RunFault::Host(format!("{} is not loaded", task.plugin));
+            return Err(RunError { plugin, version: Version::new(0, 0, 0), fault, trace: Box::default() });
+        };
+        let run = self.run(&added.plugin, task, request, reporter, tape).await;
+        run.map_err(|(fault, trace)| RunError { plugin, version: added.version.clone(), fault, trace })
+    }
+
     async fn run(
         &self,
         plugin: &Plugin,
         task: &Task,
+        request: RunRequest,
         reporter: Reporter,
+        tape: Tape,
     ) -> Result<Run, (RunFault, Box<Trace>)> {
-        let state = State::running(task, reporter, plugin.size, self.common.clone());
+        let state = State::running(task, reporter, plugin.size, self.common.clone(), tape.clone());
         let deadline = state.deadline;
         let mut store = engine::store(&self.engine, state);
-        let request = RunRequest {
-            check: task.check.check.to_string(),
-            params: task.params.clone(),
-            targets: task.targets.keys().map(ToString::to_string).collect(),
-            seed: task.seed,
-            extras: vec![("mustdo.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
-        };
         let call = async {
             let instance = plugin.pre.instantiate_async(&mut store).await?;
             instance.mustdo_verifier_plugin().call_run(&mut store, &request).await
@@ -215,10 +234,14 @@ impl Host {
         // The epoch makes wasm give way, and only this ends it; it also ends a host call that waits.
         let called = tokio::time::timeout_at(deadline.into(), call).await;
         let elapsed = store.data().origin.elapsed();
-        let answer = match called {
-            Err(_) => Err(RunFault::TimedOut { limit: task.deadline }),
-            Ok(Err(error)) => Err(fault::of(&error, store.data())),
-            Ok(Ok(answer)) => Ok(answer),
+        let answer = match (tape.fault(), called) {
+            (Some(fault), _) => Err(fault),
+            (None, Err(_)) => Err(RunFault::TimedOut { limit: task.deadline }),
+            (None, Ok(Err(error))) => Err(fault::of(&error, store.data())),
+            (None, Ok(Ok(answer))) => {
+                tape.returned(&answer);
+                Ok(answer)
+            }
         };
         let mut state = store.into_data();
         let verdict = answer.and_then(|answer| {
@@ -240,13 +263,20 @@ impl Host {
 
 impl Verifier for Host {
     async fn verify(&self, task: &Task, reporter: Reporter) -> Result<Run, RunError> {
-        let plugin = task.check.plugin.clone();
-        let Some(added) = self.added(&task.plugin) else {
-            let fault = RunFault::Host(format!("{} is not loaded", task.plugin));
-            return Err(RunError { plugin, version: Version::new(0, 0, 0), fault, trace: Box::default() });
+        let request = RunRequest {
+            check: task.check.check.to_string(),
+            params: task.params.clone(),
+            targets: task.targets.keys().map(ToString::to_string).collect(),
+            seed: task.seed,
+            extras: vec![("mustdo.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
         };
-        let run = self.run(&added.plugin, task, reporter).await;
-        run.map_err(|(fault, trace)| RunError { plugin, version: added.version.clone(), fault, trace })
+        let (Some(recorder), Some(added)) = (&self.recorder, self.added(&task.plugin)) else {
+            return self.verify_on(Tape::Live, task, request, reporter).await;
+        };
+        let tape = recorder.start(task, &added.version, &request);
+        let run = self.verify_on(tape.clone(), task, request, reporter).await;
+        recorder.finish(&tape, task, run.as_ref().err().map(|error| &error.fault)).await;
+        run
     }
 }
 
@@ -255,6 +285,6 @@ impl Verifier for Host {
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    VerifierWithProcess::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)?;
+    VerifierWithProcess::add_to_linker::<_, OnTape>(&mut linker, |state: &mut State| Taped(state))?;
     Ok(linker)
 }

@@ -65,6 +65,10 @@ pub(super) const ATTACHMENTS_BYTES: usize = 8 << 20;
 /// Attachments of one run.
 pub(super) const ATTACHMENTS: usize = 64;
 
+/// Bytes of the calls of one recording, which is kept in memory until the run ends. Those of the shipped checks have less
+/// than one MiB.
+pub(super) const RECORDING_BYTES: usize = 32 << 20;
+
 /// Accesses that are listed; the rest are counted.
 pub(super) const ACCESSES: usize = 1_000;
 

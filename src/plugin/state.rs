@@ -23,6 +23,7 @@ use super::network::{Descriptors, Network};
 use super::output::Output;
 use super::process::{ProgramOptions, Programs};
 use super::scratch::Quota;
+use super::tape::{self, Tape};
 
 /// The store's data. One per run, never used again.
 pub(super) struct State {
@@ -47,6 +48,8 @@ pub(super) struct State {
     /// Where progress goes, and when it last went there.
     pub(super) reporter: Option<Reporter>,
     pub(super) reported: Option<Instant>,
+    /// What becomes of the calls.
+    pub(super) tape: Tape,
     /// Shared by every run of a host.
     pub(super) common: Arc<Common>,
     /// What it has started. Below the table: handles on programs go before the folders that they share.
@@ -82,8 +85,10 @@ impl State {
         reporter: Reporter,
         component_bytes: usize,
         common: Arc<Common>,
+        tape: Tape,
     ) -> Self {
-        let mut state = Self::withheld(task.check.plugin.to_string(), task.deadline, component_bytes, common);
+        let plugin = task.check.plugin.to_string();
+        let mut state = Self::on_tape(plugin, task.deadline, component_bytes, common, tape);
         state.targets.clone_from(&task.targets);
         state.allowed.clone_from(&task.allowed);
         state.supervised.clone_from(&task.supervised);
@@ -99,12 +104,23 @@ impl State {
         component_bytes: usize,
         common: Arc<Common>,
     ) -> Self {
+        Self::on_tape(plugin, limit, component_bytes, common, Tape::Live)
+    }
+
+    fn on_tape(
+        plugin: String,
+        limit: Duration,
+        component_bytes: usize,
+        common: Arc<Common>,
+        tape: Tape,
+    ) -> Self {
         let origin = Instant::now();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limit::TABLE_ENTRIES);
         let log = Log::default();
         let mut wasi = WasiCtx::builder();
         wasi.stdout(Output::new("stdout", log.clone())).stderr(Output::new("stderr", log.clone()));
+        tape::on_tape(&mut wasi, &tape);
         Self {
             plugin,
             origin,
@@ -119,6 +135,7 @@ impl State {
             network: Network::new(common.descriptors.clone()),
             reporter: None,
             reported: None,
+            tape,
             common,
             programs: Programs::default(),
             scratch: Quota::default(),

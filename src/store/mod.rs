@@ -6,6 +6,7 @@
 mod atomic;
 mod embedded;
 mod error;
+mod folder;
 mod git;
 mod lock;
 mod scratch;
@@ -15,6 +16,7 @@ mod workspace;
 pub use atomic::{Sink, replace};
 pub use embedded::{CHECKLISTS, EmbeddedPlugin, PLUGINS};
 pub use error::StoreError;
+pub use folder::{files, make_folder, read_file};
 pub use git::{Commit, Repository};
 pub use lock::WriteLock;
 pub use scratch::Scratch;

@@ -61,6 +61,7 @@ fn fault(fault: RunFault, mask: &Mask) -> RunFault {
         RunFault::UnknownCheck(words) => RunFault::UnknownCheck(mask.text(&words)),
         RunFault::Params(words) => RunFault::Params(mask.text(&words)),
         RunFault::Internal(words) => RunFault::Internal(mask.text(&words)),
+        RunFault::Replay(words) => RunFault::Replay(mask.text(&words)),
         RunFault::Host(words) => RunFault::Host(mask.text(&words)),
     }
 }

@@ -100,6 +100,9 @@ pub enum RunFault {
     /// It says that it is broken.
     #[error("reports a bug of its own: {0}")]
     Internal(String),
+    /// It was run from a recording and asked for what is not in it: nothing can be told.
+    #[error("can not be replayed: the recording goes another way: {0}")]
+    Replay(String),
     /// The host failed.
     #[error("could not be run: {0}")]
     Host(String),

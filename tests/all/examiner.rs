@@ -88,11 +88,45 @@ impl Examiner {
         Self { host, plugin: digest }
     }
 
-    /// Asks about the service at `address`, with a seed that was never used before.
-    pub(crate) async fn ask(&self, question: Question, address: SocketAddr) -> Answer {
+    /// The host, to record or to replay with.
+    pub(crate) fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
+
+    /// The shipped plugin's bytes.
+    pub(crate) fn plugin(&self) -> Digest {
+        self.plugin
+    }
+
+    /// A question about the service at `address`, with a seed that was never used before.
+    pub(crate) fn task(&self, question: Question, address: SocketAddr) -> Task {
         let authority = Authority { host: address.ip().to_string(), port: address.port() };
-        let endpoint = Endpoint::Http { authority, prefix: String::new() };
-        self.ask_of(question, endpoint, None).await
+        self.task_of(question, Endpoint::Http { authority, prefix: String::new() }, None)
+    }
+
+    fn task_of(
+        &self,
+        question: Question,
+        endpoint: Endpoint,
+        supervised: Option<BTreeMap<TargetName, Arc<dyn Supervised>>>,
+    ) -> Task {
+        Task {
+            id: TaskId(0),
+            item: "challenge.idempotent-api".parse().unwrap(),
+            check: question.check().parse().unwrap(),
+            plugin: self.plugin,
+            params: question.params().to_string(),
+            targets: BTreeMap::from([("api".parse().unwrap(), endpoint)]),
+            allowed: ["http:api", "process:api"]
+                .iter()
+                .take(if supervised.is_some() { 2 } else { 1 })
+                .map(|capability| capability.parse().unwrap())
+                .collect(),
+            exclusive: supervised.is_some(),
+            supervised: supervised.unwrap_or_default(),
+            seed: getrandom::u64().unwrap(),
+            deadline: DEADLINE,
+        }
     }
 
     /// Starts `target` as mustdo does and asks about it, with the permission to kill and restart it.
@@ -109,38 +143,22 @@ impl Examiner {
         let failures = started.failures();
         assert!(failures.is_empty(), "{failures:?}");
         let endpoint = started.endpoints()[&name].clone();
-        let answer = self.ask_of(question, endpoint, Some(started.supervised())).await;
+        let answer =
+            self.answer(question, &self.task_of(question, endpoint, Some(started.supervised()))).await;
         let died = started.died().await;
         assert!(died.is_empty(), "{died:?}");
         started.stop().await;
         answer
     }
 
-    async fn ask_of(
-        &self,
-        question: Question,
-        endpoint: Endpoint,
-        supervised: Option<BTreeMap<TargetName, Arc<dyn Supervised>>>,
-    ) -> Answer {
-        let seed = getrandom::u64().unwrap();
-        let task = Task {
-            id: TaskId(0),
-            item: "challenge.idempotent-api".parse().unwrap(),
-            check: question.check().parse().unwrap(),
-            plugin: self.plugin,
-            params: question.params().to_string(),
-            targets: BTreeMap::from([("api".parse().unwrap(), endpoint)]),
-            allowed: ["http:api", "process:api"]
-                .iter()
-                .take(if supervised.is_some() { 2 } else { 1 })
-                .map(|capability| capability.parse().unwrap())
-                .collect(),
-            exclusive: supervised.is_some(),
-            supervised: supervised.unwrap_or_default(),
-            seed,
-            deadline: DEADLINE,
-        };
-        let run = self.host.verify(&task, Reporter::new(TaskId(0), unbounded_channel().0)).await;
+    /// Asks it.
+    pub(crate) async fn ask(&self, question: Question, address: SocketAddr) -> Answer {
+        self.answer(question, &self.task(question, address)).await
+    }
+
+    async fn answer(&self, question: Question, task: &Task) -> Answer {
+        let seed = task.seed;
+        let run = self.host.verify(task, Reporter::new(TaskId(0), unbounded_channel().0)).await;
         let run = run.unwrap_or_else(|error| panic!("{question:?} with seed {seed}: {error}"));
         Answer { verdict: run.verdict, elapsed: run.elapsed, seed }
     }

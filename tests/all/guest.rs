@@ -22,10 +22,18 @@ const WASI: &str = "
             get-directories: func() -> list<tuple<descriptor, string>>;
         }
     }
+    package wasi:random@0.2.0 {
+        interface random { get-random-u64: func() -> u64; }
+    }
+    package wasi:clocks@0.2.0 {
+        interface monotonic-clock { type instant = u64; now: func() -> instant; }
+    }
     world guest {
         include mustdo:verifier/verifier-with-process@0.1.0;
         import wasi:cli/environment@0.2.0;
         import wasi:filesystem/preopens@0.2.0;
+        import wasi:random/random@0.2.0;
+        import wasi:clocks/monotonic-clock@0.2.0;
     }";
 
 /// Where the laid out bytes begin. Below it a guest writes what it likes.

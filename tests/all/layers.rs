@@ -28,6 +28,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("comfy_table", &["report"]),
     ("quick_junit", &["report"]),
     ("serde", &["report", "reference"]),
+    ("base64", &["plugin"]),
+    ("rand_core", &["plugin"]),
     ("procfs_core", &["process"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),

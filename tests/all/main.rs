@@ -21,6 +21,7 @@ mod permission;
 mod process;
 mod progress;
 mod readme;
+mod recording;
 mod sandbox;
 mod schema;
 mod security;

@@ -152,6 +152,7 @@ impl Stall {
             project: &self.project,
             shelf: &self.shelf,
             options,
+            recordings: None,
             display: &display,
         };
         verification.run(&selection()).await
