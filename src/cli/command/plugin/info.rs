@@ -1,6 +1,6 @@
-//! `mustdo plugin`: what plugins there are, and what they do.
+//! `mustdo plugin info`: what a plugin does, asks for and takes.
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
@@ -11,15 +11,6 @@ use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::model::{CheckInfo, Language, PluginId, nearest};
 
-/// What can follow `mustdo plugin`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum PluginCommand {
-    /// List the shipped plugins and the workspace's own
-    List,
-    /// Tell what a plugin does, asks for and takes
-    Info(InfoArgs),
-}
-
 /// What can follow `mustdo plugin info`.
 #[derive(Debug, Args)]
 pub(crate) struct InfoArgs {
@@ -28,38 +19,11 @@ pub(crate) struct InfoArgs {
     pub(crate) plugin: PluginId,
 }
 
-/// Does one of them.
-pub(crate) fn run(context: &Context, command: &PluginCommand) -> Result<Exit, Failure> {
+/// Describes one plugin.
+pub(crate) fn run(context: &Context, args: &InfoArgs) -> Result<Exit, Failure> {
     let project = Project::read(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
     let language = project.language(context);
-    match command {
-        PluginCommand::List => list(context, &shelf, language),
-        PluginCommand::Info(args) => info(context, &shelf, args, language),
-    }
-}
-
-fn list(context: &Context, shelf: &Shelf, language: Language) -> Result<Exit, Failure> {
-    let plugins = Plugins::describe_all(context, shelf)?;
-    let mut text = String::new();
-    for file in shelf.iter() {
-        let Some(info) = plugins.info(&file.id) else { continue };
-        text.push_str(&format!(
-            "{} {}  {} ({})\n",
-            info.id,
-            info.version,
-            info.title.get(language),
-            file.place
-        ));
-        for check in &info.checks {
-            text.push_str(&format!("  {:<18} {}\n", check.id, check.title.get(language)));
-        }
-    }
-    answer(&text)?;
-    Ok(Exit::Holds)
-}
-
-fn info(context: &Context, shelf: &Shelf, args: &InfoArgs, language: Language) -> Result<Exit, Failure> {
     let Some(file) = shelf.find(&args.plugin) else {
         let failure = Failure::usage(format!("there is no plugin \"{}\"", args.plugin));
         let near = nearest(args.plugin.as_str(), shelf.iter().map(|plugin| plugin.id.as_str()));
