@@ -1,7 +1,7 @@
 //! mustdo tells an engineer whether they are ready for a back-end interview, and proves it.
 //!
 //! Layers, lowest first; a layer knows only those below it (`docs/architecture.md`):
-//! [`model`], [`syntax`], [`verify`], [`report`], [`store`], [`target`], [`plugin`], [`mod@reference`], [`cli`].
+//! [`model`], [`syntax`], [`verify`], [`report`], [`store`], [`target`], [`toolchain`], [`plugin`], [`mod@reference`], [`cli`].
 
 pub mod cli;
 pub mod model;
@@ -11,4 +11,5 @@ pub mod report;
 pub mod store;
 pub mod syntax;
 pub mod target;
+pub mod toolchain;
 pub mod verify;

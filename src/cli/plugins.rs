@@ -36,14 +36,7 @@ impl Plugins {
         context: &Context,
         files: impl IntoIterator<Item = &'a PluginFile>,
     ) -> Result<Self, Failure> {
-        let cache = match &context.environment.cache {
-            Some(folder) if context.environment.keep_compiled => {
-                CachePolicy::Directory(folder.join("cwasm-v1"))
-            }
-            _ => CachePolicy::Off,
-        };
-        let options = HostOptions { cache, environment: BTreeMap::new(), secrets: vec![] };
-        let host = Host::new(options).map_err(Failure::bug)?;
+        let host = host(context)?;
         let mut infos = BTreeMap::new();
         for file in files {
             let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
@@ -71,6 +64,16 @@ impl Plugins {
     pub(crate) fn info(&self, id: &PluginId) -> Option<&PluginInfo> {
         self.infos.get(id)
     }
+}
+
+/// The wasm engine, with this user's cache of what it compiled.
+pub(crate) fn host(context: &Context) -> Result<Host, Failure> {
+    let cache = match &context.environment.cache {
+        Some(folder) if context.environment.keep_compiled => CachePolicy::Directory(folder.join("cwasm-v1")),
+        _ => CachePolicy::Off,
+    };
+    let options = HostOptions { cache, environment: BTreeMap::new(), secrets: vec![] };
+    Host::new(options).map_err(Failure::bug)
 }
 
 /// The threads that checks run on.

@@ -61,10 +61,10 @@ pub enum LoadError {
 const EXPORT: &str = "mustdo:verifier/plugin@";
 
 /// The first four bytes of WebAssembly, binary format (core specification, 5.5.16).
-const MAGIC: &[u8] = b"\0asm";
+pub(super) const MAGIC: &[u8] = b"\0asm";
 
 /// What follows the magic in a core module: version 1.
-const CORE: &[u8] = &[1, 0, 0, 0];
+pub(super) const CORE: &[u8] = &[1, 0, 0, 0];
 
 /// Refuses what must not reach the compiler.
 pub(super) fn admit(bytes: &[u8]) -> Result<(), LoadError> {
@@ -116,7 +116,7 @@ pub(super) fn custom_section<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]
 }
 
 /// An unsigned LEB128 number of at most 32 bits (core specification, 5.2.2), and what follows it.
-fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
+pub(super) fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut value = 0_u64;
     for (index, &byte) in bytes.iter().enumerate().take(5) {
         value |= u64::from(byte & 0x7f) << (7 * index);

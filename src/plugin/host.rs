@@ -70,6 +70,17 @@ impl Plugin {
         &self.contract
     }
 
+    /// The interfaces that it imports, sorted: an upper bound of what it can ever ask for.
+    #[must_use]
+    pub fn imports(&self) -> Vec<String> {
+        let component = self.pre.instance_pre().component();
+        let kind = component.component_type();
+        let mut imports: Vec<_> =
+            kind.imports(component.engine()).map(|(name, _)| plain_line(name, LINE_CHARS)).collect();
+        imports.sort();
+        imports
+    }
+
     /// The digest of its sources, where its build left one.
     #[must_use]
     pub fn sources(&self) -> Option<&str> {

@@ -6,6 +6,7 @@
 mod atomic;
 mod embedded;
 mod error;
+mod folder;
 mod git;
 mod lock;
 mod scratch;
@@ -14,7 +15,8 @@ mod workspace;
 pub use atomic::{Sink, replace};
 pub use embedded::{CHECKLISTS, EmbeddedPlugin, PLUGINS};
 pub use error::StoreError;
+pub use folder::write_folder;
 pub use git::{Commit, Repository};
 pub use lock::WriteLock;
 pub use scratch::Scratch;
-pub use workspace::{TextFile, Workspace, read_text};
+pub use workspace::{TextFile, Workspace, read_bytes, read_text};

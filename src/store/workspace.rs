@@ -214,7 +214,8 @@ pub fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
     Ok(Some(text))
 }
 
-fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+/// A file anywhere; none where there is none.
+pub fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),

@@ -12,9 +12,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("report", &["model"]),
     ("store", &["model"]),
     ("target", &["model"]),
+    ("toolchain", &["model", "syntax"]),
     ("plugin", &["model", "verify"]),
     ("reference", &[]),
-    ("cli", &["model", "syntax", "verify", "report", "store", "target", "plugin", "reference"]),
+    ("cli", &["model", "syntax", "verify", "report", "store", "target", "toolchain", "plugin", "reference"]),
 ];
 
 /// Crates that only one layer may know, and which.
@@ -29,6 +30,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("serde", &["report", "reference"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
+    ("wit_component", &["plugin"]),
     ("toml", &["syntax"]),
     ("toml_edit", &["syntax"]),
     ("annotate_snippets", &["syntax"]),

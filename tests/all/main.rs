@@ -23,4 +23,5 @@ mod shipped;
 mod shop;
 #[cfg(target_os = "linux")]
 mod startup;
+mod template;
 mod verify;

@@ -1,7 +1,9 @@
 //! `mustdo plugin`: what plugins there are, and what they do. One file for each command below it.
 
+mod build;
 mod info;
 mod list;
+mod new;
 
 use clap::Subcommand;
 
@@ -16,6 +18,10 @@ pub(crate) enum PluginCommand {
     List,
     /// Tell what a plugin does, asks for and takes
     Info(info::InfoArgs),
+    /// Begin a plugin in Rust, Python or JavaScript: a folder with one check that works
+    New(new::NewArgs),
+    /// Build a plugin from its sources into one file, and check it
+    Build(build::BuildArgs),
 }
 
 /// Does one of them.
@@ -23,5 +29,7 @@ pub(crate) fn run(context: &Context, command: &PluginCommand) -> Result<Exit, Fa
     match command {
         PluginCommand::List => list::run(context),
         PluginCommand::Info(args) => info::run(context, args),
+        PluginCommand::New(args) => new::run(context, args),
+        PluginCommand::Build(args) => build::run(context, args),
     }
 }
