@@ -2,7 +2,7 @@
 //!
 //! It is what `jco componentize --backend quickjs` calls, without the ten times larger rest of jco.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::program::{Surroundings, ask, run};
@@ -20,11 +20,13 @@ pub(super) fn build(order: &Order<'_>, around: &Surroundings) -> Result<PathBuf,
     })?;
     let local = order.folder.join("node_modules/.bin").join(TOOL);
     let tool = Some(local).filter(|tool| tool.is_file()).or_else(|| around.find(TOOL)).ok_or_else(|| {
-        let locked = order.folder.join("package-lock.json").is_file();
-        let install = if locked { "npm ci".to_owned() } else { format!("npm install --save-dev {TOOL}") };
+        let manifest = read(&node, order, "Object.keys(p.devDependencies ?? {}).join()").unwrap_or_default();
+        // Not `npm ci`: it refuses a lock file that leaves out a binding for another machine.
+        let named = manifest.split(',').any(|name| name == TOOL);
+        let install = if named { "npm install".to_owned() } else { format!("npm install --save-dev {TOOL}") };
         ToolchainError::Missing { what: TOOL.to_owned(), install: vec![install] }
     })?;
-    let main = ask(&node, &["-p", "require('./package.json').main ?? 'plugin.js'"], order.folder);
+    let main = read(&node, order, "p.main ?? 'plugin.js'");
     let main = main.filter(|main| order.folder.join(main).is_file()).ok_or_else(|| ToolchainError::NoPlugin {
         reason: format!("package.json in {} names no file as \"main\"", order.folder.display()),
         hint: "\"main\": \"plugin.js\" names the module that exports `plugin`; mustdo plugin new shows how",
@@ -41,4 +43,11 @@ pub(super) fn build(order: &Order<'_>, around: &Surroundings) -> Result<PathBuf,
         .arg(&made);
     run(&mut command)?;
     Ok(made)
+}
+
+/// What an expression over package.json, as `p`, gives.
+fn read(node: &Path, order: &Order<'_>, expression: &str) -> Option<String> {
+    let script =
+        format!("const p = JSON.parse(require('fs').readFileSync('package.json', 'utf8')); {expression}");
+    ask(node, &["--print", &script], order.folder)
 }

@@ -23,5 +23,4 @@ mod shipped;
 mod shop;
 #[cfg(target_os = "linux")]
 mod startup;
-mod template;
 mod verify;

@@ -56,6 +56,7 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<Exit, Failure> 
         WorldChoice::VerifierWithProcess => World::VerifierWithProcess,
     };
     let began = Instant::now();
+    context.printer.note(&format!("building with the tools of {}", language.name()));
     let order = Order { folder: &folder, scratch: scratch.path(), world };
     let made = match build(language, &order, &surroundings(context)) {
         Ok(made) => made,
@@ -72,6 +73,7 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<Exit, Failure> 
     let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
         Failure::usage(format!("what was built can not be used: it {error}"))
     };
+    context.printer.note("checking the component as a workspace would");
     let component = package(&bytes).map_err(|error| unusable(error.into()))?;
     let (plugin, info) = check(context, &component).map_err(|error| unusable(error.into()))?;
     let name = format!("{}.wasm", Named(&info.id).stem());

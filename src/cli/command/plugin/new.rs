@@ -77,6 +77,6 @@ fn commands(language: Language) -> (&'static [&'static str], &'static str) {
             &["python3 -m venv .venv && .venv/bin/pip install -r requirements.txt"],
             "python3 -m unittest discover -s tests",
         ),
-        Language::JavaScript => (&["npm ci"], "npm test"),
+        Language::JavaScript => (&["npm install"], "npm test"),
     }
 }
