@@ -12,9 +12,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("report", &["model"]),
     ("store", &["model"]),
     ("target", &["model"]),
+    ("fetch", &["model"]),
     ("plugin", &["model", "verify"]),
     ("reference", &[]),
-    ("cli", &["model", "syntax", "verify", "report", "store", "target", "plugin", "reference"]),
+    ("cli", &["model", "syntax", "verify", "report", "store", "target", "fetch", "plugin", "reference"]),
 ];
 
 /// Crates that only one layer may know, and which.
@@ -27,6 +28,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("comfy_table", &["report"]),
     ("quick_junit", &["report"]),
     ("serde", &["report", "reference"]),
+    ("tokio_rustls", &["fetch"]),
+    ("rustls_native_certs", &["fetch"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
     ("toml", &["syntax"]),
