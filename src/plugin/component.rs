@@ -34,9 +34,8 @@ pub enum LoadError {
     NotAPlugin,
     /// Made for a contract that came later.
     #[error(
-        "was built for contract {built}; this mustdo speaks {}.{}: update mustdo",
-        contract::VERSION.major,
-        contract::VERSION.minor
+        "needs mustdo ≥ {built}: it was built for that version of the contract, and this mustdo speaks {}",
+        contract::VERSION
     )]
     Newer {
         /// The version it exports.
@@ -95,6 +94,12 @@ pub(super) fn contract_version(engine: &Engine, component: &Component) -> Result
         std::cmp::Ordering::Greater => Err(LoadError::Newer { built }),
         std::cmp::Ordering::Equal | std::cmp::Ordering::Less => Err(LoadError::Older { built }),
     }
+}
+
+/// Why a component that was built for contract `built` does not link: it asks for what a later version of the same line
+/// added, else for what no version has.
+pub(super) fn unlinked(built: &Version, why: String) -> LoadError {
+    if *built > contract::VERSION { LoadError::Newer { built: built.clone() } } else { LoadError::Link(why) }
 }
 
 /// Contents of the custom section `name` at the top of a component (component model, binary format); none where there

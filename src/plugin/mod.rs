@@ -31,3 +31,4 @@ pub use cache::{CacheError, CachePolicy};
 pub use component::LoadError;
 pub use files::SecretError;
 pub use host::{DescribeError, Host, HostError, HostOptions, Loaded, Plugin};
+pub use limit::COMPONENT_BYTES;

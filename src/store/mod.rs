@@ -17,4 +17,4 @@ pub use error::StoreError;
 pub use git::{Commit, Repository};
 pub use lock::WriteLock;
 pub use scratch::Scratch;
-pub use workspace::{TextFile, Workspace, read_text};
+pub use workspace::{TextFile, Workspace, read_at_most, read_text};

@@ -37,7 +37,7 @@ pub use checklist::{ChecklistFile, read_checklist};
 pub use code::{Code, ParseCodeError};
 pub use diagnostic::{Diagnostic, Label, Read, Severity};
 pub use edit::BrokenText;
-pub use grant::grant;
+pub use grant::{grant, ungrant};
 pub use json::params_json;
 pub use link::{Linked, Places, link};
 pub use lock::{LockFile, misnamed_plugin, read_lock, unlocked_plugin, write_lock};
