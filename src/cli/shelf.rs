@@ -46,8 +46,15 @@ pub(crate) enum Provenance {
 }
 
 impl Shelf {
-    /// Collects the shipped plugins and, where there is a workspace, its own; its own wins where both have an id.
+    /// Collects the shipped plugins and, where there is a workspace, its own; its own wins where both have an id. Fails
+    /// where a file is not named like a plugin: left out without a word, it would be missed.
     pub(crate) fn open(workspace: Option<&Workspace>) -> Result<Self, Failure> {
+        let (shelf, misnamed) = Self::gather(workspace)?;
+        if misnamed.is_empty() { Ok(shelf) } else { Err(content(&misnamed)) }
+    }
+
+    /// The same, with what is wrong with the names of files told beside it.
+    pub(crate) fn gather(workspace: Option<&Workspace>) -> Result<(Self, Vec<Diagnostic>), Failure> {
         let mut plugins = BTreeMap::new();
         for shipped in PLUGINS {
             let id: PluginId = shipped.id.parse().map_err(Failure::bug)?;
@@ -61,9 +68,9 @@ impl Shelf {
             };
             plugins.insert(id, file);
         }
-        let Some(workspace) = workspace else { return Ok(Self { plugins, lock: None }) };
-        let lock = read_lock(workspace)?.map(|(_, lock)| lock);
         let mut misnamed = vec![];
+        let Some(workspace) = workspace else { return Ok((Self { plugins, lock: None }, misnamed)) };
+        let lock = read_lock(workspace)?.map(|(_, lock)| lock);
         for (place, bytes) in workspace.plugins()? {
             let stem =
                 place.rsplit('/').next().and_then(|name| name.strip_suffix(".wasm")).unwrap_or_default();
@@ -80,7 +87,7 @@ impl Shelf {
             let bytes = Cow::Owned(bytes);
             plugins.insert(id.clone(), PluginFile { id, digest, bytes, place, embedded, provenance });
         }
-        if misnamed.is_empty() { Ok(Self { plugins, lock }) } else { Err(content(&misnamed)) }
+        Ok((Self { plugins, lock }, misnamed))
     }
 
     /// The plugin of that id.

@@ -73,18 +73,13 @@ impl Session<'_> {
         if size > limit {
             return Err(FetchError::TooLarge { url: self.artifact.to_string(), limit });
         }
-        // One more than there may be, so that a longer blob is told from a large one.
-        let read = self.get(&format!("blobs/{}", layer.digest), "*/*", size.saturating_add(1)).await;
-        let longer = |error| match error {
-            FetchError::TooLarge { .. } => {
-                self.no_plugin(&format!("its manifest promises {size} bytes, and the registry sends more"))
-            }
-            other => other,
+        let body = match self.get(&format!("blobs/{}", layer.digest), "*/*", size).await {
+            Ok(answer) => answer.body,
+            Err(FetchError::TooLarge { .. }) => return Err(self.lies(size, "more")),
+            Err(error) => return Err(error),
         };
-        let body = read.map_err(longer)?.body;
         if body.len() != size {
-            let why = format!("its manifest promises {size} bytes, and the registry sends {}", body.len());
-            return Err(self.no_plugin(&why));
+            return Err(self.lies(size, &body.len().to_string()));
         }
         let found = Digest::of(&body);
         if found != layer.digest {
@@ -132,6 +127,10 @@ impl Session<'_> {
             }
             _ => Err(self.login()),
         }
+    }
+
+    fn lies(&self, size: usize, sent: &str) -> FetchError {
+        self.no_plugin(&format!("its manifest promises {size} bytes, and the registry sends {sent}"))
     }
 
     fn login(&self) -> FetchError {

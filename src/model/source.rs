@@ -71,6 +71,9 @@ pub enum SourceError {
     /// A `#`.
     #[error("what follows \"#\" is never sent; a digest is written \"@sha256:…\" at the end")]
     Fragment,
+    /// A character that steers a terminal.
+    #[error("a path holds no control characters")]
+    Control,
     /// The name in a registry.
     #[error(
         "a name in a registry has a-z, 0-9, \"/\" between its parts and \".\", \"_\" or \"-\" inside them"
@@ -162,7 +165,13 @@ fn is_scheme(text: &str) -> bool {
 }
 
 fn file(path: &str) -> Result<SourcePlace, SourceError> {
-    if path.is_empty() { Err(SourceError::Empty) } else { Ok(SourcePlace::File(path.to_owned())) }
+    if path.is_empty() {
+        Err(SourceError::Empty)
+    } else if path.contains(char::is_control) {
+        Err(SourceError::Control)
+    } else {
+        Ok(SourcePlace::File(path.to_owned()))
+    }
 }
 
 fn url(whole: &str, rest: &str) -> Result<String, SourceError> {
@@ -248,6 +257,7 @@ mod tests {
     fn what_is_no_source_is_told_apart() {
         assert_eq!(error(""), SourceError::Empty);
         assert_eq!(error("file:"), SourceError::Empty);
+        assert_eq!(error("a\u{1b}[2J.wasm"), SourceError::Control);
         assert_eq!(error("ftp://example.org/x"), SourceError::Scheme("ftp".to_owned()));
         assert_eq!(error("x.wasm@sha256:abc"), SourceError::Digest);
         assert_eq!(error("https:///x"), SourceError::Host);

@@ -150,6 +150,13 @@ mod tests {
     }
 
     #[test]
+    fn what_a_later_patch_added_says_which_mustdo_it_needs() {
+        let later = unlinked(&Version::new(0, 1, 9), "no such function".to_owned());
+        assert!(later.to_string().starts_with("needs mustdo ≥ 0.1.9"), "{later}");
+        assert!(matches!(unlinked(&contract::VERSION, "no such function".to_owned()), LoadError::Link(_)));
+    }
+
+    #[test]
     fn native_code_is_refused() {
         let engine = crate::plugin::engine::start().unwrap();
         let compiled = engine.precompile_component(EMPTY).unwrap();

@@ -119,11 +119,9 @@ fn plugin(field: &Field<'_>, file: &mut LockFile) {
     if let Some(first) = file.marks.get(&id) {
         let message = format!("{id} is locked twice");
         let twice = Diagnostic::new(Code::DuplicateId, message, id_field.spot(), "");
-        field.push(
-            twice
-                .also(file.source.spot(first.id.clone()), "first here")
-                .help("after a merge, keep the one whose digest the file has: mustdo plugin update tells"),
-        );
+        field.push(twice.also(file.source.spot(first.id.clone()), "first here").help(format!(
+            "after a merge, keep one of them; then mustdo plugin update {id} fetches what it names"
+        )));
         return;
     }
     file.marks.insert(id.clone(), Marks { id: id_field.span(), digest: digest_field.span() });

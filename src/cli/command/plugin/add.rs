@@ -27,7 +27,8 @@ pub(crate) fn run(context: &Context, args: &AddArgs) -> Result<Exit, Failure> {
     let project = Project::of_workspace(context)?;
     let language = project.language(context);
     let workspace = context.workspace()?;
-    let shelf = Shelf::open(Some(&workspace))?;
+    // A file with a wrong name is no reason not to add or to update others, and adding it gives it its right one.
+    let (shelf, _) = Shelf::gather(Some(&workspace))?;
     let acquired = runtime()?.block_on(acquire(context, &args.source, &context.environment.directory))?;
     refuse_shipped(&acquired.opened)?;
     let (id, opened) = (&acquired.opened.info.id, &acquired.opened);

@@ -45,7 +45,8 @@ enum Outcome {
 pub(crate) fn run(context: &Context, args: &UpdateArgs) -> Result<Exit, Failure> {
     let project = Project::of_workspace(context)?;
     let workspace = context.workspace()?;
-    let shelf = Shelf::open(Some(&workspace))?;
+    // A file with a wrong name is no reason not to add or to update others, and adding it gives it its right one.
+    let (shelf, _) = Shelf::gather(Some(&workspace))?;
     let update = Update {
         context,
         workspace: &workspace,
@@ -119,7 +120,8 @@ impl Update<'_> {
         }
         let entry = entry_of(&opened, locked.source.clone());
         if entry.digest == locked.digest {
-            answer(&format!("{id} {}: its file is as it was added again\n", locked.version))?;
+            let now = if self.check { "is not what was added" } else { "is again what was added" };
+            answer(&format!("{id} {}: its file {now}\n", locked.version))?;
         } else {
             let before = self.file(id).filter(|file| file.digest == locked.digest);
             let before = match before {
