@@ -1,9 +1,11 @@
 //! mustdo tells an engineer whether they are ready for a back-end interview, and proves it.
 //!
 //! Layers, lowest first; a layer knows only those below it (`docs/architecture.md`):
-//! [`model`], [`syntax`], [`verify`], [`report`], [`store`], [`target`], [`toolchain`], [`plugin`], [`mod@reference`], [`cli`].
+//! [`model`], [`syntax`], [`verify`], [`report`], [`store`], [`target`], [`mod@fetch`], [`toolchain`], [`plugin`],
+//! [`mod@reference`], [`cli`].
 
 pub mod cli;
+pub mod fetch;
 pub mod model;
 pub mod plugin;
 pub mod reference;

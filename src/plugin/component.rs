@@ -34,9 +34,8 @@ pub enum LoadError {
     NotAPlugin,
     /// Made for a contract that came later.
     #[error(
-        "was built for contract {built}; this mustdo speaks {}.{}: update mustdo",
-        contract::VERSION.major,
-        contract::VERSION.minor
+        "needs mustdo ≥ {built}: it was built for that version of the contract, and this mustdo speaks {}",
+        contract::VERSION
     )]
     Newer {
         /// The version it exports.
@@ -97,6 +96,12 @@ pub(super) fn contract_version(engine: &Engine, component: &Component) -> Result
     }
 }
 
+/// Why a component that was built for contract `built` does not link: it asks for what a later version of the same line
+/// added, else for what no version has.
+pub(super) fn unlinked(built: &Version, why: String) -> LoadError {
+    if *built > contract::VERSION { LoadError::Newer { built: built.clone() } } else { LoadError::Link(why) }
+}
+
 /// Contents of the custom section `name` at the top of a component (component model, binary format); none where there
 /// is no such section, or the bytes are not what they seem.
 pub(super) fn custom_section<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
@@ -142,6 +147,13 @@ mod tests {
         assert!(matches!(admit(b"(component)"), Err(LoadError::NotWasm)));
         assert!(matches!(admit(b""), Err(LoadError::NotWasm)));
         assert!(matches!(admit(&vec![0; COMPONENT_BYTES + 1]), Err(LoadError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn what_a_later_patch_added_says_which_mustdo_it_needs() {
+        let later = unlinked(&Version::new(0, 1, 9), "no such function".to_owned());
+        assert!(later.to_string().starts_with("needs mustdo ≥ 0.1.9"), "{later}");
+        assert!(matches!(unlinked(&contract::VERSION, "no such function".to_owned()), LoadError::Link(_)));
     }
 
     #[test]

@@ -156,11 +156,10 @@ impl Host {
             .component(&self.engine, &digest, bytes)
             .map_err(|error| LoadError::Invalid(plain_line(&format!("{error:#}"), LINE_CHARS)))?;
         let contract = component::contract_version(&self.engine, &component)?;
-        let pre = self
-            .linker
-            .instantiate_pre(&component)
-            .and_then(VerifierWithProcessPre::new)
-            .map_err(|error| LoadError::Link(plain_line(&format!("{error:#}"), LINE_CHARS)))?;
+        let pre =
+            self.linker.instantiate_pre(&component).and_then(VerifierWithProcessPre::new).map_err(
+                |error| component::unlinked(&contract, plain_line(&format!("{error:#}"), LINE_CHARS)),
+            )?;
         let sources = component::custom_section(bytes, "mustdo:sources")
             .map(|section| plain_line(&String::from_utf8_lossy(section), LINE_CHARS));
         Ok(Loaded { plugin: Plugin { digest, size: bytes.len(), contract, sources, pre }, warning })

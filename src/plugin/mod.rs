@@ -32,4 +32,5 @@ pub use cache::{CacheError, CachePolicy};
 pub use component::LoadError;
 pub use files::SecretError;
 pub use host::{DescribeError, Host, HostError, HostOptions, Loaded, Plugin};
+pub use limit::COMPONENT_BYTES;
 pub use package::{PackageError, package};

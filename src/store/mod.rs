@@ -19,4 +19,4 @@ pub use folder::write_folder;
 pub use git::{Commit, Repository};
 pub use lock::WriteLock;
 pub use scratch::Scratch;
-pub use workspace::{TextFile, Workspace, read_bytes, read_text};
+pub use workspace::{TextFile, Workspace, read_at_most, read_text};

@@ -1,4 +1,4 @@
-//! Adding a permission to `mustdo.toml`, leaving everything else as it is.
+//! Changing permissions in `mustdo.toml`, leaving everything else as it is.
 
 use toml_edit::{Array, Item, Table, Value};
 
@@ -16,6 +16,19 @@ pub fn grant(text: &str, plugin: &PluginId, grant: &Grant) -> Result<String, Bro
         put(entry, "digest", Some(grant.digest.to_string().into()));
         let allow: Array = grant.allow.iter().map(ToString::to_string).collect();
         put(entry, "allow", Some(Value::Array(allow)));
+        Ok(())
+    })
+}
+
+/// The text without `[grants.PLUGIN]`; [`BrokenText`] where `text` is not TOML or has something else than tables on the
+/// way.
+pub fn ungrant(text: &str, plugin: &PluginId) -> Result<String, BrokenText> {
+    edit(text, |document| {
+        let grants = child(document.as_table_mut(), "grants")?;
+        grants.remove(plugin.as_str());
+        if grants.is_empty() {
+            document.remove("grants");
+        }
         Ok(())
     })
 }
@@ -65,6 +78,17 @@ mod tests {
         granted(&old, "a", &["http:web"]);
         granted(&old, "b", &["http:web"]);
         granted("grants.a.allow = []\n", "a", &["http:web"]);
+    }
+
+    #[test]
+    fn what_is_revoked_is_gone_and_the_rest_is_untouched() {
+        let old = "# mine\n[targets.web]\nkind = 'http' # here\nurl = \"http://127.0.0.1:1\"\n";
+        let one = granted(old, "a", &["http:web"]);
+        let two = granted(&one, "b", &["http:web"]);
+        assert_eq!(ungrant(&two, &"b".parse().unwrap()).unwrap(), one);
+        assert_eq!(ungrant(&one, &"a".parse().unwrap()).unwrap(), old);
+        assert_eq!(ungrant(old, &"a".parse().unwrap()).unwrap(), old);
+        assert_eq!(ungrant("grants = 1", &"a".parse().unwrap()), Err(BrokenText));
     }
 
     #[test]

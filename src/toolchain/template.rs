@@ -20,12 +20,6 @@ const ID: &str = "my:plugin";
 pub struct Named<'a>(pub &'a PluginId);
 
 impl Named<'_> {
-    /// The component's file name without `.wasm`, as a workspace looks for it.
-    #[must_use]
-    pub fn stem(self) -> String {
-        self.0.as_str().replace(':', ".")
-    }
-
     /// The name of the package and of the folder: no tool has a problem with it.
     #[must_use]
     pub fn package(self) -> String {
@@ -68,7 +62,7 @@ fn renamed(bytes: &[u8], id: &PluginId) -> Vec<u8> {
     let mut text = String::from_utf8_lossy(bytes).into_owned();
     let forms = [
         (ID.to_owned(), id.to_string()),
-        (ID.replace(':', "."), name.stem()),
+        (ID.replace(':', "."), id.stem()),
         (ID.replace(':', "-"), name.package()),
     ];
     for (from, to) in forms {
@@ -94,7 +88,7 @@ mod tests {
     #[test]
     fn names_follow_from_the_id() {
         let id: PluginId = "acme:http-extra".parse().unwrap();
-        assert_eq!((&*Named(&id).stem(), &*Named(&id).package()), ("acme.http-extra", "acme-http-extra"));
+        assert_eq!(Named(&id).package(), "acme-http-extra");
         for (id, plain) in
             [("a", true), ("a1-b:c", true), ("1a", false), ("-a", false), ("a-", false), ("a:2", false)]
         {

@@ -51,6 +51,9 @@ pub(crate) struct Guest {
     refusal: Option<(u8, String)>,
     evidence: Option<u32>,
     schema: String,
+    id: &'static str,
+    version: &'static str,
+    asks: Vec<(u8, &'static str)>,
 }
 
 impl Guest {
@@ -67,7 +70,22 @@ impl Guest {
             refusal: None,
             evidence: None,
             schema: String::new(),
+            id: "test-guest",
+            version: "1.2.3",
+            asks: Vec::new(),
         }
+    }
+
+    /// What it calls itself, and its version.
+    pub(crate) fn called(mut self, id: &'static str, version: &'static str) -> Self {
+        (self.id, self.version) = (id, version);
+        self
+    }
+
+    /// What it asks for: the case of `capability`, as the contract numbers them, and the target.
+    pub(crate) fn asks(mut self, capabilities: &[(u8, &'static str)]) -> Self {
+        self.asks = capabilities.to_vec();
+        self
     }
 
     /// Built for this version of the contract.
@@ -203,10 +221,20 @@ impl Guest {
         image.string(check + 8, "Does it hold?");
         image.string(check + 16, "Looks.");
         image.string(check + 24, &self.schema);
+        if !self.asks.is_empty() {
+            let asked = image.room(24 * self.asks.len());
+            for (at, (case, target)) in (asked..).step_by(24).zip(&self.asks) {
+                image.byte(at, *case);
+                image.string(at + 4, target);
+                image.string(at + 12, "to look at it");
+                image.byte(at + 20, 1);
+            }
+            image.list(check + 32, asked, u32::try_from(self.asks.len()).unwrap());
+        }
         image.number(check + 40, 100);
         let info = image.room(56);
-        image.string(info, "test-guest");
-        image.string(info + 8, "1.2.3");
+        image.string(info, self.id);
+        image.string(info + 8, self.version);
         image.string(info + 16, "A guest");
         image.list(info + 40, check, 1);
         info

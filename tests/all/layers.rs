@@ -12,10 +12,25 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("report", &["model"]),
     ("store", &["model"]),
     ("target", &["model"]),
+    ("fetch", &["model"]),
     ("toolchain", &["model", "syntax"]),
     ("plugin", &["model", "verify"]),
     ("reference", &[]),
-    ("cli", &["model", "syntax", "verify", "report", "store", "target", "toolchain", "plugin", "reference"]),
+    (
+        "cli",
+        &[
+            "model",
+            "syntax",
+            "verify",
+            "report",
+            "store",
+            "target",
+            "fetch",
+            "toolchain",
+            "plugin",
+            "reference",
+        ],
+    ),
 ];
 
 /// Crates that only one layer may know, and which.
@@ -28,6 +43,8 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("comfy_table", &["report"]),
     ("quick_junit", &["report"]),
     ("serde", &["report", "reference"]),
+    ("tokio_rustls", &["fetch"]),
+    ("rustls_native_certs", &["fetch"]),
     ("wasmtime", &["plugin"]),
     ("wasmtime_wasi", &["plugin"]),
     ("wit_component", &["plugin"]),

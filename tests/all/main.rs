@@ -7,6 +7,7 @@
 
 mod command;
 mod content;
+mod download;
 mod examiner;
 #[cfg(feature = "live-servers")]
 mod flask;
@@ -17,10 +18,14 @@ mod layers;
 mod matrix;
 mod progress;
 mod readme;
+#[cfg(feature = "live-servers")]
+mod registry;
 mod sandbox;
 mod schema;
 mod shipped;
 mod shop;
 #[cfg(target_os = "linux")]
 mod startup;
+mod supply;
 mod verify;
+mod web;

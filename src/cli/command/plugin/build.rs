@@ -1,19 +1,19 @@
 //! `mustdo plugin build`: from sources to the one file that is shipped.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 
+use super::page;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::plugins::{host, runtime};
+use crate::cli::plugins::{inspect, runtime};
 use crate::cli::printer::{answer, warn};
-use crate::model::PluginInfo;
-use crate::plugin::{Plugin, package};
-use crate::store::{Scratch, read_bytes, replace};
-use crate::toolchain::{Language, Named, Order, Surroundings, ToolchainError, World, build, contract};
+use crate::plugin::{COMPONENT_BYTES, package};
+use crate::store::{Scratch, read_at_most, replace};
+use crate::toolchain::{Language, Order, Surroundings, ToolchainError, World, build, contract};
 
 /// What can follow `mustdo plugin build`.
 #[derive(Debug, Args)]
@@ -67,58 +67,28 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<Exit, Failure> 
         }
         Err(error) => return Err(failure(error)),
     };
-    let bytes = read_bytes(&made)?.ok_or_else(|| {
-        Failure::usage(format!("the tools are content, and there is no {}", made.display()))
-    })?;
-    let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
-        Failure::usage(format!("what was built can not be used: it {error}"))
-    };
+    // One byte more than a plugin may have is enough to be told so.
+    let bytes = read_at_most(&made, COMPONENT_BYTES)?;
     context.printer.note("checking the component as a workspace would");
-    let component = package(&bytes).map_err(|error| unusable(error.into()))?;
-    let (plugin, info) = check(context, &component).map_err(|error| unusable(error.into()))?;
-    let name = format!("{}.wasm", Named(&info.id).stem());
-    let shown = args.output.clone().unwrap_or_else(|| args.folder.join(name));
+    let unusable =
+        |error: &dyn std::error::Error| Failure::usage(format!("what was built can not be used: it {error}"));
+    let component = package(&bytes).map_err(|error| unusable(&error))?;
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let opened =
+        runtime()?.block_on(inspect(context, &name, &component))?.map_err(|error| unusable(&error))?;
+    let file = format!("{}.wasm", opened.info.id.stem());
+    let shown = args.output.clone().unwrap_or_else(|| args.folder.join(file));
     replace(&context.environment.directory.join(&shown), &component)?;
-    answer(&summary(&shown, &plugin, &info))?;
-    context.printer.note(&format!("built in {:.1} s", began.elapsed().as_secs_f64()));
-    Ok(Exit::Holds)
-}
-
-/// Loads the component as any workspace would, and asks it what it is.
-fn check(context: &Context, component: &[u8]) -> Result<(Plugin, PluginInfo), String> {
-    let host = host(context).map_err(|error| error.render())?;
-    let plugin = host.load(component).map_err(|error| error.to_string())?.plugin;
-    let runtime = runtime().map_err(|error| error.render())?;
-    let info = runtime.block_on(host.describe(&plugin)).map_err(|error| error.to_string())?;
-    Ok((plugin, info))
-}
-
-fn summary(path: &Path, plugin: &Plugin, info: &PluginInfo) -> String {
-    let checks: Vec<_> = info.checks.iter().map(|check| &*check.id).collect();
-    let (own, others): (Vec<_>, Vec<_>) =
-        plugin.imports().into_iter().partition(|import| import.starts_with("mustdo:verifier/"));
-    let short =
-        |import: &String| import.trim_start_matches("mustdo:verifier/").split('@').next().map(str::to_owned);
-    let own: Vec<_> = own.iter().filter_map(short).collect();
-    let mut rows = vec![
-        ("plugin", format!("{} {}", info.id, info.version)),
-        ("digest", plugin.digest().to_string()),
-        ("size", format!("{} bytes", plugin.size())),
-        ("contract", format!("mustdo:verifier@{}", plugin.contract())),
-        ("imports", own.join(", ")),
+    let language = context.language.unwrap_or(context.environment.language);
+    let checks: Vec<_> = opened.info.checks.iter().map(|check| &*check.id).collect();
+    let rows = [
+        ("file", shown.strip_prefix(".").unwrap_or(&shown).display().to_string()),
+        ("size", format!("{} bytes", component.len())),
         ("checks", checks.join(", ")),
     ];
-    if !others.is_empty() {
-        rows.push((
-            "besides",
-            format!("{} (there, and empty: no files, no clock, no network)", others.join(", ")),
-        ));
-    }
-    let mut text = format!("{}\n", path.strip_prefix(".").unwrap_or(path).display());
-    for (name, value) in rows {
-        text.push_str(&format!("  {name:<9} {value}\n"));
-    }
-    text
+    answer(&page::head(&opened, language, &rows))?;
+    context.printer.note(&format!("built in {:.1} s", began.elapsed().as_secs_f64()));
+    Ok(Exit::Holds)
 }
 
 fn surroundings(context: &Context) -> Surroundings {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::page;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -31,21 +32,13 @@ pub(crate) fn run(context: &Context, args: &InfoArgs) -> Result<Exit, Failure> {
             .hint(near.map_or("mustdo plugin list".to_owned(), |near| format!("did you mean \"{near}\"?"))));
     };
     let plugins = Plugins::describe(context, [file])?;
-    let Some(info) = plugins.info(&file.id) else {
+    let Some(opened) = plugins.opened(&file.id) else {
         return Err(Failure::bug(format!("{} was described and is not there", file.id)));
     };
-    let mut text = format!("{} {}: {}\n\n", info.id, info.version, info.title.get(language));
-    let rows = [
-        ("digest", file.digest.to_string()),
-        ("contract", "mustdo:verifier@0.1.0".to_owned()),
-        ("size", format!("{} bytes", file.bytes.len())),
-        ("from", file.place.clone()),
-        ("license", info.license.clone()),
-        ("homepage", info.homepage.clone()),
-    ];
-    for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
-        text.push_str(&format!("  {name:<9} {value}\n"));
-    }
+    let info = &opened.info;
+    let rows = [("size", format!("{} bytes", file.bytes.len())), ("from", file.origin())];
+    let mut text = page::head(opened, language, &rows);
+    text.push_str(&page::requests(info, language));
     for check in &info.checks {
         text.push_str(&describe(&info.id, check, language));
     }

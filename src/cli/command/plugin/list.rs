@@ -22,7 +22,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
             info.id,
             info.version,
             info.title.get(language),
-            file.place
+            file.origin()
         ));
         for check in &info.checks {
             text.push_str(&format!("  {:<18} {}\n", check.id, check.title.get(language)));
