@@ -2,6 +2,7 @@
 
 import { open } from "mustdo:verifier/http@0.1.0";
 import { Choices, Failure, MUST, defaults, schema, text } from "./index.js";
+import { decode, encode } from "./utf8.js";
 
 // Bytes of an answer that are kept; the rest is counted, not kept.
 const KEEP_BYTES = 1 << 20;
@@ -49,8 +50,8 @@ function client(target) {
       const request = {
         method,
         pathAndQuery: path,
-        headers: headers.map(([name, value]) => [name, new TextEncoder().encode(value)]),
-        body: new TextEncoder().encode(body),
+        headers: headers.map(([name, value]) => [name, encode(value)]),
+        body: encode(body),
         timeoutMillis: 0,
         maxBodyBytes: KEEP_BYTES,
         afterMillis: 0,
@@ -64,11 +65,10 @@ function client(target) {
         if (failure?.tag === undefined) throw error;
         throw new Failure(explain(failure));
       }
-      const read = (bytes) => new TextDecoder().decode(Uint8Array.from(bytes));
       return {
         status: answer.status,
-        headers: answer.headers.map(([name, value]) => [name, read(value)]),
-        body: read(answer.body),
+        headers: answer.headers.map(([name, value]) => [name, decode(value)]),
+        body: decode(answer.body),
         truncated: answer.truncated,
       };
     },

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { FLAWS, answer } from "../cases/service.js";
 import { problem } from "../check.js";
 import * as mustdo from "../mustdo/index.js";
+import { decode, encode } from "../mustdo/utf8.js";
 
 const { FAIL, INCONCLUSIVE, MUST, PASS, SHOULD, text } = mustdo;
 
@@ -66,4 +67,16 @@ test("the schema follows from the parameters", () => {
 test("choices repeat with their seed", () => {
   assert.equal(new mustdo.Choices(7n).word(8), new mustdo.Choices(7).word(8));
   assert.notEqual(new mustdo.Choices(7).word(8), new mustdo.Choices(8).word(8));
+});
+
+test("text and bytes are converted as Node does it", () => {
+  for (const text of ["", "plain", "é", "你好", "🙂", "a\ud800b"]) {
+    assert.deepEqual(encode(text), new TextEncoder().encode(text));
+  }
+  const choices = new mustdo.Choices(1);
+  for (let round = 0; round < 5000; round++) {
+    const likely = [0x41, 0x80, 0xbf, 0xc1, 0xc3, 0xe0, 0xa0, 0xed, 0x9f, 0xf0, 0x90, 0xf4, 0x8f, 0xff];
+    const bytes = Uint8Array.from({ length: choices.below(8) }, () => likely[choices.below(likely.length)]);
+    assert.equal(decode(bytes), new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes), String(bytes));
+  }
 });
