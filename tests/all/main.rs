@@ -27,5 +27,7 @@ mod shop;
 #[cfg(target_os = "linux")]
 mod startup;
 mod supply;
+#[cfg(feature = "live-servers")]
+mod template;
 mod verify;
 mod web;
