@@ -52,7 +52,7 @@ pub(crate) async fn acquire(
         }
     };
     let opened = inspect(context, &source.to_string(), &bytes).await?;
-    let opened = opened.map_err(|error| unusable(source, media_type.as_deref(), error))?;
+    let opened = opened.map_err(|error| unusable(source, media_type.as_deref(), &error))?;
     Ok(Acquired { bytes, opened })
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn explain(source: &PluginSource, error: FetchError) -> Failure {
     failure(error).hint(hint)
 }
 
-fn unusable(source: &PluginSource, media_type: Option<&str>, error: Unusable) -> Failure {
+fn unusable(source: &PluginSource, media_type: Option<&str>, error: &Unusable) -> Failure {
     let page = matches!(error, Unusable::Load(LoadError::NotWasm))
         && media_type.is_some_and(|kind| kind.ends_with("html"));
     let foreign = matches!(

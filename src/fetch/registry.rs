@@ -111,8 +111,8 @@ impl Session<'_> {
     }
 
     async fn token(&mut self, refusal: &Answer) -> Result<HeaderValue, FetchError> {
-        let challenges = refusal.headers.get_all(WWW_AUTHENTICATE).iter();
-        let challenge = challenges.filter_map(|header| Challenge::parse(header.to_str().ok()?)).next();
+        let mut challenges = refusal.headers.get_all(WWW_AUTHENTICATE).iter();
+        let challenge = challenges.find_map(|header| Challenge::parse(header.to_str().ok()?));
         let url = challenge.ok_or_else(|| self.login())?.url();
         let asked = Asked { url: &url, accept: "application/json", authorization: None, limit: TOKEN_BYTES };
         let answer = self.client.get(asked).await?;

@@ -276,7 +276,7 @@ mod tests {
     fn local_registries_are_known_by_name_alone() {
         let local = |text: &str| match format!("oci://{text}/x:1").parse::<PluginSource>().unwrap().place {
             SourcePlace::Remote(Remote::Artifact(artifact)) => artifact.is_local(),
-            other => panic!("{other:?}"),
+            SourcePlace::File(_) | SourcePlace::Remote(Remote::Url(_)) => panic!("{text} is no artifact"),
         };
         for text in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.8.8.8", "[::1]:5000"] {
             assert!(local(text), "{text}");
