@@ -52,7 +52,7 @@ pub(crate) async fn acquire(
         }
     };
     let opened = inspect(context, &source.to_string(), &bytes).await?;
-    let opened = opened.map_err(|error| unusable(source, media_type.as_deref(), error))?;
+    let opened = opened.map_err(|error| unusable(source, media_type.as_deref(), &error))?;
     Ok(Acquired { bytes, opened })
 }
 
@@ -102,7 +102,7 @@ pub(crate) fn explain(source: &PluginSource, error: FetchError) -> Failure {
     failure(error).hint(hint)
 }
 
-fn unusable(source: &PluginSource, media_type: Option<&str>, error: Unusable) -> Failure {
+fn unusable(source: &PluginSource, media_type: Option<&str>, error: &Unusable) -> Failure {
     let page = matches!(error, Unusable::Load(LoadError::NotWasm))
         && media_type.is_some_and(|kind| kind.ends_with("html"));
     let foreign = matches!(
@@ -233,4 +233,32 @@ fn edited(workspace: &Workspace, change: impl FnOnce(&mut Lock)) -> Result<Optio
         return Ok(None);
     }
     syntax::write_lock(&old, &lock).map(Some).map_err(Failure::usage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit::Exit;
+
+    #[test]
+    fn way_out_of_a_refusal_is_a_command_that_can_be_copied() {
+        let digest = Digest::of(b"x");
+        let told = |source: &str, error| {
+            let failure = explain(&source.parse().unwrap(), error);
+            (failure.exit(), failure.render())
+        };
+        let (exit, words) = told("oci://ghcr.io/acme/x:1.0", FetchError::Unpinned { now: digest });
+        assert_eq!(exit, Exit::Usage);
+        assert!(
+            words.contains(&format!("try: mustdo plugin add oci://ghcr.io/acme/x:1.0@{digest}")),
+            "{words}"
+        );
+        let wrong = FetchError::Digest { what: "the file", wanted: Digest::of(b""), found: digest };
+        let (_, words) = told(&format!("https://example.org/x@{}", Digest::of(b"")), wrong);
+        assert!(words.contains(&format!("mustdo plugin add https://example.org/x@{digest}")), "{words}");
+        let plain = FetchError::PlainHttp { url: "http://example.org/x".to_owned() };
+        assert!(told("http://example.org/x", plain).1.contains("@sha256:"));
+        let (exit, _) = told("https://example.org/x", FetchError::NoHost { host: "example.org".to_owned() });
+        assert_eq!(exit, Exit::Undecided);
+    }
 }

@@ -29,16 +29,19 @@ pub(super) async fn pull(
         None => session.tag()?,
     };
     let (pin, layer) = session.manifest(&reference).await?;
-    match digest {
-        Some(&wanted) if wanted != pin => {
-            return Err(FetchError::Digest { what: "the manifest", wanted, found: pin });
-        }
-        None if !artifact.is_local() => return Err(FetchError::Unpinned { now: pin }),
-        _ => {}
-    }
+    accept(artifact, digest, pin)?;
     let layer = layer.map_err(|why| session.no_plugin(&why))?;
     let bytes = session.blob(&layer).await?;
     Ok(Fetched { bytes, media_type: None, pin })
+}
+
+/// Whether the manifest that was found is one to go on with.
+fn accept(artifact: &Artifact, digest: Option<&Digest>, found: Digest) -> Result<(), FetchError> {
+    match digest {
+        Some(&wanted) if wanted != found => Err(FetchError::Digest { what: "the manifest", wanted, found }),
+        None if !artifact.is_local() => Err(FetchError::Unpinned { now: found }),
+        _ => Ok(()),
+    }
 }
 
 /// What the tag stands for today.
@@ -111,8 +114,8 @@ impl Session<'_> {
     }
 
     async fn token(&mut self, refusal: &Answer) -> Result<HeaderValue, FetchError> {
-        let challenges = refusal.headers.get_all(WWW_AUTHENTICATE).iter();
-        let challenge = challenges.filter_map(|header| Challenge::parse(header.to_str().ok()?)).next();
+        let mut challenges = refusal.headers.get_all(WWW_AUTHENTICATE).iter();
+        let challenge = challenges.find_map(|header| Challenge::parse(header.to_str().ok()?));
         let url = challenge.ok_or_else(|| self.login())?.url();
         let asked = Asked { url: &url, accept: "application/json", authorization: None, limit: TOKEN_BYTES };
         let answer = self.client.get(asked).await?;
@@ -139,5 +142,28 @@ impl Session<'_> {
 
     fn no_plugin(&self, why: &str) -> FetchError {
         FetchError::Manifest { name: self.artifact.to_string(), why: plain_line(why, WORDS) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tag_elsewhere_is_taken_only_with_what_it_stands_for() {
+        let artifact = |registry: &str| Artifact {
+            registry: registry.to_owned(),
+            name: "acme/x".to_owned(),
+            tag: Some("1.0".to_owned()),
+        };
+        let (found, other) = (Digest::of(b"manifest"), Digest::of(b"other"));
+        for registry in ["ghcr.io", "localhost:5000"] {
+            let wrong = accept(&artifact(registry), Some(&other), found);
+            assert!(matches!(wrong, Err(FetchError::Digest { .. })), "{registry}");
+            assert!(accept(&artifact(registry), Some(&found), found).is_ok(), "{registry}");
+        }
+        assert!(accept(&artifact("localhost:5000"), None, found).is_ok());
+        let elsewhere = accept(&artifact("ghcr.io"), None, found);
+        assert!(matches!(elsewhere, Err(FetchError::Unpinned { now }) if now == found));
     }
 }

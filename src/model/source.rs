@@ -107,7 +107,8 @@ impl Artifact {
             _ => &self.registry,
         };
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-        host == "localhost" || literal.is_ok_and(|address| address.to_canonical().is_loopback())
+        host.eq_ignore_ascii_case("localhost")
+            || literal.is_ok_and(|address| address.to_canonical().is_loopback())
     }
 }
 
@@ -276,9 +277,9 @@ mod tests {
     fn local_registries_are_known_by_name_alone() {
         let local = |text: &str| match format!("oci://{text}/x:1").parse::<PluginSource>().unwrap().place {
             SourcePlace::Remote(Remote::Artifact(artifact)) => artifact.is_local(),
-            other => panic!("{other:?}"),
+            SourcePlace::File(_) | SourcePlace::Remote(Remote::Url(_)) => panic!("{text} is no artifact"),
         };
-        for text in ["localhost", "localhost:5000", "127.0.0.1:5000", "127.8.8.8", "[::1]:5000"] {
+        for text in ["localhost", "LocalHost:5000", "127.0.0.1:5000", "127.8.8.8", "[::1]:5000"] {
             assert!(local(text), "{text}");
         }
         for text in ["localhost.example.org", "ghcr.io", "10.0.0.1:5000", "127.0.0.1.nip.io"] {

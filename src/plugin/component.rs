@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(version("mustdo:verifier/plugin@0.1.7"), Ok(Version::new(0, 1, 7)));
         assert_eq!(
             version("mustdo:verifier/plugin@0.2.0").unwrap_err(),
-            "was built for contract 0.2.0; this mustdo speaks 0.1: update mustdo"
+            "needs mustdo ≥ 0.2.0: it was built for that version of the contract, and this mustdo speaks 0.1.0"
         );
         assert!(version("mustdo:verifier/plugin@1.0.0").unwrap_err().contains("update mustdo"));
         assert!(version("mustdo:verifier/plugin@0.0.9").unwrap_err().contains("rebuild"));

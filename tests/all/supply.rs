@@ -119,6 +119,15 @@ fn lock_follows_its_schema() {
 }
 
 #[test]
+fn documented_lock_is_one() {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/plugin-sources.md")).unwrap();
+    let block = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let read = mustdo::syntax::read_lock(&mustdo::syntax::Source::new("mustdo.lock", block));
+    assert_eq!(read.diagnostics, []);
+    assert_eq!(mustdo::syntax::write_lock(block, read.value.unwrap().lock()).unwrap(), block);
+}
+
+#[test]
 fn digest_that_was_given_is_held_against_the_file() {
     let sandbox = Sandbox::workspace();
     let component = plugin("1.0.0").build();
@@ -397,6 +406,14 @@ fn plugin_is_added_and_updated_from_an_address() {
     }
 }
 
+/// Adds a plugin on a system that trusts this authority alone.
+fn add_trusting(sandbox: &Sandbox, source: &str, authority: &str) -> (Option<i32>, String) {
+    let mut command = sandbox.command(env!("CARGO_BIN_EXE_mustdo"));
+    command.env("SSL_CERT_FILE", certificates().join(authority));
+    let output = command.args(["plugin", "add", source]).output().unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
 #[test]
 fn web_page_is_not_a_plugin_and_the_words_say_what_to_look_for() {
     let sandbox = Sandbox::workspace();
@@ -417,12 +434,7 @@ fn encrypted_address_is_believed_only_with_a_trusted_certificate() {
         "/down" => Reply::elsewhere(&downgrade),
         _ => Reply::file(&file),
     });
-    let add = |path: &str, authority: &str| {
-        let mut command = sandbox.command(env!("CARGO_BIN_EXE_mustdo"));
-        command.env("SSL_CERT_FILE", certificates().join(authority));
-        let output = command.args(["plugin", "add", &web.url(path)]).output().unwrap();
-        (output.status.code(), String::from_utf8(output.stderr).unwrap())
-    };
+    let add = |path: &str, authority: &str| add_trusting(&sandbox, &web.url(path), authority);
     let (code, words) = add("/x.wasm", "key.pem");
     assert_eq!(code, Some(3), "{words}");
     assert!(words.contains("ca-certificates"), "{words}");
