@@ -21,7 +21,7 @@ pub enum LoadError {
     #[error("is already compiled; a plugin is a WebAssembly component")]
     Precompiled,
     /// WebAssembly, but a module.
-    #[error("is a core WebAssembly module; make a component of it: wasm-tools component new")]
+    #[error("is a core WebAssembly module; make a component of it: mustdo plugin build")]
     CoreModule,
     /// Something else.
     #[error("is not WebAssembly")]

@@ -5,6 +5,8 @@
     reason = "the fences are for the tool: a test reads what it likes, and says where it stood when it can not go on"
 )]
 
+#[cfg(unix)]
+mod authoring;
 mod command;
 mod content;
 mod download;
@@ -20,6 +22,7 @@ mod progress;
 mod readme;
 #[cfg(feature = "live-servers")]
 mod registry;
+mod released;
 mod sandbox;
 mod schema;
 mod shipped;
