@@ -29,8 +29,10 @@ fn main() -> io::Result<()> {
     let mut list = String::from("&[\n");
     for path in files {
         let name = path.strip_prefix(root.join("plugins")).map_err(io::Error::other)?;
+        // As Rust writes a string: quotes and backslashes in a path of this machine stay what they are.
+        let [name, path] = [name, &path].map(|path| format!("{:?}", path.to_string_lossy()));
         // Writing to a string can not fail.
-        let _ = writeln!(list, "    ({name:?}, include_bytes!({path:?})),");
+        let _ = writeln!(list, "    ({name}, include_bytes!({path})),");
     }
     list.push_str("]\n");
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);

@@ -34,7 +34,7 @@ impl Context {
             Some(Tongue::Content(language)) => Some(language),
             Some(Tongue::Code(_)) | None => None,
         };
-        Self { printer, language, interactive, environment }
+        Self { environment, printer, language, interactive }
     }
 
     /// The workspace around the current folder.

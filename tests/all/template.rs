@@ -145,7 +145,7 @@ async fn ask(host: &Host, plugin: Digest, check: &CheckId, port: u16, seed: u64)
         targets: BTreeMap::from([("api".parse().unwrap(), endpoint)]),
         allowed: BTreeSet::from(["http:api".parse().unwrap()]),
         seed,
-        deadline: Duration::from_secs(60),
+        deadline: Duration::from_mins(1),
     };
     host.verify(&task, Reporter::new(TaskId(0), unbounded_channel().0)).await.unwrap().verdict
 }
