@@ -66,7 +66,7 @@ pub(crate) enum Command {
     Report(command::report::ReportArgs),
     /// Allow a plugin to reach a target
     Grant(command::grant::GrantArgs),
-    /// List plugins, or tell what one does and asks for
+    /// List plugins, tell what one does and asks for, add, update and remove them
     #[command(subcommand)]
     Plugin(command::plugin::PluginCommand),
     /// Check checklists, settings and progress files
