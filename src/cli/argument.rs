@@ -83,7 +83,7 @@ pub(crate) enum Command {
     Report(command::report::ReportArgs),
     /// Allow a plugin to reach a target
     Grant(command::grant::GrantArgs),
-    /// List plugins, tell what one does and asks for, or write one
+    /// Take plugins into the workspace, tell what one does and asks for, or write one
     #[command(subcommand)]
     Plugin(command::plugin::PluginCommand),
     /// Check checklists, settings and progress files

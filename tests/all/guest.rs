@@ -3,6 +3,7 @@
 //! A guest's core module exports `describe` and `run` as the canonical ABI has them (component model, `CanonicalABI.md`).
 //! What they return is laid out here, in a data segment; the text of a test is what happens before.
 
+use mustdo::model::{Capability, TargetName};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -52,9 +53,9 @@ pub(crate) struct Guest {
     refusal: Option<(u8, String)>,
     evidence: Option<u32>,
     schema: String,
-    id: &'static str,
-    version: &'static str,
-    asks: Vec<(u8, &'static str)>,
+    /// What it calls itself, and its version.
+    name: (&'static str, &'static str),
+    asks: Vec<(Capability, bool)>,
 }
 
 impl Guest {
@@ -72,21 +73,14 @@ impl Guest {
             refusal: None,
             evidence: None,
             schema: String::new(),
-            id: "test-guest",
-            version: "1.2.3",
-            asks: Vec::new(),
+            name: ("test-guest", "1.2.3"),
+            asks: vec![],
         }
     }
 
-    /// What it calls itself, and its version.
+    /// Calls itself this, in this version.
     pub(crate) fn called(mut self, id: &'static str, version: &'static str) -> Self {
-        (self.id, self.version) = (id, version);
-        self
-    }
-
-    /// What it asks for: the case of `capability`, as the contract numbers them, and the target.
-    pub(crate) fn asks(mut self, capabilities: &[(u8, &'static str)]) -> Self {
-        self.asks = capabilities.to_vec();
+        self.name = (id, version);
         self
     }
 
@@ -114,7 +108,7 @@ impl Guest {
     }
 
     fn import_from(mut self, interface: &str, name: &str, kind: &str) -> Self {
-        let local = name.rsplit('.').next().unwrap();
+        let local = name.rsplit(['.', ']']).next().unwrap();
         self.imports += &format!("(import \"{interface}\" \"{name}\" (func ${local} {kind}))\n");
         self
     }
@@ -165,6 +159,12 @@ impl Guest {
     /// The check's schema.
     pub(crate) fn schema(mut self, text: impl Into<String>) -> Self {
         self.schema = text.into();
+        self
+    }
+
+    /// The check asks for a capability, by its own target names.
+    pub(crate) fn asks(mut self, capability: &str, required: bool) -> Self {
+        self.asks.push((capability.parse().unwrap(), required));
         self
     }
 
@@ -239,20 +239,19 @@ impl Guest {
         image.string(check + 8, "Does it hold?");
         image.string(check + 16, "Looks.");
         image.string(check + 24, &self.schema);
-        if !self.asks.is_empty() {
-            let asked = image.room(24 * self.asks.len());
-            for (at, (case, target)) in (asked..).step_by(24).zip(&self.asks) {
-                image.byte(at, *case);
-                image.string(at + 4, target);
-                image.string(at + 12, "to look at it");
-                image.byte(at + 20, 1);
-            }
-            image.list(check + 32, asked, u32::try_from(self.asks.len()).unwrap());
+        let requests = image.room(24 * self.asks.len());
+        for (at, (capability, required)) in (requests..).step_by(24).zip(&self.asks) {
+            let (case, name) = case(capability);
+            image.byte(at, case);
+            image.string(at + 4, name);
+            image.string(at + 12, "to look at it");
+            image.byte(at + 20, u8::from(*required));
         }
+        image.list(check + 32, requests, u32::try_from(self.asks.len()).unwrap());
         image.number(check + 40, 100);
         let info = image.room(56);
-        image.string(info, self.id);
-        image.string(info + 8, self.version);
+        image.string(info, self.name.0);
+        image.string(info + 8, self.name.1);
         image.string(info + 16, "A guest");
         image.list(info + 40, check, 1);
         info
@@ -283,6 +282,21 @@ impl Guest {
             image.list(result + 64, evidence, 1);
         }
         result
+    }
+}
+
+/// The number of a capability's case in the contract, and what it carries.
+fn case(capability: &Capability) -> (u8, &str) {
+    let target = capability.target().map_or("", TargetName::as_str);
+    match capability {
+        Capability::Http(_) => (0, target),
+        Capability::Tcp(_) => (1, target),
+        Capability::Udp(_) => (2, target),
+        Capability::Listen => (3, target),
+        Capability::Read(_) => (4, target),
+        Capability::Scratch(_) => (5, target),
+        Capability::Env(name) => (6, name),
+        Capability::Process(_) => (7, target),
     }
 }
 

@@ -11,12 +11,8 @@ use crate::web::{Reply, Web, certificates};
 const ID: &str = "acme:probe";
 const FILE: &str = "plugins/acme.probe.wasm";
 
-/// `http:web` as the contract numbers it, and a file to read.
-const WEB: (u8, &str) = (0, "web");
-const SOURCE: (u8, &str) = (4, "src");
-
 fn plugin(version: &'static str) -> Guest {
-    Guest::new().called(ID, version).asks(&[WEB])
+    Guest::new().called(ID, version).asks("http:web", true)
 }
 
 fn put(sandbox: &Sandbox, name: &str, bytes: &[u8]) {
@@ -268,7 +264,7 @@ fn update_tells_what_is_new_and_check_writes_nothing() {
     says(&sandbox.run(&["plugin", "update"]).ends(0), &["acme:probe 1.0.0 is what its source has"]);
     sandbox.run(&["plugin", "update", "--check"]).ends(0);
     let old = Digest::of(&plugin("1.0.0").build()).to_string();
-    let newer = plugin("1.1.0").asks(&[SOURCE]).build();
+    let newer = Guest::new().called(ID, "1.1.0").asks("read:src", false).build();
     put(&sandbox, "build/probe.wasm", &newer);
     let new = Digest::of(&newer).to_string();
     let words = ["acme:probe 1.0.0 → 1.1.0", &old, &new, "+ read:src: to look at it", "- http:web"];
