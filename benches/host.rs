@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mustdo::model::{Authority, Capability, Endpoint, Outcome};
-use mustdo::plugin::{CachePolicy, Host, HostOptions, ProgramOptions};
+use mustdo::plugin::{CachePolicy, Host, HostOptions};
 use mustdo::reference::{Options, Service};
 use mustdo::store::PLUGINS;
 use mustdo::verify::{Reporter, Task, TaskId, Verifier as _};
@@ -19,13 +19,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use wire::{Recorder, Script};
 
 fn host(cache: CachePolicy) -> Host {
-    Host::new(HostOptions {
-        cache,
-        environment: BTreeMap::new(),
-        secrets: vec![],
-        programs: ProgramOptions::default(),
-    })
-    .expect("the engine starts")
+    Host::new(HostOptions::new(cache)).expect("the engine starts")
 }
 
 fn runtime() -> Runtime {

@@ -37,6 +37,10 @@ pub(crate) struct Environment {
     pub(crate) guard: Option<PathBuf>,
     /// Where programs are looked up.
     pub(crate) path: Option<OsString>,
+    /// Where cargo keeps what it fetched; none where there is no home.
+    pub(crate) cargo_home: Option<PathBuf>,
+    /// The Python environment that is active.
+    pub(crate) virtual_env: Option<PathBuf>,
     /// Whether compiled plugins may be kept: `MUSTDO_CWASM_CACHE=off` says no.
     pub(crate) keep_compiled: bool,
 }
@@ -75,6 +79,10 @@ impl Environment {
                 .or_else(|| env::current_exe().ok()),
             program: env::current_exe().ok(),
             path: env::var_os("PATH"),
+            cargo_home: env::var_os("CARGO_HOME")
+                .map(PathBuf::from)
+                .or_else(|| Some(strategy.as_ref()?.home_dir().join(".cargo"))),
+            virtual_env: env::var_os("VIRTUAL_ENV").map(PathBuf::from),
             keep_compiled: env::var("MUSTDO_CWASM_CACHE").as_deref() != Ok("off"),
         })
     }

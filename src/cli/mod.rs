@@ -3,6 +3,7 @@
 //! The only layer that knows the command line, the environment, the clock, stdout and stderr. One command is one file
 //! under `command`; `Failure` is the one way out for all of them.
 
+mod acquisition;
 mod argument;
 mod binding;
 mod command;

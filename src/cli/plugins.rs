@@ -2,19 +2,50 @@
 
 use std::collections::BTreeMap;
 
+use semver::Version;
+use thiserror::Error;
 use tokio::runtime::Runtime;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::shelf::{PluginFile, Shelf};
-use crate::model::{PluginId, PluginInfo};
-use crate::plugin::{CachePolicy, Host, HostError, HostOptions, Loaded, ProgramOptions};
+use super::shelf::{PluginFile, Provenance, Shelf};
+use crate::model::{Digest, PluginId, PluginInfo};
+use crate::plugin::{
+    CachePolicy, DescribeError, Host, HostError, HostOptions, LoadError, Loaded, Plugin, ProgramOptions,
+};
+use crate::store::Workspace;
 
 /// Opened plugins by id. Making one loads the wasm engine: only commands that verify or describe do.
 pub(crate) struct Plugins {
     /// What runs them.
     pub(crate) host: Host,
-    infos: BTreeMap<PluginId, PluginInfo>,
+    opened: BTreeMap<PluginId, Opened>,
+}
+
+/// A plugin that was opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    /// What it says of itself.
+    pub(crate) info: PluginInfo,
+    /// Of its bytes.
+    pub(crate) digest: Digest,
+    /// The version of the contract that it was built for.
+    pub(crate) contract: Version,
+    /// The digest of its sources, where its build left one.
+    pub(crate) sources: Option<String>,
+    /// The interfaces that it imports.
+    pub(crate) imports: Vec<String>,
+}
+
+/// Why bytes are not a plugin that can be opened.
+#[derive(Debug, Error)]
+pub(crate) enum Unusable {
+    /// They are none, or none for this mustdo.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It does not say what it is.
+    #[error(transparent)]
+    Describe(#[from] DescribeError),
 }
 
 impl Plugins {
@@ -37,50 +68,94 @@ impl Plugins {
         files: impl IntoIterator<Item = &'a PluginFile>,
         secrets: &[String],
     ) -> Result<Self, Failure> {
-        let cache = match &context.environment.cache {
-            Some(folder) if context.environment.keep_compiled => {
-                CachePolicy::Directory(folder.join("cwasm-v1"))
-            }
-            _ => CachePolicy::Off,
-        };
-        let programs = ProgramOptions {
-            guard: context.environment.guard.clone(),
-            search: context.environment.path.clone(),
-        };
-        // Which variables plugins may read is known once the plan is: see `Host::set_environment`.
-        let options =
-            HostOptions { cache, environment: BTreeMap::new(), secrets: secrets.to_vec(), programs };
-        let host = Host::new(options).map_err(|error| match error {
-            HostError::Engine(_) => Failure::bug(error),
-            HostError::Secret(_) => Failure::usage(error).hint("mend [secrets] files in mustdo.toml"),
-        })?;
-        let mut infos = BTreeMap::new();
+        let host = host(context, secrets)?;
+        let mut opened = BTreeMap::new();
         for file in files {
-            let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
+            let unusable = |error: &dyn std::fmt::Display| {
                 Failure::usage(format!("the plugin {} ({}) can not be used: {error}", file.id, file.place))
             };
-            let Loaded { plugin, warning } =
-                host.load(&file.bytes).map_err(|error| unusable(error.into()))?;
-            if let Some(warning) = warning {
-                context.printer.note(&format!("warning: {} is compiled every time: {warning}", file.id));
+            let known = open(context, &host, file.trusted()?.id.as_str(), &file.bytes).await;
+            let (plugin, found) = known.map_err(|error| unusable(&error))?;
+            if found.info.id != file.id {
+                let failure = unusable(&format!("it calls itself {}", found.info.id));
+                let name = Workspace::plugin_name(&found.info.id);
+                return Err(failure.hint(format!("name its file {name}")));
             }
-            let info = host.describe(&plugin).await.map_err(|error| unusable(error.into()))?;
-            if info.id != file.id {
-                let failure = unusable(format!("it calls itself {}", info.id).into());
-                return Err(
-                    failure.hint(format!("name its file {}.wasm", info.id.as_str().replace(':', ".")))
-                );
+            if let Provenance::Locked(locked) = &file.provenance
+                && locked.description != found.info.digest()
+            {
+                context.printer.note(&format!(
+                    "warning: {} describes itself otherwise than when it was added; mustdo plugin info {} shows it",
+                    file.id, file.id
+                ));
             }
-            host.add(plugin, &info);
-            infos.insert(file.id.clone(), info);
+            host.add(plugin, &found.info);
+            opened.insert(file.id.clone(), found);
         }
-        Ok(Self { host, infos })
+        Ok(Self { host, opened })
+    }
+
+    /// What a plugin says of itself, where it can be opened: for a comparison that can do without.
+    pub(crate) async fn description(context: &Context, file: &PluginFile) -> Option<PluginInfo> {
+        let plugins = Self::open(context, [file], &[]).await.ok()?;
+        plugins.info(&file.id).cloned()
     }
 
     /// What a plugin says of itself.
     pub(crate) fn info(&self, id: &PluginId) -> Option<&PluginInfo> {
-        self.infos.get(id)
+        self.opened(id).map(|opened| &opened.info)
     }
+
+    /// What is known of a plugin.
+    pub(crate) fn opened(&self, id: &PluginId) -> Option<&Opened> {
+        self.opened.get(id)
+    }
+}
+
+/// Opens bytes of which nobody knows yet what they are, called `name`; nothing can be run with what is given back.
+pub(crate) async fn inspect(
+    context: &Context,
+    name: &str,
+    bytes: &[u8],
+) -> Result<Result<Opened, Unusable>, Failure> {
+    let host = host(context, &[])?;
+    Ok(open(context, &host, name, bytes).await.map(|(_, opened)| opened))
+}
+
+async fn open(
+    context: &Context,
+    host: &Host,
+    name: &str,
+    bytes: &[u8],
+) -> Result<(Plugin, Opened), Unusable> {
+    let Loaded { plugin, warning } = host.load(bytes)?;
+    if let Some(warning) = warning {
+        context.printer.note(&format!("warning: {name} is compiled every time: {warning}"));
+    }
+    let info = host.describe(&plugin).await?;
+    let opened = Opened {
+        info,
+        digest: plugin.digest(),
+        contract: plugin.contract().clone(),
+        sources: plugin.sources().map(str::to_owned),
+        imports: plugin.imports(),
+    };
+    Ok((plugin, opened))
+}
+
+fn host(context: &Context, secrets: &[String]) -> Result<Host, Failure> {
+    let cache = match &context.environment.cache {
+        Some(folder) if context.environment.keep_compiled => CachePolicy::Directory(folder.join("cwasm-v1")),
+        _ => CachePolicy::Off,
+    };
+    let programs =
+        ProgramOptions { guard: context.environment.guard.clone(), search: context.environment.path.clone() };
+    // Which variables plugins may read is known once the plan is: see `Host::set_environment`.
+    let options = HostOptions { cache, environment: BTreeMap::new(), secrets: secrets.to_vec(), programs };
+    Host::new(options).map_err(|error| match error {
+        HostError::Engine(_) => Failure::bug(error),
+        HostError::Secret(_) => Failure::usage(error).hint("mend [secrets] files in mustdo.toml"),
+    })
 }
 
 /// The threads that checks run on.

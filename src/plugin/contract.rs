@@ -56,5 +56,6 @@ pub(super) use self::mustdo::verifier::{
 };
 pub(super) use exports::mustdo::verifier::plugin::{RunError, RunRequest};
 
-/// The version that the interfaces above are of: the package's in `verifier.wit`.
+/// The version that the interfaces above are of: the package's in `verifier.wit`. A contract has the version of the
+/// mustdo that it first ships with, so that a plugin built for a newer one can say which mustdo it needs.
 pub(super) const VERSION: semver::Version = semver::Version::new(0, 1, 0);

@@ -35,6 +35,14 @@ pub struct HostOptions {
     pub programs: ProgramOptions,
 }
 
+impl HostOptions {
+    /// Nothing but a cache: no variable, no secret beside the built-in ones, no guard.
+    #[must_use]
+    pub fn new(cache: CachePolicy) -> Self {
+        Self { cache, environment: BTreeMap::new(), secrets: vec![], programs: ProgramOptions::default() }
+    }
+}
+
 /// Why there is no host.
 #[derive(Debug, Error)]
 pub enum HostError {
@@ -73,6 +81,17 @@ impl Plugin {
     #[must_use]
     pub fn contract(&self) -> &Version {
         &self.contract
+    }
+
+    /// The interfaces that it imports, sorted: an upper bound of what it can ever ask for.
+    #[must_use]
+    pub fn imports(&self) -> Vec<String> {
+        let component = self.pre.instance_pre().component();
+        let kind = component.component_type();
+        let mut imports: Vec<_> =
+            kind.imports(component.engine()).map(|(name, _)| plain_line(name, LINE_CHARS)).collect();
+        imports.sort();
+        imports
     }
 
     /// The digest of its sources, where its build left one.
@@ -153,11 +172,10 @@ impl Host {
             .component(&self.engine, &digest, bytes)
             .map_err(|error| LoadError::Invalid(plain_line(&format!("{error:#}"), LINE_CHARS)))?;
         let contract = component::contract_version(&self.engine, &component)?;
-        let pre = self
-            .linker
-            .instantiate_pre(&component)
-            .and_then(VerifierWithProcessPre::new)
-            .map_err(|error| LoadError::Link(plain_line(&format!("{error:#}"), LINE_CHARS)))?;
+        let pre =
+            self.linker.instantiate_pre(&component).and_then(VerifierWithProcessPre::new).map_err(
+                |error| component::unlinked(&contract, plain_line(&format!("{error:#}"), LINE_CHARS)),
+            )?;
         let sources = component::custom_section(bytes, "mustdo:sources")
             .map(|section| plain_line(&String::from_utf8_lossy(section), LINE_CHARS));
         Ok(Loaded { plugin: Plugin { digest, size: bytes.len(), contract, sources, pre }, warning })

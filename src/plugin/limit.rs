@@ -8,7 +8,7 @@ use super::network::SOCKETS;
 
 /// A component larger than this is refused before it is compiled: compiling is not metered. The largest seen, a whole
 /// Python interpreter, has 18 MiB.
-pub(super) const COMPONENT_BYTES: usize = 32 << 20;
+pub const COMPONENT_BYTES: usize = 32 << 20;
 
 /// Linear memory of one run. Plugins in Rust, and in JavaScript on a small engine, start with less than 4 MiB.
 pub(super) const MEMORY_BYTES: usize = 64 << 20;

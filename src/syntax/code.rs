@@ -131,6 +131,16 @@ codes! {
     MisnamedFile "E0502"
     /// A record whose verdict contradicts itself.
     BrokenRecord "E0503"
+    /// A source that is none.
+    BadSource "E0601"
+    /// A plugin that is not the one that was added.
+    ChangedPlugin "E0602"
+    /// A plugin that was added and is not there.
+    MissingPlugin "E0603"
+    /// A plugin file that is not named after an id.
+    MisnamedPlugin "E0604"
+    /// A plugin that nobody added.
+    UnlockedPlugin "W0605"
 }
 
 impl Code {

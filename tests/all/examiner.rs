@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, sync::Arc, ti
 
 use mustdo::{
     model::{Authority, Digest, Endpoint, Mask, Need, Outcome, Target, TargetName, Verdict},
-    plugin::{CachePolicy, Host, HostOptions, ProgramOptions},
+    plugin::{CachePolicy, Host, HostOptions},
     process::Supervised,
     store::PLUGINS,
     target::{StartOptions, start},
@@ -73,12 +73,7 @@ pub(crate) struct Examiner {
 
 impl Examiner {
     pub(crate) async fn new() -> Self {
-        let options = HostOptions {
-            cache: CachePolicy::Off,
-            environment: BTreeMap::new(),
-            secrets: vec![],
-            programs: ProgramOptions::default(),
-        };
+        let options = HostOptions::new(CachePolicy::Off);
         let host = Host::new(options).unwrap();
         let shipped = PLUGINS.iter().find(|plugin| plugin.id == "http-idempotency").unwrap();
         let plugin = host.load(shipped.bytes).unwrap().plugin;

@@ -50,6 +50,7 @@ pub(crate) enum Status {
 /// A plugin in the making; it passes with one must step, unless told otherwise.
 pub(crate) struct Guest {
     contract: &'static str,
+    addition: Option<(&'static str, &'static str)>,
     imports: String,
     memory_pages: u32,
     describe: String,
@@ -60,6 +61,8 @@ pub(crate) struct Guest {
     refusal: Option<(u8, String)>,
     evidence: Option<u32>,
     schema: String,
+    /// What it calls itself, and its version.
+    name: (&'static str, &'static str),
     asks: Vec<(Capability, bool)>,
     exclusive: bool,
 }
@@ -68,6 +71,7 @@ impl Guest {
     pub(crate) fn new() -> Self {
         Self {
             contract: "0.1.0",
+            addition: None,
             imports: String::new(),
             memory_pages: 4,
             describe: String::new(),
@@ -78,6 +82,7 @@ impl Guest {
             refusal: None,
             evidence: None,
             schema: String::new(),
+            name: ("test-guest", "1.2.3"),
             asks: vec![],
             exclusive: false,
         }
@@ -89,9 +94,21 @@ impl Guest {
         self
     }
 
+    /// Calls itself this, in this version.
+    pub(crate) fn called(mut self, id: &'static str, version: &'static str) -> Self {
+        self.name = (id, version);
+        self
+    }
+
     /// Built for this version of the contract.
     pub(crate) fn contract(mut self, version: &'static str) -> Self {
         self.contract = version;
+        self
+    }
+
+    /// Built for a contract with one more line at the beginning of an interface.
+    pub(crate) fn addition(mut self, interface: &'static str, line: &'static str) -> Self {
+        self.addition = Some((interface, line));
         self
     }
 
@@ -169,8 +186,18 @@ impl Guest {
 
     /// The component.
     pub(crate) fn build(&self) -> Vec<u8> {
+        ComponentEncoder::default().validate(true).module(&self.module()).unwrap().encode().unwrap()
+    }
+
+    /// The core module, with its types beside it, as a compiler gives it.
+    pub(crate) fn module(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
-        let text = CONTRACT.replace("mustdo:verifier@0.1.0", &format!("mustdo:verifier@{}", self.contract));
+        let mut text =
+            CONTRACT.replace("mustdo:verifier@0.1.0", &format!("mustdo:verifier@{}", self.contract));
+        if let Some((interface, line)) = self.addition {
+            let head = format!("interface {interface} {{");
+            text = text.replace(&head, &format!("{head}\n{line}"));
+        }
         let package = resolve.push_str("verifier.wit", &text).unwrap();
         let world = if self.imports.contains("\"wasi:") {
             let package = resolve.push_str("guest.wit", WASI).unwrap();
@@ -180,7 +207,7 @@ impl Guest {
         };
         let mut module = wat::parse_str(self.text()).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-        ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+        module
     }
 
     fn text(&self) -> String {
@@ -240,8 +267,8 @@ impl Guest {
         image.number(check + 40, 100);
         image.byte(check + 44, u8::from(self.exclusive));
         let info = image.room(56);
-        image.string(info, "test-guest");
-        image.string(info + 8, "1.2.3");
+        image.string(info, self.name.0);
+        image.string(info + 8, self.name.1);
         image.string(info + 16, "A guest");
         image.list(info + 40, check, 1);
         info

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mustdo::model::{Authority, Capability, Digest, Endpoint, Outcome, VerdictError};
-use mustdo::plugin::{CachePolicy, DescribeError, Host, HostOptions, LoadError, Plugin, ProgramOptions};
+use mustdo::plugin::{CachePolicy, DescribeError, Host, HostOptions, LoadError, Plugin};
 use mustdo::verify::{Event, Reporter, Run, RunError, RunFault, Task, TaskId, Verifier};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -43,7 +43,7 @@ impl Bench {
 }
 
 fn options(cache: CachePolicy) -> HostOptions {
-    HostOptions { cache, environment: BTreeMap::new(), secrets: vec![], programs: ProgramOptions::default() }
+    HostOptions::new(cache)
 }
 
 fn task(plugin: Digest) -> Task {

@@ -5,8 +5,11 @@
     reason = "the fences are for the tool: a test reads what it likes, and says where it stood when it can not go on"
 )]
 
+#[cfg(unix)]
+mod authoring;
 mod command;
 mod content;
+mod download;
 mod durable;
 mod examiner;
 #[cfg(feature = "live-servers")]
@@ -22,6 +25,9 @@ mod process;
 mod progress;
 mod readme;
 mod recording;
+#[cfg(feature = "live-servers")]
+mod registry;
+mod released;
 mod sandbox;
 mod schema;
 mod security;
@@ -29,4 +35,8 @@ mod shipped;
 mod shop;
 #[cfg(target_os = "linux")]
 mod startup;
+mod supply;
+#[cfg(feature = "live-servers")]
+mod template;
 mod verify;
+mod web;

@@ -185,8 +185,7 @@ impl Bench {
             guard: Some(PathBuf::from(env!("CARGO_BIN_EXE_mustdo"))),
             search: std::env::var_os("PATH"),
         };
-        let options =
-            HostOptions { cache: CachePolicy::Off, environment: BTreeMap::new(), secrets: vec![], programs };
+        let options = HostOptions { programs, ..HostOptions::new(CachePolicy::Off) };
         let host = Host::new(options).unwrap();
         let plugin = host.load(&guest.build()).unwrap().plugin;
         let task = task(plugin.digest());

@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use mustdo::model::{Authority, Digest, Endpoint, Mask, Outcome, Verdict};
 use mustdo::plugin::{
-    CachePolicy, Comparison, Host, HostOptions, ProgramOptions, Recorder, Recording, Replayed, Replayer,
-    Unplayable,
+    CachePolicy, Comparison, Host, HostOptions, Recorder, Recording, Replayed, Replayer, Unplayable,
 };
 use mustdo::reference::{Flaw, Options, Service};
 use mustdo::verify::{Reporter, Run, RunError, RunFault, Task, TaskId, Verifier};
@@ -158,13 +157,7 @@ struct Bench {
 impl Bench {
     async fn new(guest: &Guest, mask: Mask) -> Self {
         let environment = BTreeMap::from([("WORD".to_owned(), "swordfish".to_owned())]);
-        let mut host = Host::new(HostOptions {
-            cache: CachePolicy::Off,
-            environment,
-            secrets: vec![],
-            programs: ProgramOptions::default(),
-        })
-        .unwrap();
+        let mut host = Host::new(HostOptions { environment, ..HostOptions::new(CachePolicy::Off) }).unwrap();
         let (recorder, shelf) = recorder(mask);
         host.record(recorder);
         let plugin = add(&host, guest).await;
@@ -231,12 +224,7 @@ async fn secrets_are_in_no_recording_and_the_run_repeats_without_them() {
 async fn replay_sees_the_recorded_world_and_not_this_one() {
     let bench = Bench::new(&reads_word(), Mask::default()).await;
     let (_, text) = bench.record().await;
-    let bare = Host::new(HostOptions {
-        cache: CachePolicy::Off,
-        environment: BTreeMap::new(),
-        secrets: vec![],
-        programs: ProgramOptions::default(),
-    });
+    let bare = Host::new(HostOptions::new(CachePolicy::Off));
     let bare = bare.unwrap();
     let plugin = add(&bare, &reads_word()).await;
     let replayed = replay(&bare, &text, plugin).await;

@@ -172,15 +172,10 @@ impl Verifier for Replayer<'_> {
 mod tests {
     use super::*;
     use crate::plugin::tape::sample::{recorded, recorded_until};
-    use crate::plugin::{CachePolicy, HostOptions, ProgramOptions};
+    use crate::plugin::{CachePolicy, HostOptions};
 
     fn unplayable(text: &str) -> Unplayable {
-        let options = HostOptions {
-            cache: CachePolicy::Off,
-            environment: BTreeMap::new(),
-            secrets: vec![],
-            programs: ProgramOptions::default(),
-        };
+        let options = HostOptions::new(CachePolicy::Off);
         let host = Host::new(options).unwrap();
         let recording = Arc::new(Recording::read(text).unwrap());
         Replayer::new(&host, recording, Mask::default()).err().unwrap()

@@ -1,7 +1,8 @@
-//! `mustdo plugin`: what plugins there are, and what they do.
+//! `mustdo plugin info`: what a plugin does, asks for and takes.
 
-use clap::{Args, Subcommand};
+use clap::Args;
 
+use super::page;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -12,15 +13,6 @@ use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::model::{CheckInfo, Language, PluginId};
 
-/// What can follow `mustdo plugin`.
-#[derive(Debug, Subcommand)]
-pub(crate) enum PluginCommand {
-    /// List the shipped plugins and the workspace's own
-    List,
-    /// Tell what a plugin does, asks for and takes
-    Info(InfoArgs),
-}
-
 /// What can follow `mustdo plugin info`.
 #[derive(Debug, Args)]
 pub(crate) struct InfoArgs {
@@ -29,55 +21,20 @@ pub(crate) struct InfoArgs {
     pub(crate) plugin: PluginId,
 }
 
-/// Does one of them.
-pub(crate) fn run(context: &Context, command: &PluginCommand) -> Result<Exit, Failure> {
+/// Describes one plugin.
+pub(crate) fn run(context: &Context, args: &InfoArgs) -> Result<Exit, Failure> {
     let project = Project::read(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
     let language = project.language(context);
-    match command {
-        PluginCommand::List => list(context, &shelf, language),
-        PluginCommand::Info(args) => info(context, &shelf, args, language),
-    }
-}
-
-fn list(context: &Context, shelf: &Shelf, language: Language) -> Result<Exit, Failure> {
-    let plugins = Plugins::describe_all(context, shelf)?;
-    let mut text = String::new();
-    for file in shelf.iter() {
-        let Some(info) = plugins.info(&file.id) else { continue };
-        text.push_str(&format!(
-            "{} {}  {} ({})\n",
-            info.id,
-            info.version,
-            info.title.get(language),
-            file.place
-        ));
-        for check in &info.checks {
-            text.push_str(&format!("  {:<18} {}\n", check.id, check.title.get(language)));
-        }
-    }
-    answer(&text)?;
-    Ok(Exit::Holds)
-}
-
-fn info(context: &Context, shelf: &Shelf, args: &InfoArgs, language: Language) -> Result<Exit, Failure> {
-    let file = find(shelf, &args.plugin)?;
+    let file = find(&shelf, &args.plugin)?;
     let plugins = Plugins::describe(context, [file])?;
-    let Some(info) = plugins.info(&file.id) else {
+    let Some(opened) = plugins.opened(&file.id) else {
         return Err(Failure::bug(format!("{} was described and is not there", file.id)));
     };
-    let mut text = format!("{} {}: {}\n\n", info.id, info.version, info.title.get(language));
-    let rows = [
-        ("digest", file.digest.to_string()),
-        ("contract", "mustdo:verifier@0.1.0".to_owned()),
-        ("size", format!("{} bytes", file.bytes.len())),
-        ("from", file.place.clone()),
-        ("license", info.license.clone()),
-        ("homepage", info.homepage.clone()),
-    ];
-    for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
-        text.push_str(&format!("  {name:<9} {value}\n"));
-    }
+    let info = &opened.info;
+    let rows = [("size", format!("{} bytes", file.bytes.len())), ("from", file.origin())];
+    let mut text = page::head(opened, language, &rows);
+    text.push_str(&page::requests(info, language));
     for check in &info.checks {
         text.push_str(&describe(&info.id, check, language));
     }
