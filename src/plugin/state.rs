@@ -58,6 +58,8 @@ pub(super) struct State {
     /// Nothing else uses its targets.
     pub(super) exclusive: bool,
     targets: BTreeMap<TargetName, Endpoint>,
+    /// What the workspace calls them, by the plugin's names.
+    names: BTreeMap<TargetName, TargetName>,
     pub(super) allowed: BTreeSet<Capability>,
     wasi: WasiCtx,
 }
@@ -85,6 +87,7 @@ impl State {
     ) -> Self {
         let mut state = Self::withheld(task.check.plugin.to_string(), task.deadline, component_bytes, common);
         state.targets.clone_from(&task.targets);
+        state.names.clone_from(&task.names);
         state.allowed.clone_from(&task.allowed);
         state.supervised.clone_from(&task.supervised);
         state.exclusive = task.exclusive;
@@ -125,6 +128,7 @@ impl State {
             supervised: BTreeMap::new(),
             exclusive: false,
             targets: BTreeMap::new(),
+            names: BTreeMap::new(),
             allowed: BTreeSet::new(),
             wasi: wasi.build(),
         }
@@ -140,7 +144,11 @@ impl State {
         if self.allowed.contains(capability) {
             Ok(())
         } else {
-            Err(failure::denied(&self.plugin, capability))
+            let name = capability.target().and_then(|target| self.names.get(target));
+            Err(match name {
+                Some(name) => failure::denied(&self.plugin, &capability.on(name)),
+                None => failure::denied(&self.plugin, capability),
+            })
         }
     }
 
