@@ -81,6 +81,7 @@ impl Bench {
             plugin: digest,
             params: "{}".to_owned(),
             targets: BTreeMap::new(),
+            names: BTreeMap::new(),
             supervised: BTreeMap::new(),
             allowed: BTreeSet::from([Capability::Http(target)]),
             exclusive: false,

@@ -61,6 +61,8 @@ pub(super) struct State {
     /// Nothing else uses its targets.
     pub(super) exclusive: bool,
     targets: BTreeMap<TargetName, Endpoint>,
+    /// What the workspace calls them, by the plugin's names.
+    names: BTreeMap<TargetName, TargetName>,
     pub(super) allowed: BTreeSet<Capability>,
     wasi: WasiCtx,
 }
@@ -90,6 +92,7 @@ impl State {
         let plugin = task.check.plugin.to_string();
         let mut state = Self::on_tape(plugin, task.deadline, component_bytes, common, tape);
         state.targets.clone_from(&task.targets);
+        state.names.clone_from(&task.names);
         state.allowed.clone_from(&task.allowed);
         state.supervised.clone_from(&task.supervised);
         state.exclusive = task.exclusive;
@@ -142,6 +145,7 @@ impl State {
             supervised: BTreeMap::new(),
             exclusive: false,
             targets: BTreeMap::new(),
+            names: BTreeMap::new(),
             allowed: BTreeSet::new(),
             wasi: wasi.build(),
         }
@@ -157,7 +161,11 @@ impl State {
         if self.allowed.contains(capability) {
             Ok(())
         } else {
-            Err(failure::denied(&self.plugin, capability))
+            let name = capability.target().and_then(|target| self.names.get(target));
+            Err(match name {
+                Some(name) => failure::denied(&self.plugin, &capability.on(name)),
+                None => failure::denied(&self.plugin, capability),
+            })
         }
     }
 

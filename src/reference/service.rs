@@ -88,7 +88,7 @@ impl Service {
         if options.quirk == Some(Quirk::KeysLeased) {
             service.lease = LEASE;
         } else {
-            release(&service.handler, std::mem::take(&mut service.left_over));
+            release(&service.handler, &std::mem::take(&mut service.left_over));
         }
         Ok(service)
     }
@@ -122,7 +122,7 @@ impl Service {
             tokio::select! {
                 () = &mut shutdown => break,
                 () = &mut lease, if !self.left_over.is_empty() => {
-                    release(&self.handler, std::mem::take(&mut self.left_over));
+                    release(&self.handler, &std::mem::take(&mut self.left_over));
                 }
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
@@ -163,7 +163,7 @@ impl Service {
 }
 
 /// Frees the keys that a crash left locked: nobody is at work on them.
-fn release(handler: &Handler, left_over: Vec<Scope>) {
+fn release(handler: &Handler, left_over: &[Scope]) {
     handler.shop.store.transaction(|state| left_over.iter().for_each(|scope| state.keys.release(scope)));
 }
 

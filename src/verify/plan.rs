@@ -180,6 +180,7 @@ impl Planned {
                 plugin: self.plugin,
                 params: self.params.clone(),
                 targets,
+                names: self.targets.clone(),
                 supervised,
                 allowed: self.allowed.clone(),
                 exclusive: self.exclusive,

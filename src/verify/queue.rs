@@ -155,6 +155,7 @@ mod tests {
                 plugin: Digest::of(b""),
                 params: String::new(),
                 targets: BTreeMap::new(),
+                names: BTreeMap::new(),
                 supervised: BTreeMap::new(),
                 allowed: BTreeSet::new(),
                 exclusive,

@@ -198,6 +198,7 @@ mod tests {
                 plugin: Digest::of(b""),
                 params: "{}".to_owned(),
                 targets: BTreeMap::new(),
+                names: BTreeMap::new(),
                 supervised: BTreeMap::new(),
                 allowed: BTreeSet::new(),
                 exclusive,

@@ -26,6 +26,8 @@ pub struct Task {
     pub params: String,
     /// What the plugin's target names stand for: only those that are bound and granted.
     pub targets: BTreeMap<TargetName, Endpoint>,
+    /// What the workspace calls them, by the plugin's names: a refusal says which grant would help.
+    pub names: BTreeMap<TargetName, TargetName>,
     /// The programs that mustdo runs behind those targets, for a check that may start them once more.
     pub supervised: BTreeMap<TargetName, Arc<dyn Supervised>>,
     /// What it may do, by the plugin's own target names.

@@ -118,6 +118,7 @@ impl Examiner {
                 .map(|capability| capability.parse().unwrap())
                 .collect(),
             exclusive: supervised.is_some(),
+            names: BTreeMap::from([("api".parse().unwrap(), "web".parse().unwrap())]),
             supervised: supervised.unwrap_or_default(),
             seed: getrandom::u64().unwrap(),
             deadline: DEADLINE,

@@ -54,6 +54,7 @@ fn task(plugin: Digest) -> Task {
         plugin,
         params: "{}".to_owned(),
         targets: BTreeMap::new(),
+        names: BTreeMap::new(),
         supervised: BTreeMap::new(),
         allowed: BTreeSet::new(),
         exclusive: false,

@@ -340,8 +340,8 @@ fn without_the_permission_the_crash_is_left_out_in_words() {
     let cells = ask_all(vec![(Variant::Good, Question::KeyProtocol)]);
     let step = cells[0].answer.verdict.steps.iter().find(|step| step.id == "crash-restart").unwrap();
     assert_eq!(step.outcome, Outcome::Skip);
-    assert!(step.summary.en.contains("mustdo grant http-idempotency process:"), "{}", step.summary.en);
-    assert!(step.summary.zh.contains("mustdo grant http-idempotency process:"), "{}", step.summary.zh);
+    assert!(step.summary.en.contains("mustdo grant http-idempotency process:web"), "{}", step.summary.en);
+    assert!(step.summary.zh.contains("mustdo grant http-idempotency process:web"), "{}", step.summary.zh);
 }
 
 #[test]

@@ -168,6 +168,7 @@ impl Bench {
             plugin,
             params: "{}".to_owned(),
             targets: BTreeMap::new(),
+            names: BTreeMap::new(),
             supervised: BTreeMap::new(),
             allowed: ["env:WORD".parse().unwrap()].into(),
             exclusive: false,

@@ -53,6 +53,7 @@ async fn every_released_plugin_goes_on_working() {
                 targets: BTreeMap::new(),
                 allowed: BTreeSet::new(),
                 exclusive: check.exclusive,
+                names: BTreeMap::new(),
                 supervised: BTreeMap::new(),
                 seed: 1,
                 deadline: Duration::from_secs(20),

@@ -145,6 +145,7 @@ async fn ask(host: &Host, plugin: Digest, check: &CheckId, port: u16, seed: u64)
         targets: BTreeMap::from([("api".parse().unwrap(), endpoint)]),
         allowed: BTreeSet::from(["http:api".parse().unwrap()]),
         exclusive: false,
+        names: BTreeMap::new(),
         supervised: BTreeMap::new(),
         seed,
         deadline: Duration::from_mins(1),

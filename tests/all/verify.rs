@@ -263,6 +263,8 @@ fn demo_tells_a_good_shop_from_a_broken_one_and_leaves_nothing() {
     assert_eq!(output.status.code(), Some(0), "{words}{}", String::from_utf8_lossy(&output.stderr));
     let (good, broken) = words.split_once("The broken shop").unwrap();
     assert!(good.contains("4 proven") && !good.contains("failing:"), "{good}");
+    let left_out = "http-idempotency/key-protocol, crash-restart: not tried: killing and restarting the service needs a permission that was not given: mustdo grant http-idempotency process:web";
+    assert!(good.contains(left_out), "{good}");
     assert!(broken.contains("Failing (2)") && broken.contains("idempotence.refresh-retry"), "{broken}");
     assert!(sandbox.files().is_empty(), "{:?}", sandbox.files());
     let here = sandbox.path();

@@ -109,6 +109,7 @@ impl<'a> Replayer<'a> {
             plugin,
             params: header.params.clone(),
             targets: BTreeMap::new(),
+            names: BTreeMap::new(),
             supervised: BTreeMap::new(),
             allowed: BTreeSet::new(),
             exclusive: false,

@@ -45,6 +45,7 @@ pub(super) fn task() -> Task {
         plugin: Digest::of(b"plugin"),
         params: "{}".to_owned(),
         targets: BTreeMap::new(),
+        names: BTreeMap::new(),
         supervised: BTreeMap::new(),
         allowed: BTreeSet::from(["http:api".parse().unwrap()]),
         exclusive: false,

@@ -8,7 +8,7 @@ use std::{
 use http::{HeaderValue, Method, StatusCode};
 
 use crate::reference::{
-    key::{Claim, Fingerprint, Key, Scope},
+    key::{Claim, Fingerprint, Key, Keys, Scope},
     order::{self, Draft, IDEMPOTENT_REPLAYED},
     problem::Problem,
     reply::{Content, Reply},
@@ -49,7 +49,7 @@ impl Begun {
         shop: &Arc<Shop>,
         request: &Request,
         at_work: &AtWork,
-        look: impl FnOnce(&mut crate::reference::key::Keys, &Scope),
+        look: impl FnOnce(&mut Keys, &Scope),
     ) -> Option<Result<Self, Reply>> {
         if request.method != Method::POST || request.segments() != ["orders"] {
             return None;
@@ -125,7 +125,7 @@ pub(super) async fn effect_before_key(
     request: &Request,
     at_work: &AtWork,
 ) -> Option<Reply> {
-    let begun = match Begun::read(shop, request, at_work, |keys, scope| keys.release(scope))? {
+    let begun = match Begun::read(shop, request, at_work, Keys::release)? {
         Ok(begun) => begun,
         Err(reply) => return Some(reply),
     };

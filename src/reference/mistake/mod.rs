@@ -80,8 +80,6 @@ impl Mistake {
 
             Flaw::KeyBeforeEffect => crash::key_before_effect(shop, request, &self.at_work).await,
             Flaw::EffectBeforeKey => crash::effect_before_key(shop, request, &self.at_work).await,
-            // The store leaves them out of what it keeps.
-            Flaw::KeysInMemory => None,
 
             Flaw::FrozenLists => list::frozen(request),
             Flaw::LaggingLists => list::lagging(shop, request, &self.history).await,
@@ -96,8 +94,8 @@ impl Mistake {
             Flaw::NeverAnswers => std::future::pending().await,
             Flaw::AnswersLate => trap::late(shop, request).await,
             Flaw::TooManyRequests => self.quota.take(),
-            // Its answers are not made here: the connection writes them.
-            Flaw::Garbage => None,
+            // Not made here: the store leaves the keys out of what it keeps, and the connection writes the garbage.
+            Flaw::KeysInMemory | Flaw::Garbage => None,
         }
     }
 }
