@@ -1,6 +1,6 @@
 //! Recordings of host calls, and runs that are answered from one.
 //!
-//! Every call of a plugin goes through [`Taped`](call::Taped), a thin layer over the interfaces, which know nothing of
+//! Every call of a plugin goes through [`Taped`], a thin layer over the interfaces, which know nothing of
 //! it. What it does with a call is up to the run's [`Tape`]: pass it on ([`Tape::Live`]), pass it on and write down what
 //! was asked and answered ([`writer`]), or answer it from a recording without touching anything ([`reader`]). The file
 //! format is documented in `docs/recording.md`.
