@@ -4,6 +4,9 @@
 //! [`model`], [`syntax`], [`verify`], [`report`], [`store`], [`target`], [`plugin`], [`mod@reference`], [`cli`].
 
 pub mod cli;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod model;
 pub mod plugin;
 pub mod reference;

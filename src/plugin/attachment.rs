@@ -13,7 +13,7 @@ pub(super) struct Attachments {
 
 impl Attachments {
     /// Keeps `bytes`, or says which limit forbids it.
-    fn keep(&mut self, bytes: Vec<u8>) -> Result<u32, Failure> {
+    pub(super) fn keep(&mut self, bytes: Vec<u8>) -> Result<u32, Failure> {
         let over = |what: String| Err(Failure::OverLimit(what));
         if bytes.len() > ATTACHMENT_BYTES {
             return over(format!("an attachment may have {} MiB", ATTACHMENT_BYTES >> 20));

@@ -18,6 +18,8 @@ mod environment;
 mod failure;
 mod fault;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod host;
 mod http;
 mod limit;

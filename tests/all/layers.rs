@@ -14,6 +14,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("target", &["model"]),
     ("plugin", &["model", "verify"]),
     ("reference", &[]),
+    ("fuzzing", &["model", "syntax", "report", "plugin"]),
     ("cli", &["model", "syntax", "verify", "report", "store", "target", "plugin", "reference"]),
 ];
 

@@ -252,6 +252,19 @@ impl HostClient for State {
     }
 }
 
+/// One exchange on a connection of its own, as a plugin's would be.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) async fn exchange(
+    authority: crate::model::Authority,
+    request: Request,
+) -> Result<Response, Failure> {
+    let name: TargetName = "web".parse().map_err(|error| Failure::Unbound(format!("{error}")))?;
+    let upstream = Arc::new(Upstream::resolve(name, &authority, String::new()).await?);
+    let client = Client::new(upstream, true, None, Instant::now());
+    let outgoing = Outgoing::new(request, &client.upstream, client.keep_alive)?;
+    client.send(outgoing, &AtomicUsize::new(KEPT_BYTES)).await
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
