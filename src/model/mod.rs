@@ -32,7 +32,7 @@ pub use id::{CardId, CheckId, ChecklistId, GroupId, IdError, ItemId, PluginId, T
 pub use level::{Level, ParseLevelError, Weight};
 pub use manifest::{CheckInfo, PluginInfo};
 pub use nearest::nearest;
-pub use plain::{plain, plain_line, plain_text};
+pub use plain::{is_invisible, plain, plain_line, plain_text};
 pub use policy::{Ask, Judgement, Policy, Undecided, Violation};
 pub use progress::{CheckRecord, Claim, Entry, Progress, Record, Waiver};
 pub use selection::{SelectError, Selection};

@@ -128,9 +128,10 @@ impl Plain<'_> {
     }
 }
 
-/// Characters that draw nothing and change how others are drawn: directions (Unicode TR 9, explicit formatting), the
+/// Whether `c` draws nothing and changes how others are drawn: directions (Unicode TR 9, explicit formatting), the
 /// byte order mark, zero-width spaces and tags, and what XML 1.0 (section 2.2) does not allow. The joiner of emoji and scripts, U+200D, stays.
-fn is_invisible(c: char) -> bool {
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
     matches!(
         c,
         '\u{61c}'
