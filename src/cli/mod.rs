@@ -12,6 +12,7 @@ mod edit;
 mod environment;
 mod exit;
 mod failure;
+mod hidden;
 mod output;
 mod plugins;
 mod printer;
@@ -29,10 +30,14 @@ use context::Context;
 use environment::Environment;
 use exit::Exit;
 use failure::Failure;
+use hidden::Hidden;
 
 /// Runs the program: parses what was typed, does it, and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(hidden) = Hidden::of(std::env::args_os().skip(1)) {
+        return hidden.run();
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -6,9 +6,10 @@ use tokio::runtime::Runtime;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::hidden;
 use super::shelf::{PluginFile, Shelf};
-use crate::model::{PluginId, PluginInfo};
-use crate::plugin::{CachePolicy, Host, HostOptions, Loaded};
+use crate::model::{Limits, PluginId, PluginInfo};
+use crate::plugin::{CachePolicy, Compiler, Host, HostOptions, Loaded};
 
 /// Opened plugins by id. Making one loads the wasm engine: only commands that verify or describe do.
 pub(crate) struct Plugins {
@@ -19,21 +20,23 @@ pub(crate) struct Plugins {
 
 impl Plugins {
     /// Opens every plugin on the shelf.
-    pub(crate) fn describe_all(context: &Context, shelf: &Shelf) -> Result<Self, Failure> {
-        Self::describe(context, shelf.iter())
+    pub(crate) fn describe_all(context: &Context, limits: &Limits, shelf: &Shelf) -> Result<Self, Failure> {
+        Self::describe(context, limits, shelf.iter())
     }
 
     /// Opens these plugins and asks each for its description.
     pub(crate) fn describe<'a>(
         context: &Context,
+        limits: &Limits,
         files: impl IntoIterator<Item = &'a PluginFile>,
     ) -> Result<Self, Failure> {
-        runtime()?.block_on(Self::open(context, files))
+        runtime()?.block_on(Self::open(context, limits, files))
     }
 
     /// The same inside a runtime.
     pub(crate) async fn open<'a>(
         context: &Context,
+        limits: &Limits,
         files: impl IntoIterator<Item = &'a PluginFile>,
     ) -> Result<Self, Failure> {
         let cache = match &context.environment.cache {
@@ -42,7 +45,17 @@ impl Plugins {
             }
             _ => CachePolicy::Off,
         };
-        let options = HostOptions { cache, environment: BTreeMap::new(), secrets: vec![] };
+        let compiler = match &context.environment.program {
+            Some(program) => Compiler::Process(program.clone(), hidden::COMPILE),
+            None => Compiler::Here,
+        };
+        let options = HostOptions {
+            cache,
+            compiler,
+            limits: limits.clone(),
+            environment: BTreeMap::new(),
+            secrets: vec![],
+        };
         let host = Host::new(options).map_err(Failure::bug)?;
         let mut infos = BTreeMap::new();
         for file in files {
@@ -50,7 +63,8 @@ impl Plugins {
                 Failure::usage(format!("the plugin {} ({}) can not be used: {error}", file.id, file.place))
             };
             let Loaded { plugin, warning } =
-                host.load(&file.bytes).map_err(|error| unusable(error.into()))?;
+                if file.embedded { host.load_own(&file.bytes) } else { host.load(&file.bytes) }
+                    .map_err(|error| unusable(error.into()))?;
             if let Some(warning) = warning {
                 context.printer.note(&format!("warning: {} is compiled every time: {warning}", file.id));
             }

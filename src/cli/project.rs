@@ -113,6 +113,7 @@ impl Project {
         settings.commit = settings.commit.or(user.commit);
         settings.jobs = settings.jobs.or(user.jobs);
         settings.timeout = settings.timeout.or(user.timeout);
+        settings.limits = settings.limits.or(&user.limits);
         settings
     }
 

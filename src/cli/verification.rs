@@ -126,8 +126,10 @@ impl Verification<'_> {
             .flat_map(|item| &item.checks)
             .map(|check| &check.uses.plugin)
             .collect::<BTreeSet<_>>();
+        let limits = self.project.effective_settings().limits;
         let plugins =
-            Plugins::open(self.context, files.into_iter().filter_map(|id| self.shelf.find(id))).await?;
+            Plugins::open(self.context, &limits, files.into_iter().filter_map(|id| self.shelf.find(id)))
+                .await?;
         let seed = match self.options.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(Failure::bug)?,

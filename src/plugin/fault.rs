@@ -7,7 +7,7 @@ use wasmtime::component::ResourceTableError;
 use crate::model::plain_line;
 use crate::verify::RunFault;
 
-use super::limit::{HOSTCALL_BYTES, LINE_CHARS, RESOURCES, Refusal, TABLE_ELEMENTS};
+use super::limit::{HOSTCALL_BYTES, LINE_CHARS, RESOURCES, Refusal, STACK_BYTES, TABLE_ELEMENTS};
 use super::state::State;
 
 /// A host function was asked for more than it gives and has no failure to answer with.
@@ -35,6 +35,9 @@ pub(super) fn of(error: &wasmtime::Error, state: &State) -> RunFault {
     }
     if let Some(ResourceTableError::Full) = error.downcast_ref() {
         return RunFault::OverLimit(format!("a run may hold {RESOURCES} clients and trees"));
+    }
+    if let Some(Trap::StackOverflow) = error.downcast_ref() {
+        return RunFault::OutOfStack { limit: STACK_BYTES as u64 };
     }
     let cause = match error.downcast_ref::<Trap>() {
         Some(trap) => trap.to_string(),

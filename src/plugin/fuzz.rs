@@ -6,7 +6,7 @@ use arbitrary::{Result, Unstructured};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::model::{Authority, PluginInfo, Verdict};
+use crate::model::{Authority, Limits, PluginInfo, Verdict};
 use crate::verify::RunFault;
 
 use super::attachment::Attachments;
@@ -18,7 +18,7 @@ use super::{description, verdict};
 /// The verdict that a plugin returns when the fuzzer is the plugin.
 pub(crate) fn verdict(bytes: &[u8]) -> Option<std::result::Result<Verdict, RunFault>> {
     let given = given_verdict(&mut Unstructured::new(bytes)).ok()?;
-    let mut attachments = Attachments::default();
+    let mut attachments = Attachments::new(&Limits::default());
     let _ = attachments.keep(b"attached".to_vec());
     Some(verdict::convert(given, &mut attachments))
 }
@@ -122,9 +122,10 @@ fn given_verdict(from: &mut Unstructured<'_>) -> Result<types::Verdict> {
             Ok(types::Evidence {
                 label: string(from)?,
                 media_type: name(from, &["text/plain", "application/json; charset=utf-8"])?,
-                body: match from.arbitrary()? {
-                    true => types::EvidenceBody::InlineText(string(from)?),
-                    false => types::EvidenceBody::Stored(from.int_in_range(0..=2)?),
+                body: if from.arbitrary()? {
+                    types::EvidenceBody::InlineText(string(from)?)
+                } else {
+                    types::EvidenceBody::Stored(from.int_in_range(0..=2)?)
                 },
             })
         })?,

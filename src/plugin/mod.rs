@@ -9,6 +9,7 @@ mod access;
 mod attachment;
 mod cache;
 mod clock;
+mod compile;
 mod component;
 mod contract;
 mod control;
@@ -30,6 +31,7 @@ mod verdict;
 mod withheld;
 
 pub use cache::{CacheError, CachePolicy};
+pub use compile::{CompileError, Compiler, compile};
 pub use component::LoadError;
 pub use files::SecretError;
 pub use host::{DescribeError, Host, HostError, HostOptions, Loaded, Plugin};

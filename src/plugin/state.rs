@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::model::{Capability, Endpoint, TargetKind, TargetName};
+use crate::model::{Capability, Endpoint, Limits, TargetKind, TargetName};
 use crate::verify::{Reporter, Task};
 
 use super::access::AccessLog;
@@ -50,6 +50,8 @@ pub(super) struct State {
 pub(super) struct Common {
     /// The variables a plugin may be allowed to read.
     pub(super) environment: BTreeMap<String, String>,
+    /// How much a plugin may use.
+    pub(super) limits: Limits,
     /// The files no plugin reads.
     pub(super) secrets: Secrets,
 }
@@ -87,11 +89,11 @@ impl State {
             origin,
             deadline: origin + limit,
             table,
-            limiter: Limiter::new(component_bytes),
+            limiter: Limiter::new(component_bytes, &common.limits),
             log,
             accesses: AccessLog::new(origin),
-            attachments: Attachments::default(),
-            http: Allowance::default(),
+            attachments: Attachments::new(&common.limits),
+            http: Allowance::new(&common.limits),
             reporter: None,
             reported: None,
             common,

@@ -56,10 +56,8 @@ fn report<'a>(diagnostic: &'a Diagnostic, lines: &mut Lines) -> annotate_snippet
         let source = &labels[0].source;
         let (number, bytes) = lines.bytes(source, window);
         let window = &source.text[bytes.clone()];
-        let mut snippet = Snippet::source(drawn(window))
-            .line_start(number)
-            .path(visible(&source.name))
-            .fold(true);
+        let mut snippet =
+            Snippet::source(drawn(window)).line_start(number).path(visible(&source.name)).fold(true);
         for label in labels {
             let kind = if label.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             let span = within(&source.text, &label.span, &bytes);

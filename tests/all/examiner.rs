@@ -8,8 +8,8 @@ use std::{
 };
 
 use mustdo::{
-    model::{Authority, Digest, Endpoint, Need, Outcome, Verdict},
-    plugin::{CachePolicy, Host, HostOptions},
+    model::{Authority, Digest, Endpoint, Limits, Need, Outcome, Verdict},
+    plugin::{CachePolicy, Compiler, Host, HostOptions},
     store::PLUGINS,
     verify::{Reporter, Task, TaskId, Verifier},
 };
@@ -75,7 +75,13 @@ pub(crate) struct Examiner {
 
 impl Examiner {
     pub(crate) async fn new() -> Self {
-        let options = HostOptions { cache: CachePolicy::Off, environment: BTreeMap::new(), secrets: vec![] };
+        let options = HostOptions {
+            cache: CachePolicy::Off,
+            compiler: Compiler::Here,
+            limits: Limits::default(),
+            environment: BTreeMap::new(),
+            secrets: vec![],
+        };
         let host = Host::new(options).unwrap();
         let shipped = PLUGINS.iter().find(|plugin| plugin.id == "http-idempotency").unwrap();
         let plugin = host.load(shipped.bytes).unwrap().plugin;

@@ -12,6 +12,7 @@ mod examiner;
 mod flask;
 mod guest;
 mod host;
+mod hostile;
 mod invalid;
 mod layers;
 mod matrix;

@@ -32,15 +32,15 @@ pub(crate) struct InfoArgs {
 pub(crate) fn run(context: &Context, command: &PluginCommand) -> Result<Exit, Failure> {
     let project = Project::read(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
-    let language = project.language(context);
     match command {
-        PluginCommand::List => list(context, &shelf, language),
-        PluginCommand::Info(args) => info(context, &shelf, args, language),
+        PluginCommand::List => list(context, &shelf, &project),
+        PluginCommand::Info(args) => info(context, &shelf, args, &project),
     }
 }
 
-fn list(context: &Context, shelf: &Shelf, language: Language) -> Result<Exit, Failure> {
-    let plugins = Plugins::describe_all(context, shelf)?;
+fn list(context: &Context, shelf: &Shelf, project: &Project) -> Result<Exit, Failure> {
+    let language = project.language(context);
+    let plugins = Plugins::describe_all(context, &project.effective_settings().limits, shelf)?;
     let mut text = String::new();
     for file in shelf.iter() {
         let Some(info) = plugins.info(&file.id) else { continue };
@@ -59,14 +59,15 @@ fn list(context: &Context, shelf: &Shelf, language: Language) -> Result<Exit, Fa
     Ok(Exit::Holds)
 }
 
-fn info(context: &Context, shelf: &Shelf, args: &InfoArgs, language: Language) -> Result<Exit, Failure> {
+fn info(context: &Context, shelf: &Shelf, args: &InfoArgs, project: &Project) -> Result<Exit, Failure> {
     let Some(file) = shelf.find(&args.plugin) else {
         let failure = Failure::usage(format!("there is no plugin \"{}\"", args.plugin));
         let near = nearest(args.plugin.as_str(), shelf.iter().map(|plugin| plugin.id.as_str()));
         return Err(failure
             .hint(near.map_or("mustdo plugin list".to_owned(), |near| format!("did you mean \"{near}\"?"))));
     };
-    let plugins = Plugins::describe(context, [file])?;
+    let language = project.language(context);
+    let plugins = Plugins::describe(context, &project.effective_settings().limits, [file])?;
     let Some(info) = plugins.info(&file.id) else {
         return Err(Failure::bug(format!("{} was described and is not there", file.id)));
     };

@@ -253,7 +253,11 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             write(&path, text);
         }
-        let common = Common { environment: BTreeMap::new(), secrets: Secrets::new(&[]).unwrap() };
+        let common = Common {
+            environment: BTreeMap::new(),
+            limits: crate::model::Limits::default(),
+            secrets: Secrets::new(&[]).unwrap(),
+        };
         let root = dir.path().canonicalize().unwrap();
         let tree = Tree::open("src".parse().unwrap(), root, Arc::new(common)).unwrap();
         (dir, tree)

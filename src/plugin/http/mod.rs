@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use wasmtime::component::Resource;
 
-use crate::model::{Capability, Endpoint, TargetKind, TargetName};
+use crate::model::{Capability, Endpoint, Limit, Limits, TargetKind, TargetName};
 
 use super::contract::Failure;
 use super::contract::http::{Host, HostClient, Options, Request, Response};
@@ -43,17 +43,11 @@ const HEAD_BYTES: usize = 64 << 10;
 /// Headers of a request and of an answer.
 const HEADERS: usize = 200;
 
-/// Requests of one run.
-const REQUESTS: usize = 20_000;
-
 /// Requests of one batch.
 const BATCH: usize = 10_000;
 
-/// Requests in flight at once.
-const CONCURRENCY: usize = 256;
-
-/// Connections that one client keeps open between requests.
-const IDLE_CONNECTIONS: usize = CONCURRENCY;
+/// Connections that one client keeps open between requests: as many as are usually in flight.
+const IDLE_CONNECTIONS: usize = 256;
 
 /// A connection that rested longer is not used again: servers close theirs after two seconds or more, and a request
 /// that meets the close is lost.
@@ -65,22 +59,32 @@ pub type ClientHandle = Arc<Client>;
 
 /// What is left of a run's limits, and the targets it has resolved.
 pub(super) struct Allowance {
-    requests: usize,
+    requests: u32,
+    limits: Limits,
     upstreams: BTreeMap<TargetName, Arc<Upstream>>,
 }
 
-impl Default for Allowance {
-    fn default() -> Self {
-        Self { requests: REQUESTS, upstreams: BTreeMap::new() }
-    }
-}
-
 impl Allowance {
+    pub(super) fn new(limits: &Limits) -> Self {
+        Self { requests: limits.get(Limit::Requests), limits: limits.clone(), upstreams: BTreeMap::new() }
+    }
+
+    /// Refuses a batch that is too wide.
+    fn width(&self, concurrency: u32) -> Result<(), Failure> {
+        let most = self.limits.get(Limit::Concurrency);
+        if (1..=most).contains(&concurrency) {
+            return Ok(());
+        }
+        let way_out = Limit::Concurrency.way_out();
+        Err(Failure::OverLimit(format!("from 1 to {most} requests may be in flight; {way_out}")))
+    }
+
     fn take(&mut self, requests: usize) -> Result<(), Failure> {
-        self.requests = self
-            .requests
-            .checked_sub(requests)
-            .ok_or_else(|| Failure::OverLimit(format!("a run may send {REQUESTS} requests")))?;
+        let left = u32::try_from(requests).ok().and_then(|requests| self.requests.checked_sub(requests));
+        self.requests = left.ok_or_else(|| {
+            let most = self.limits.get(Limit::Requests);
+            Failure::OverLimit(format!("a run may send {most} requests; {}", Limit::Requests.way_out()))
+        })?;
         Ok(())
     }
 }
@@ -224,17 +228,15 @@ impl HostClient for State {
         concurrency: u32,
     ) -> wasmtime::Result<Result<Vec<Result<Response, Failure>>, Failure>> {
         let client = self.table.get(&client)?.clone();
-        let concurrency = usize::try_from(concurrency).unwrap_or(usize::MAX);
-        let refused = if !(1..=CONCURRENCY).contains(&concurrency) {
-            Some(format!("from 1 to {CONCURRENCY} requests may be in flight"))
-        } else if requests.len() > BATCH {
-            Some(format!("a batch may have {BATCH} requests"))
-        } else {
-            None
-        };
-        let sent = match refused {
-            Some(why) => Err(Failure::OverLimit(why)),
-            None => self.send_batch(&client, requests, concurrency).await,
+        let sent = match self.http.width(concurrency) {
+            Err(refused) => Err(refused),
+            Ok(()) if requests.len() > BATCH => {
+                Err(Failure::OverLimit(format!("a batch may have {BATCH} requests")))
+            }
+            Ok(()) => {
+                let concurrency = usize::try_from(concurrency).unwrap_or(usize::MAX);
+                self.send_batch(&client, requests, concurrency).await
+            }
         };
         if let Err(refused) = &sent {
             self.accesses.note(
@@ -357,9 +359,14 @@ mod tests {
 
     #[test]
     fn run_has_a_number_of_requests() {
-        let mut allowance = Allowance::default();
-        assert!(allowance.take(REQUESTS - 1).is_ok());
-        assert!(matches!(allowance.take(2), Err(Failure::OverLimit(_))));
+        let mut limits = Limits::default();
+        assert!(limits.choose(Limit::Requests, 500) && limits.choose(Limit::Concurrency, 1_000));
+        let mut allowance = Allowance::new(&limits);
+        assert!(allowance.width(1_000).is_ok() && allowance.width(1_001).is_err());
+        assert!(allowance.take(499).is_ok());
+        assert!(
+            matches!(allowance.take(2), Err(Failure::OverLimit(why)) if why.contains("requests under [limits]"))
+        );
         assert!(allowance.take(1).is_ok());
         assert!(allowance.take(1).is_err());
     }
