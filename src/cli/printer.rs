@@ -1,5 +1,6 @@
 //! stdout is the answer, stderr is the rest.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 
 use clap::ValueEnum;
@@ -59,6 +60,7 @@ impl Printer {
 
 /// Prints a part of the answer. A reader that has gone away (`mustdo list | head`) is no error.
 pub(crate) fn answer(text: &str) -> Result<(), Failure> {
+    let text = disarmed(text);
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -71,5 +73,27 @@ pub(crate) fn answer(text: &str) -> Result<(), Failure> {
 /// Says something beside the answer that must be seen.
 pub(crate) fn warn(text: &str) {
     // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", disarmed(text));
+}
+
+/// The text with no line that a build server would take for an order: `::error::x` counts at the start of a line, spaces
+/// before it left out, and lines are broken where a terminal ends. Nothing of mustdo's own begins like that.
+pub(crate) fn disarmed(text: &str) -> Cow<'_, str> {
+    let order = |line: &str| line.trim_start().starts_with("::");
+    if !text.lines().any(order) {
+        return Cow::Borrowed(text);
+    }
+    let line = |line: &str| if order(line) { line.replacen("::", ": :", 1) } else { line.to_owned() };
+    Cow::Owned(text.split_inclusive('\n').map(line).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_that_a_build_server_obeys_is_taken_apart() {
+        assert!(matches!(disarmed("a ::error::b\nstd::x\n"), Cow::Borrowed(_)));
+        assert_eq!(disarmed("a\n  ::error file=x::b\n::::\n"), "a\n  : :error file=x::b\n: :::\n");
+    }
 }

@@ -183,7 +183,8 @@ impl Host {
         match tokio::time::timeout(DESCRIBE, call).await {
             Err(_) => Err(DescribeError::Fault(RunFault::TimedOut { limit: DESCRIBE })),
             Ok(Err(error)) => Err(DescribeError::Fault(fault::of(&error, store.data()))),
-            Ok(Ok(info)) => description::convert(info).map_err(DescribeError::Contract),
+            Ok(Ok(info)) => description::convert(info)
+                .map_err(|why| DescribeError::Contract(plain_line(&why, LINE_CHARS))),
         }
     }
 

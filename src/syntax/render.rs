@@ -95,13 +95,11 @@ fn visible(text: &str) -> Cow<'_, str> {
 }
 
 /// Lines of a file with every character that draws nothing replaced by one that does, so that a caret can stand under
-/// it. The renderer does the same with control characters.
+/// it. The renderer does the same with ASCII's control characters, and not with those of ISO 6429 (C1), which a terminal
+/// also obeys.
 fn drawn(text: &str) -> Cow<'_, str> {
-    if text.contains(is_invisible) {
-        Cow::Owned(text.replace(is_invisible, "\u{fffd}"))
-    } else {
-        Cow::Borrowed(text)
-    }
+    let steers = |c: char| matches!(c, '\u{80}'..='\u{9f}') || is_invisible(c);
+    if text.contains(steers) { Cow::Owned(text.replace(steers, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 /// Where the lines of each text begin, found once for each.
@@ -173,7 +171,7 @@ mod tests {
 
     #[test]
     fn text_can_not_steer_the_terminal() {
-        let text = "a = \"\u{1b}[2J\u{7}\u{202e}\"";
+        let text = "a = \"\u{1b}[2J\u{7}\u{202e}\u{9b}31m\"";
         let source = Source::new("\u{1b}[31m.toml", text);
         let found = Diagnostic::new(Code::Syntax, "\u{1b}]0;x\u{7}", source.spot(4..text.len()), "\u{9b}")
             .help("\u{202e}help");

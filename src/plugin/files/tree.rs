@@ -17,7 +17,7 @@ use crate::plugin::contract::files::{Entry, Kind};
 use crate::plugin::failure;
 use crate::plugin::state::Common;
 
-use super::{ENTRIES, READ_BYTES, VISITED};
+use super::{ENTRIES, PATH_BYTES, READ_BYTES, VISITED};
 
 /// An open directory target.
 ///
@@ -43,6 +43,8 @@ impl Tree {
     /// Entries below `under` whose path relative to it matches `glob`, sorted by path: the first `max`.
     pub(super) fn walk(&self, under: &str, glob: &str, all: bool, max: u32) -> Result<Vec<Entry>, Failure> {
         let parts = self.parts(under)?;
+        // A pattern becomes a program: its size is what it costs.
+        short(glob)?;
         self.open_dir(&parts).map_err(|error| of_errno(under, error))?;
         let start = parts.iter().fold(self.path.clone(), |path, part| path.join(part));
         let pattern = if glob.is_empty() { "**" } else { glob };
@@ -148,6 +150,7 @@ impl Tree {
 
     /// The parts of a relative path; none of them leaves the tree, and none is secret.
     fn parts<'a>(&self, path: &'a str) -> Result<Vec<&'a str>, Failure> {
+        short(path)?;
         let path = path.trim_end_matches('/');
         if path.is_empty() || path == "." {
             return Ok(Vec::new());
@@ -187,6 +190,13 @@ impl Folder<'_> {
             Self::Below(fd) => fd.as_fd(),
         }
     }
+}
+
+fn short(text: &str) -> Result<(), Failure> {
+    if text.len() > PATH_BYTES {
+        return Err(Failure::OverLimit(format!("a path or a pattern may have {PATH_BYTES} bytes")));
+    }
+    Ok(())
 }
 
 fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
@@ -375,6 +385,20 @@ mod tests {
         assert!(matches!(tree.read("a", 0, u32::MAX), Err(Failure::OverLimit(_))));
         assert_eq!(tree.read("a", READ_BYTES, u32::MAX).unwrap(), [0]);
         assert_eq!(tree.stat("a").unwrap().size, READ_BYTES + 1);
+    }
+
+    #[test]
+    fn path_and_pattern_have_a_length() {
+        let (_root, tree) = tree(&[("a.txt", "a")]);
+        let long = "a/".repeat(PATH_BYTES);
+        for refused in [
+            tree.read(&long, 0, 1).map(drop),
+            tree.stat(&long).map(drop),
+            tree.walk(&long, "**", false, 1).map(drop),
+            tree.walk("", &"{a,b}".repeat(PATH_BYTES), false, 1).map(drop),
+        ] {
+            assert!(matches!(refused, Err(Failure::OverLimit(_))), "{refused:?}");
+        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::plugin::failure;
 
 use super::outgoing::Outgoing;
 use super::upstream::Upstream;
-use super::{BODY_BYTES, HEAD_BYTES, HEADERS, IDLE, IDLE_CONNECTIONS};
+use super::{BODY_BYTES, HEAD_BYTES, HEADERS, IDLE, IDLE_CONNECTIONS, KEPT_BYTES, KEPT_HEAD_BYTES};
 
 /// What a plugin opened: one target with one set of options. Its connections are shared with nobody.
 pub(in crate::plugin) struct Client {
@@ -73,7 +73,7 @@ impl Client {
     pub(super) async fn send(
         &self,
         outgoing: Outgoing,
-        budget: &AtomicUsize,
+        budget: &Budget,
     ) -> Result<contract::Response, Failure> {
         let started = Instant::now();
         let exchange = self.exchange(started, outgoing.request, outgoing.keep, budget);
@@ -90,7 +90,7 @@ impl Client {
         started: Instant,
         request: Request<Full<Bytes>>,
         keep: usize,
-        budget: &AtomicUsize,
+        budget: &Budget,
     ) -> Result<Answer, Failure> {
         let (connection, connect, response) = match self.reuse().await {
             Some(mut connection) => match connection.sender.try_send_request(request).await {
@@ -106,6 +106,13 @@ impl Client {
         };
         let first_byte = started.elapsed();
         let (head, body) = response.into_parts();
+        let head_bytes = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+        if take(&budget.heads, head_bytes) < head_bytes {
+            let most = KEPT_HEAD_BYTES >> 20;
+            return Err(Failure::OverLimit(format!(
+                "the heads of a call's answers are kept up to {most} MiB"
+            )));
+        }
         let body = read(body, keep, budget).await?;
         let total = started.elapsed();
         let response = contract::Response {
@@ -186,13 +193,13 @@ struct Read {
     count: u64,
 }
 
-async fn read(mut body: Incoming, keep: usize, budget: &AtomicUsize) -> Result<Read, Failure> {
+async fn read(mut body: Incoming, keep: usize, budget: &Budget) -> Result<Read, Failure> {
     let mut read = Read { kept: Vec::new(), count: 0 };
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| of_hyper_body(&error))?;
         let Some(data) = frame.data_ref() else { continue };
         let room = keep.saturating_sub(read.kept.len()).min(data.len());
-        let granted = take(budget, room);
+        let granted = take(&budget.bodies, room);
         read.kept.extend_from_slice(&data[..granted]);
         read.count += data.len() as u64;
         if granted < room {
@@ -218,6 +225,18 @@ fn limit(count: u64) -> Result<(), Failure> {
         return Err(Failure::OverLimit(format!("an answer is read up to {} MiB", BODY_BYTES >> 20)));
     }
     Ok(())
+}
+
+/// What all answers of one call may keep together, and what is left of it.
+pub(super) struct Budget {
+    bodies: AtomicUsize,
+    heads: AtomicUsize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { bodies: AtomicUsize::new(KEPT_BYTES), heads: AtomicUsize::new(KEPT_HEAD_BYTES) }
+    }
 }
 
 /// Takes up to `wanted` out of `budget`.
@@ -272,7 +291,6 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use crate::model::Authority;
-    use crate::plugin::http::KEPT_BYTES;
 
     use super::*;
 
@@ -363,7 +381,7 @@ mod tests {
 
     async fn send(client: &Client, request: contract::Request) -> Result<contract::Response, Failure> {
         let outgoing = Outgoing::new(request, &client.upstream, client.keep_alive)?;
-        client.send(outgoing, &AtomicUsize::new(KEPT_BYTES)).await
+        client.send(outgoing, &Budget::default()).await
     }
 
     async fn post(client: &Client) -> Result<contract::Response, Failure> {
@@ -447,13 +465,25 @@ mod tests {
         );
         // What the batch may still keep is less than what the request asks for.
         let outgoing = Outgoing::new(request("GET", 100, 0), &client.upstream, true).unwrap();
-        let budget = AtomicUsize::new(3);
+        let budget = Budget { bodies: AtomicUsize::new(3), ..Budget::default() };
         let response = client.send(outgoing, &budget).await.unwrap();
         assert_eq!(
             (response.body.as_slice(), response.body_bytes, response.truncated),
             (&b"012"[..], 10, true)
         );
-        assert_eq!(budget.into_inner(), 0);
+        assert_eq!(budget.bodies.into_inner(), 0);
+    }
+
+    #[tokio::test]
+    async fn heads_of_a_batch_have_a_limit_of_their_own() {
+        let server = Server::start(|_| &[OK; 2]).await;
+        let client = server.client(true).await;
+        let budget = Budget { heads: AtomicUsize::new("content-length2".len()), bodies: AtomicUsize::new(0) };
+        for fits in [true, false] {
+            let outgoing = Outgoing::new(request("GET", 100, 0), &client.upstream, true).unwrap();
+            let answer = client.send(outgoing, &budget).await;
+            assert_eq!(answer.is_ok(), fits, "{answer:?}");
+        }
     }
 
     #[tokio::test]

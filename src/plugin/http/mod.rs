@@ -12,7 +12,6 @@ mod upstream;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
@@ -24,7 +23,7 @@ use super::contract::Failure;
 use super::contract::http::{Host, HostClient, Options, Request, Response};
 use super::state::State;
 
-use client::Client;
+use client::{Budget, Client};
 use outgoing::Outgoing;
 use upstream::Upstream;
 
@@ -34,8 +33,11 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of one answer that are read at all.
 const BODY_BYTES: u64 = 64 << 20;
 
-/// Bytes of all answers of one call that are kept: they exist twice, here and in the plugin's memory.
+/// Bytes of the bodies of all answers of one call that are kept: they exist twice, here and in the plugin's memory.
 const KEPT_BYTES: usize = 32 << 20;
+
+/// Bytes of the heads of all answers of one call: a batch of the largest size with heads of 3 KiB, which few have.
+const KEPT_HEAD_BYTES: usize = 32 << 20;
 
 /// Bytes of the head of an answer; servers send less than 8 KiB.
 const HEAD_BYTES: usize = 64 << 10;
@@ -156,7 +158,7 @@ async fn batch(
     ready.sort_by_key(|(_, outgoing)| outgoing.after);
     let count = ready.len();
     let queue = Arc::new(std::sync::Mutex::new(ready.into_iter()));
-    let budget = Arc::new(AtomicUsize::new(KEPT_BYTES));
+    let budget = Arc::new(Budget::default());
     let began = tokio::time::Instant::now();
     // Dropped with the run, which aborts what is still on the way.
     let mut workers = JoinSet::new();
@@ -215,7 +217,7 @@ impl HostClient for State {
         let what = described(&client, &request);
         let sent = match (self.http.take(1), Outgoing::new(request, &client.upstream, client.keep_alive)) {
             (Err(refused), _) | (_, Err(refused)) => Err(refused),
-            (Ok(()), Ok(outgoing)) => client.send(outgoing, &AtomicUsize::new(KEPT_BYTES)).await,
+            (Ok(()), Ok(outgoing)) => client.send(outgoing, &Budget::default()).await,
         };
         self.accesses.note(at, || what, sent.as_ref().err());
         Ok(sent)
@@ -264,7 +266,7 @@ pub(super) async fn exchange(
     let upstream = Arc::new(Upstream::resolve(name, &authority, String::new()).await?);
     let client = Client::new(upstream, true, None, Instant::now());
     let outgoing = Outgoing::new(request, &client.upstream, client.keep_alive)?;
-    client.send(outgoing, &AtomicUsize::new(KEPT_BYTES)).await
+    client.send(outgoing, &Budget::default()).await
 }
 
 #[cfg(test)]
