@@ -7,6 +7,7 @@ use clap::ValueEnum;
 
 use super::environment::Environment;
 use super::failure::Failure;
+use crate::model;
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -76,12 +77,13 @@ pub(crate) fn warn(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", disarmed(text));
 }
 
-/// The text with no line that a build server would take for an order: `::error::x` counts at the start of a line, spaces
-/// before it left out, and lines are broken where a terminal ends. Nothing of mustdo's own begins like that.
+/// The text with nothing that a build server would take for an order: `##[group]x` anywhere, and `::error::x` at the start
+/// of a line, spaces before it left out, and lines are broken where a terminal ends. Nothing of mustdo's own is like that.
 pub(crate) fn disarmed(text: &str) -> Cow<'_, str> {
     let order = |line: &str| line.trim_start().starts_with("::");
+    let text = model::disarmed(text);
     if !text.lines().any(order) {
-        return Cow::Borrowed(text);
+        return text;
     }
     let line = |line: &str| if order(line) { line.replacen("::", ": :", 1) } else { line.to_owned() };
     Cow::Owned(text.split_inclusive('\n').map(line).collect())
@@ -94,6 +96,7 @@ mod tests {
     #[test]
     fn line_that_a_build_server_obeys_is_taken_apart() {
         assert!(matches!(disarmed("a ::error::b\nstd::x\n"), Cow::Borrowed(_)));
+        assert_eq!(disarmed("a ##[group]b"), "a # #[group]b");
         assert_eq!(disarmed("a\n  ::error file=x::b\n::::\n"), "a\n  : :error file=x::b\n: :::\n");
     }
 }

@@ -34,7 +34,7 @@ pub use level::{Level, ParseLevelError, Weight};
 pub use limits::{Limit, Limits};
 pub use manifest::{CheckInfo, PluginInfo};
 pub use nearest::nearest;
-pub use plain::{is_invisible, plain, plain_line, plain_text};
+pub use plain::{disarmed, is_invisible, plain, plain_line, plain_text};
 pub use policy::{Ask, Judgement, Policy, Undecided, Violation};
 pub use progress::{CheckRecord, Claim, Entry, Progress, Record, Waiver};
 pub use selection::{SelectError, Selection};

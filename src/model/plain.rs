@@ -19,21 +19,26 @@ pub fn plain(text: &str) -> Cow<'_, str> {
             c => line.push(c),
         }
     }
-    Cow::Owned(disarmed(line))
+    Cow::Owned(disarmed(&line).into_owned())
 }
 
 /// What a build server reads as an order in a log line, `##[add-mask]x` or `##vso[task.complete]`, taken apart so that
 /// it is only words. The other kind, `::error::x`, counts at the start of a line only, and whoever prints lines sees to it.
-fn disarmed(text: String) -> String {
+#[must_use]
+pub fn disarmed(text: &str) -> Cow<'_, str> {
     let order = |at: usize| {
         let rest = text[at + 2..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '-');
         rest.starts_with('[')
     };
     let found: Vec<usize> = text.match_indices("##").map(|(at, _)| at).filter(|&at| order(at)).collect();
-    found.into_iter().rev().fold(text, |mut text, at| {
-        text.insert(at + 1, ' ');
-        text
-    })
+    if found.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    let mut apart = text.to_owned();
+    for at in found.into_iter().rev() {
+        apart.insert(at + 1, ' ');
+    }
+    Cow::Owned(apart)
 }
 
 /// `text` on one line of at most `limit` characters: escape sequences, control characters and invisible directions are
@@ -52,7 +57,7 @@ pub fn plain_line(text: &str, limit: usize) -> String {
             line.push(c);
         }
     }
-    cut(disarmed(line), limit)
+    cut(disarmed(&line).into_owned(), limit)
 }
 
 /// `text` of at most `limit` characters with its line breaks kept (as "\n") and everything else as [`plain_line`] leaves
@@ -60,7 +65,7 @@ pub fn plain_line(text: &str, limit: usize) -> String {
 #[must_use]
 pub fn plain_text(text: &str, limit: usize) -> String {
     let kept: String = Plain(text.chars().peekable()).collect();
-    cut(disarmed(kept.trim_end().to_owned()), limit)
+    cut(disarmed(kept.trim_end()).into_owned(), limit)
 }
 
 fn cut(mut text: String, limit: usize) -> String {

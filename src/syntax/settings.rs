@@ -104,7 +104,7 @@ fn personal(table: &mut Table<'_>, settings: &mut Settings) {
         settings.timeout = table.optional("timeout").and_then(|field| lasting(&field));
         table.close();
     }
-    if let Some(mut table) = table.optional("limits").and_then(|field| field.table("the limits")) {
+    if let Some(mut table) = table.optional("limits").and_then(|field| field.table("the limits table")) {
         for limit in Limit::ALL {
             let Some(field) = table.optional(limit.key()) else { continue };
             let (least, most) = limit.range().into_inner();

@@ -14,17 +14,23 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use crate::guest::{Guest, Status};
 
 /// A host with the plugins it was given, and tasks for them.
-struct Bench {
-    host: Host,
+pub(crate) struct Bench {
+    pub(crate) host: Host,
 }
 
 impl Bench {
-    fn new() -> Self {
-        let environment = BTreeMap::from([("WORD".to_owned(), "swordfish".to_owned())]);
-        Self { host: Host::new(HostOptions { environment, ..options(CachePolicy::Off) }).unwrap() }
+    pub(crate) fn new() -> Self {
+        Self::with(Limits::default())
     }
 
-    async fn add(&self, guest: &Guest) -> Task {
+    /// With limits that the user moved.
+    pub(crate) fn with(limits: Limits) -> Self {
+        let environment = BTreeMap::from([("WORD".to_owned(), "swordfish".to_owned())]);
+        let options = HostOptions { environment, limits, ..options(CachePolicy::Off) };
+        Self { host: Host::new(options).unwrap() }
+    }
+
+    pub(crate) async fn add(&self, guest: &Guest) -> Task {
         let plugin = self.load(guest);
         let digest = plugin.digest();
         let info = self.host.describe(&plugin).await.unwrap();
@@ -33,11 +39,11 @@ impl Bench {
         task(digest)
     }
 
-    fn load(&self, guest: &Guest) -> Plugin {
+    pub(crate) fn load(&self, guest: &Guest) -> Plugin {
         self.host.load(&guest.build()).unwrap().plugin
     }
 
-    async fn verify(&self, task: &Task) -> Result<Run, RunError> {
+    pub(crate) async fn verify(&self, task: &Task) -> Result<Run, RunError> {
         self.host.verify(task, silent()).await
     }
 }
@@ -70,18 +76,18 @@ fn silent() -> Reporter {
     Reporter::new(TaskId(0), unbounded_channel().0)
 }
 
-async fn run(guest: &Guest) -> Result<Run, RunError> {
+pub(crate) async fn run(guest: &Guest) -> Result<Run, RunError> {
     let bench = Bench::new();
     let task = bench.add(guest).await;
     bench.verify(&task).await
 }
 
-async fn fault(guest: &Guest) -> RunFault {
+pub(crate) async fn fault(guest: &Guest) -> RunFault {
     run(guest).await.unwrap_err().fault
 }
 
 /// Writes the text of a failure that was returned at 0 as the verdict's summary.
-const SUMMARY_FROM_FAILURE: &str = "
+pub(crate) const SUMMARY_FROM_FAILURE: &str = "
     (i32.store (global.get $summary) (i32.load (i32.const 8)))
     (i32.store offset=4 (global.get $summary) (i32.load (i32.const 12)))";
 
@@ -341,14 +347,14 @@ const OPEN: &str = "(param i32 i32 i32 i32 i32 i32 i32 i32 i32)";
 const OPEN_WEB: &str = "(call $open (i32.const 100) (i32.const 3) (i32.const 1)
     (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))";
 
-fn opener(then: &str) -> Guest {
+pub(crate) fn opener(then: &str) -> Guest {
     Guest::new()
         .import("http", "open", OPEN)
         .more("(data (i32.const 100) \"web\")")
         .run(format!("{OPEN_WEB} {then}"))
 }
 
-fn web(task: &mut Task, address: SocketAddr) {
+pub(crate) fn web(task: &mut Task, address: SocketAddr) {
     let authority = Authority { host: address.ip().to_string(), port: address.port() };
     task.allowed.insert("http:web".parse().unwrap());
     task.targets.insert("web".parse().unwrap(), Endpoint::Http { authority, prefix: String::new() });
@@ -428,22 +434,31 @@ async fn server(body: &'static str) -> SocketAddr {
     address
 }
 
-#[tokio::test]
-async fn granted_target_is_talked_to() {
-    // result<response, failure>: the response is at 8, its body at 20.
-    let send = "(call $send (i32.load (i32.const 4))
-          (i32.const 104) (i32.const 3) (i32.const 108) (i32.const 7)
-          (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
-          (i32.const 0) (i32.const 100) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 16))
-        (i32.store (global.get $summary) (i32.load (i32.const 36)))
-        (i32.store offset=4 (global.get $summary) (i32.load (i32.const 40)))";
-    let guest = opener(send)
+/// Sends one request that may take 300 ms. What came of it, `result<response, failure>`, is at 16: the response at 24, its
+/// body at 36, or the words of the failure at 28.
+pub(crate) const SEND: &str = "(call $send (i32.load (i32.const 4))
+    (i32.const 104) (i32.const 3) (i32.const 108) (i32.const 7)
+    (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0)
+    (i32.const 300) (i32.const 100) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 16))";
+
+/// Opens the target "web" and does `then`, with [`SEND`] perhaps.
+pub(crate) fn sender(then: &str) -> Guest {
+    opener(then)
         .import(
             "http",
             "[method]client.send",
             "(param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)",
         )
-        .more("(data (i32.const 100) \"web GET /orders\")");
+        .more("(data (i32.const 100) \"web GET /orders\")")
+}
+
+#[tokio::test]
+async fn granted_target_is_talked_to() {
+    let guest = sender(&format!(
+        "{SEND}
+        (i32.store (global.get $summary) (i32.load (i32.const 36)))
+        (i32.store offset=4 (global.get $summary) (i32.load (i32.const 40)))"
+    ));
     let bench = Bench::new();
     let mut task = bench.add(&guest).await;
     web(&mut task, server("hello from the shop").await);

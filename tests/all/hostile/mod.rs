@@ -4,4 +4,7 @@
 //! too.
 
 mod compile;
+mod peer;
+mod run;
+mod words;
 mod workspace;

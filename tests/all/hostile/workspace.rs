@@ -36,3 +36,20 @@ pub(super) fn with(guest: &Guest, settings: &str) -> Sandbox {
     fs::write(sandbox.path().join("plugins/test-guest.wasm"), guest.build()).unwrap();
     sandbox
 }
+
+/// The same, with every text of the checklist replaced by `words`.
+pub(super) fn with_words(guest: &Guest, settings: &str, words: &str) -> Sandbox {
+    let sandbox = with(guest, settings);
+    let quoted = serde_json::Value::from(words).to_string().replace('\u{7f}', "\\u007f");
+    let mut text = CHECKLIST.to_owned();
+    for title in ["Trial", "试", "Probe", "探"] {
+        text = text.replace(&format!("\"{title}\""), &quoted);
+    }
+    text = text.replace(
+        "weight = 1\n",
+        &format!("weight = 1\nsource = {quoted}\nhints = [{{ en = {quoted}, zh = {quoted} }}]\n"),
+    );
+    text.push_str("target = { src = \"src\" }\n");
+    sandbox.write("checklists/trial.toml", &text);
+    sandbox
+}
