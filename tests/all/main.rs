@@ -15,6 +15,7 @@ mod host;
 mod hostile;
 mod invalid;
 mod layers;
+mod limits;
 mod matrix;
 mod progress;
 mod readme;
