@@ -452,15 +452,19 @@ pub(crate) fn sender(then: &str) -> Guest {
         .more("(data (i32.const 100) \"web GET /orders\")")
 }
 
-#[tokio::test]
-async fn granted_target_is_talked_to() {
-    let guest = sender(&format!(
+/// Sends one request; the body of the answer is the summary.
+pub(crate) fn echo() -> Guest {
+    sender(&format!(
         "{SEND}
         (i32.store (global.get $summary) (i32.load (i32.const 36)))
         (i32.store offset=4 (global.get $summary) (i32.load (i32.const 40)))"
-    ));
+    ))
+}
+
+#[tokio::test]
+async fn granted_target_is_talked_to() {
     let bench = Bench::new();
-    let mut task = bench.add(&guest).await;
+    let mut task = bench.add(&echo()).await;
     web(&mut task, server("hello from the shop").await);
     let run = bench.verify(&task).await.unwrap();
     assert_eq!(run.verdict.summary.en, "hello from the shop");
