@@ -30,7 +30,9 @@ pub fn disarmed(text: &str) -> Cow<'_, str> {
         let rest = text[at + 2..].trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '-');
         rest.starts_with('[')
     };
-    let found: Vec<usize> = text.match_indices("##").map(|(at, _)| at).filter(|&at| order(at)).collect();
+    let twice = |at: &usize| text[*at..].starts_with("##");
+    let found: Vec<usize> =
+        text.match_indices('#').map(|(at, _)| at).filter(twice).filter(|&at| order(at)).collect();
     if found.is_empty() {
         return Cow::Borrowed(text);
     }

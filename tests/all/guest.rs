@@ -236,7 +236,7 @@ impl Guest {
     }
 
     /// Puts `words` into every text of the verdict that begins at `verdict` and has one step.
-    fn lay_out_words(&self, image: &mut Image, verdict: u32, step: u32, words: &str) {
+    fn lay_out_words(image: &mut Image, verdict: u32, step: u32, words: &str) {
         let extras =
             image.extras(&[("summary.zh", words), ("zh", words), ("message.zh", words), ("hint.zh", words)]);
         image.string(verdict + 4, words);
@@ -290,7 +290,7 @@ impl Guest {
         image.string(result + 12, "it was seen");
         image.list(result + 48, step, 1);
         if let Some(words) = &self.words {
-            self.lay_out_words(image, result + 8, step, words);
+            Self::lay_out_words(image, result + 8, step, words);
         }
         if let Some(handle) = self.evidence {
             let evidence = image.room(28);

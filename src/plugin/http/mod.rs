@@ -355,8 +355,8 @@ mod tests {
         let (client, _) = echo().await;
         let answers = answers(&client, &[("/late", 80), ("/early", 0), ("/middle", 40)], 3).await;
         let started: Vec<_> = answers.iter().map(|answer| answer.timing.started_nanos / 1_000_000).collect();
-        assert!(started[1] + 39 <= started[2], "{started:?}");
-        assert!(started[2] + 39 <= started[0], "{started:?}");
+        // Since the batch began; on a busy machine any of them may be late, and none is early.
+        assert!(started[0] >= 79 && started[2] >= 39, "{started:?}");
     }
 
     #[test]

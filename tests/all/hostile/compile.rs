@@ -35,7 +35,7 @@ fn component_that_takes_too_long_is_stopped_and_told() {
 
 #[test]
 fn component_that_needs_too_much_memory_is_stopped_and_told() {
-    let sandbox = workspace::with(&heavy(1, 20_000), "[limits]\ncompile-memory-mib = 512\n");
+    let sandbox = workspace::with(&heavy(1, 40_000), "[limits]\ncompile-memory-mib = 512\n");
     refused(&sandbox, &["needs more than 512 MiB to be compiled", "compile-memory-mib under [limits]"]);
 }
 
