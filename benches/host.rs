@@ -9,8 +9,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use mustdo::model::{Authority, Capability, Endpoint, Limits, Outcome};
-use mustdo::plugin::{CachePolicy, Compiler, Host, HostOptions};
+use mustdo::model::{Authority, Capability, Endpoint, Outcome};
+use mustdo::plugin::{CachePolicy, Host, HostOptions};
 use mustdo::reference::{Options, Service};
 use mustdo::store::PLUGINS;
 use mustdo::verify::{Reporter, Task, TaskId, Verifier as _};
@@ -19,14 +19,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use wire::{Recorder, Script};
 
 fn host(cache: CachePolicy) -> Host {
-    Host::new(HostOptions {
-        cache,
-        compiler: Compiler::Here,
-        limits: Limits::default(),
-        environment: BTreeMap::new(),
-        secrets: vec![],
-    })
-    .expect("the engine starts")
+    Host::new(HostOptions::new(cache)).expect("the engine starts")
 }
 
 fn runtime() -> Runtime {
@@ -88,7 +81,10 @@ impl Bench {
             plugin: digest,
             params: "{}".to_owned(),
             targets: BTreeMap::new(),
+            names: BTreeMap::new(),
+            supervised: BTreeMap::new(),
             allowed: BTreeSet::from([Capability::Http(target)]),
+            exclusive: false,
             seed: 7,
             deadline: Duration::from_mins(1),
         };

@@ -1,6 +1,7 @@
 //! What can be typed. What it means is each command's affair.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -32,8 +33,8 @@ pub(crate) struct GlobalArgs {
     #[arg(short = 'C', value_name = "DIR", global = true)]
     pub(crate) directory: Option<PathBuf>,
     /// Language of content and reports: en or zh [default: the workspace's, else the locale's]
-    #[arg(long, value_name = "LANG", global = true, env = "MUSTDO_LANG", hide_env_values = true)]
-    pub(crate) lang: Option<Language>,
+    #[arg(long, value_name = "LANG", global = true, env = "MUSTDO_LANG", hide_env_values = true, value_parser = Tongue::of_content)]
+    pub(crate) lang: Option<Tongue>,
     /// When to use colour
     #[arg(long, value_name = "WHEN", global = true, default_value = "auto", hide_possible_values = false)]
     pub(crate) color: ColorChoice,
@@ -43,6 +44,22 @@ pub(crate) struct GlobalArgs {
     /// Never ask a question: refuse instead, with the command that answers it
     #[arg(long, global = true, env = "MUSTDO_NO_INPUT", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) no_input: bool,
+}
+
+/// What `--lang` names: everywhere the language of content; after `plugin new`, which has a `--lang` of its own in the
+/// place of the global one, a language of code. clap keeps both under one name, and so of one type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tongue {
+    /// For people.
+    Content(Language),
+    /// For a compiler.
+    Code(crate::toolchain::Language),
+}
+
+impl Tongue {
+    fn of_content(text: &str) -> Result<Self, <Language as FromStr>::Err> {
+        text.parse().map(Self::Content)
+    }
 }
 
 /// Every command, in the order of a learner's day.
@@ -62,11 +79,17 @@ pub(crate) enum Command {
     Waive(command::waive::WaiveArgs),
     /// Run checks against your real work and record the verdicts
     Verify(command::verify::VerifyArgs),
+    /// Run plugins again from what `verify --record` wrote, without your service, and compare the verdicts
+    Replay(command::replay::ReplayArgs),
     /// Report what is proven, what is only claimed and what went stale
     Report(command::report::ReportArgs),
     /// Allow a plugin to reach a target
     Grant(command::grant::GrantArgs),
-    /// List plugins, or tell what one does and asks for
+    /// Take a plugin's permissions back
+    Revoke(command::grant::RevokeArgs),
+    /// List what each plugin may do, and whether that still holds
+    Grants(command::grant::GrantsArgs),
+    /// Take plugins into the workspace, tell what one does and asks for, or write one
     #[command(subcommand)]
     Plugin(command::plugin::PluginCommand),
     /// Check checklists, settings and progress files

@@ -1,6 +1,6 @@
 //! What every command is given.
 
-use super::argument::GlobalArgs;
+use super::argument::{GlobalArgs, Tongue};
 use super::environment::Environment;
 use super::failure::Failure;
 use super::printer::Printer;
@@ -30,7 +30,11 @@ impl Context {
             environment.directory = directory.canonicalize().unwrap_or(directory);
         }
         let interactive = environment.terminal.interactive && !global.no_input;
-        Self { printer, language: global.lang, interactive, environment }
+        let language = match global.lang {
+            Some(Tongue::Content(language)) => Some(language),
+            Some(Tongue::Code(_)) | None => None,
+        };
+        Self { environment, printer, language, interactive }
     }
 
     /// The workspace around the current folder.

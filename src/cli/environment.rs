@@ -33,8 +33,14 @@ pub(crate) struct Environment {
     pub(crate) config: Option<PathBuf>,
     /// This program.
     pub(crate) program: Option<PathBuf>,
+    /// This program, for starting it as a guard: also where its file has been replaced since.
+    pub(crate) guard: Option<PathBuf>,
     /// Where programs are looked up.
     pub(crate) path: Option<OsString>,
+    /// Where cargo keeps what it fetched; none where there is no home.
+    pub(crate) cargo_home: Option<PathBuf>,
+    /// The Python environment that is active.
+    pub(crate) virtual_env: Option<PathBuf>,
     /// Whether compiled plugins may be kept: `MUSTDO_CWASM_CACHE=off` says no.
     pub(crate) keep_compiled: bool,
 }
@@ -68,12 +74,27 @@ impl Environment {
             config: strategy
                 .as_ref()
                 .map(|strategy| strategy.config_dir().join("mustdo").join("config.toml")),
+            guard: Some(PathBuf::from(RUNNING))
+                .filter(|path| path.exists())
+                .or_else(|| env::current_exe().ok()),
             program: env::current_exe().ok(),
             path: env::var_os("PATH"),
+            cargo_home: env::var_os("CARGO_HOME")
+                .map(PathBuf::from)
+                .or_else(|| Some(strategy.as_ref()?.home_dir().join(".cargo"))),
+            virtual_env: env::var_os("VIRTUAL_ENV").map(PathBuf::from),
             keep_compiled: env::var("MUSTDO_CWASM_CACHE").as_deref() != Ok("off"),
         })
     }
 }
+
+/// The value of one variable that the user named; none where it is not set, empty or no text.
+pub(crate) fn variable(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// What the kernel runs for a process, asked by that process itself; see proc(5).
+const RUNNING: &str = "/proc/self/exe";
 
 /// The time, in whole milliseconds. `MUSTDO_NOW` fixes the clock, so that a report of the past can be made again and tests can be exact.
 pub(crate) fn now() -> Timestamp {

@@ -42,7 +42,7 @@ impl Exit {
     pub(crate) fn meaning(self) -> &'static str {
         match self {
             Self::Holds => "done; the policy holds, and what was asked for was decided",
-            Self::Fails => "the policy does not hold, or a check failed",
+            Self::Fails => "the policy does not hold, a check failed, or a plugin does not build",
             Self::Usage => "wrong usage or content, or a file or repository that can not be used",
             Self::Undecided => {
                 "could not be decided: a target is down, a grant is missing, a check could not tell"

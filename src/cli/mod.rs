@@ -3,6 +3,7 @@
 //! The only layer that knows the command line, the environment, the clock, stdout and stderr. One command is one file
 //! under `command`; `Failure` is the one way out for all of them.
 
+mod acquisition;
 mod argument;
 mod binding;
 mod command;
@@ -14,11 +15,16 @@ mod exit;
 mod failure;
 mod hidden;
 mod output;
+mod permission;
+mod planning;
 mod plugins;
 mod printer;
 mod project;
 mod prompt;
+mod recording;
+mod secret;
 mod shelf;
+mod transcript;
 mod verification;
 
 use std::process::ExitCode;
@@ -32,9 +38,14 @@ use exit::Exit;
 use failure::Failure;
 use hidden::Hidden;
 
+use crate::process::guard;
+
 /// Runs the program: parses what was typed, does it, and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    if let Some(exit) = guard(std::env::args_os()) {
+        return exit;
+    }
     if let Some(hidden) = Hidden::of(std::env::args_os().skip(1)) {
         return hidden.run();
     }
@@ -74,8 +85,11 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Untick(args) => command::tick::run_untick(context, args),
         Command::Waive(args) => command::waive::run(context, args),
         Command::Verify(args) => command::verify::run(context, args),
+        Command::Replay(args) => command::replay::run(context, args),
         Command::Report(args) => command::report::run(context, args),
         Command::Grant(args) => command::grant::run(context, args),
+        Command::Revoke(args) => command::grant::run_revoke(context, args),
+        Command::Grants(args) => command::grant::run_list(context, args),
         Command::Plugin(command) => command::plugin::run(context, command),
         Command::Lint(args) => command::lint::run(context, args),
         Command::Explain(args) => command::explain::run(args),

@@ -2,89 +2,183 @@
 
 use std::collections::BTreeMap;
 
+use semver::Version;
+use thiserror::Error;
 use tokio::runtime::Runtime;
 
 use super::context::Context;
 use super::failure::Failure;
 use super::hidden;
-use super::shelf::{PluginFile, Shelf};
-use crate::model::{Limits, PluginId, PluginInfo};
-use crate::plugin::{CachePolicy, Compiler, Host, HostOptions, Loaded};
+use super::shelf::{PluginFile, Provenance, Shelf};
+use crate::model::{Digest, PluginId, PluginInfo, Settings};
+use crate::plugin::{
+    CachePolicy, Compiler, DescribeError, Host, HostError, HostOptions, LoadError, Loaded, Plugin,
+    ProgramOptions,
+};
+use crate::store::Workspace;
 
 /// Opened plugins by id. Making one loads the wasm engine: only commands that verify or describe do.
 pub(crate) struct Plugins {
     /// What runs them.
     pub(crate) host: Host,
-    infos: BTreeMap<PluginId, PluginInfo>,
+    opened: BTreeMap<PluginId, Opened>,
+}
+
+/// A plugin that was opened.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    /// What it says of itself.
+    pub(crate) info: PluginInfo,
+    /// Of its bytes.
+    pub(crate) digest: Digest,
+    /// The version of the contract that it was built for.
+    pub(crate) contract: Version,
+    /// The digest of its sources, where its build left one.
+    pub(crate) sources: Option<String>,
+    /// The interfaces that it imports.
+    pub(crate) imports: Vec<String>,
+}
+
+/// Why bytes are not a plugin that can be opened.
+#[derive(Debug, Error)]
+pub(crate) enum Unusable {
+    /// They are none, or none for this mustdo.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// It does not say what it is.
+    #[error(transparent)]
+    Describe(#[from] DescribeError),
 }
 
 impl Plugins {
     /// Opens every plugin on the shelf.
-    pub(crate) fn describe_all(context: &Context, limits: &Limits, shelf: &Shelf) -> Result<Self, Failure> {
-        Self::describe(context, limits, shelf.iter())
+    pub(crate) fn describe_all(
+        context: &Context,
+        settings: &Settings,
+        shelf: &Shelf,
+    ) -> Result<Self, Failure> {
+        Self::describe(context, settings, shelf.iter())
     }
 
     /// Opens these plugins and asks each for its description.
     pub(crate) fn describe<'a>(
         context: &Context,
-        limits: &Limits,
+        settings: &Settings,
         files: impl IntoIterator<Item = &'a PluginFile>,
     ) -> Result<Self, Failure> {
-        runtime()?.block_on(Self::open(context, limits, files))
+        runtime()?.block_on(Self::open(context, settings, files))
     }
 
-    /// The same inside a runtime.
+    /// The same inside a runtime, with the limits and the secrets of these settings.
     pub(crate) async fn open<'a>(
         context: &Context,
-        limits: &Limits,
+        settings: &Settings,
         files: impl IntoIterator<Item = &'a PluginFile>,
     ) -> Result<Self, Failure> {
-        let cache = match &context.environment.cache {
-            Some(folder) if context.environment.keep_compiled => {
-                CachePolicy::Directory(folder.join("cwasm-v1"))
-            }
-            _ => CachePolicy::Off,
-        };
-        let compiler = match &context.environment.program {
-            Some(program) => Compiler::Process(program.clone(), hidden::COMPILE),
-            None => Compiler::Here,
-        };
-        let options = HostOptions {
-            cache,
-            compiler,
-            limits: limits.clone(),
-            environment: BTreeMap::new(),
-            secrets: vec![],
-        };
-        let host = Host::new(options).map_err(Failure::bug)?;
-        let mut infos = BTreeMap::new();
+        let host = host(context, settings)?;
+        let mut opened = BTreeMap::new();
         for file in files {
-            let unusable = |error: Box<dyn std::error::Error + Send + Sync>| {
+            let unusable = |error: &dyn std::fmt::Display| {
                 Failure::usage(format!("the plugin {} ({}) can not be used: {error}", file.id, file.place))
             };
-            let Loaded { plugin, warning } =
-                if file.embedded { host.load_own(&file.bytes) } else { host.load(&file.bytes) }
-                    .map_err(|error| unusable(error.into()))?;
-            if let Some(warning) = warning {
-                context.printer.note(&format!("warning: {} is compiled every time: {warning}", file.id));
+            let known = open(context, &host, file.trusted()?.id.as_str(), &file.bytes, file.embedded).await;
+            let (plugin, found) = known.map_err(|error| unusable(&error))?;
+            if found.info.id != file.id {
+                let failure = unusable(&format!("it calls itself {}", found.info.id));
+                let name = Workspace::plugin_name(&found.info.id);
+                return Err(failure.hint(format!("name its file {name}")));
             }
-            let info = host.describe(&plugin).await.map_err(|error| unusable(error.into()))?;
-            if info.id != file.id {
-                let failure = unusable(format!("it calls itself {}", info.id).into());
-                return Err(
-                    failure.hint(format!("name its file {}.wasm", info.id.as_str().replace(':', ".")))
-                );
+            if let Provenance::Locked(locked) = &file.provenance
+                && locked.description != found.info.digest()
+            {
+                context.printer.note(&format!(
+                    "warning: {} describes itself otherwise than when it was added; mustdo plugin info {} shows it",
+                    file.id, file.id
+                ));
             }
-            host.add(plugin, &info);
-            infos.insert(file.id.clone(), info);
+            host.add(plugin, &found.info);
+            opened.insert(file.id.clone(), found);
         }
-        Ok(Self { host, infos })
+        Ok(Self { host, opened })
+    }
+
+    /// What a plugin says of itself, where it can be opened: for a comparison that can do without.
+    pub(crate) async fn description(
+        context: &Context,
+        settings: &Settings,
+        file: &PluginFile,
+    ) -> Option<PluginInfo> {
+        let plugins = Self::open(context, settings, [file]).await.ok()?;
+        plugins.info(&file.id).cloned()
     }
 
     /// What a plugin says of itself.
     pub(crate) fn info(&self, id: &PluginId) -> Option<&PluginInfo> {
-        self.infos.get(id)
+        self.opened(id).map(|opened| &opened.info)
     }
+
+    /// What is known of a plugin.
+    pub(crate) fn opened(&self, id: &PluginId) -> Option<&Opened> {
+        self.opened.get(id)
+    }
+}
+
+/// Opens bytes of which nobody knows yet what they are, called `name`; nothing can be run with what is given back.
+pub(crate) async fn inspect(
+    context: &Context,
+    settings: &Settings,
+    name: &str,
+    bytes: &[u8],
+) -> Result<Result<Opened, Unusable>, Failure> {
+    let host = host(context, settings)?;
+    Ok(open(context, &host, name, bytes, false).await.map(|(_, opened)| opened))
+}
+
+async fn open(
+    context: &Context,
+    host: &Host,
+    name: &str,
+    bytes: &[u8],
+    embedded: bool,
+) -> Result<(Plugin, Opened), Unusable> {
+    let Loaded { plugin, warning } = if embedded { host.load_own(bytes)? } else { host.load(bytes)? };
+    if let Some(warning) = warning {
+        context.printer.note(&format!("warning: {name} is compiled every time: {warning}"));
+    }
+    let info = host.describe(&plugin).await?;
+    let opened = Opened {
+        info,
+        digest: plugin.digest(),
+        contract: plugin.contract().clone(),
+        sources: plugin.sources().map(str::to_owned),
+        imports: plugin.imports(),
+    };
+    Ok((plugin, opened))
+}
+
+fn host(context: &Context, settings: &Settings) -> Result<Host, Failure> {
+    let cache = match &context.environment.cache {
+        Some(folder) if context.environment.keep_compiled => CachePolicy::Directory(folder.join("cwasm-v1")),
+        _ => CachePolicy::Off,
+    };
+    let programs =
+        ProgramOptions { guard: context.environment.guard.clone(), search: context.environment.path.clone() };
+    // Which variables plugins may read is known once the plan is: see `Host::set_environment`.
+    let compiler = match &context.environment.program {
+        Some(program) => Compiler::Process(program.clone(), hidden::COMPILE),
+        None => Compiler::Here,
+    };
+    let options = HostOptions {
+        compiler,
+        limits: settings.limits.clone(),
+        secrets: settings.secrets.files.clone(),
+        programs,
+        ..HostOptions::new(cache)
+    };
+    Host::new(options).map_err(|error| match error {
+        HostError::Engine(_) => Failure::bug(error),
+        HostError::Secret(_) => Failure::usage(error).hint("mend [secrets] files in mustdo.toml"),
+    })
 }
 
 /// The threads that checks run on.

@@ -113,6 +113,8 @@ impl Project {
         settings.commit = settings.commit.or(user.commit);
         settings.jobs = settings.jobs.or(user.jobs);
         settings.timeout = settings.timeout.or(user.timeout);
+        settings.secrets.env.extend(user.secrets.env.iter().cloned());
+        settings.secrets.files.extend(user.secrets.files.iter().cloned());
         settings.limits = settings.limits.or(&user.limits);
         settings
     }

@@ -4,11 +4,16 @@ use std::io::{self, BufRead as _, Write as _};
 
 use super::failure::Failure;
 
-/// Shows `words`, asks, and takes only a clear yes for one. The end of input is a no.
-pub(crate) fn confirm(words: &str, question: &str) -> Result<bool, Failure> {
+/// Shows `words`, asks, and gives what the answer stands for; none for every other answer and for the end of input.
+pub(crate) fn choose<T: Copy>(
+    words: &str,
+    question: &str,
+    answers: &[(&str, T)],
+) -> Result<Option<T>, Failure> {
     let mut stderr = io::stderr().lock();
-    write!(stderr, "{words}{question} [y/N] ").and_then(|()| stderr.flush()).map_err(Failure::usage)?;
+    write!(stderr, "{words}{question} ").and_then(|()| stderr.flush()).map_err(Failure::usage)?;
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer).map_err(Failure::usage)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()))
+    let answer = answer.trim().to_ascii_lowercase();
+    Ok(answers.iter().find(|(word, _)| *word == answer).map(|(_, meaning)| *meaning))
 }

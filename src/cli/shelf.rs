@@ -1,16 +1,18 @@
-//! The plugins a workspace can use: the shipped ones and its own.
+//! The plugins a workspace can use: the shipped ones and its own, held against `mustdo.lock`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::failure::Failure;
-use crate::model::{Digest, PluginId};
+use crate::model::{Digest, Lock, LockedPlugin, PluginId};
 use crate::store::{PLUGINS, Workspace};
+use crate::syntax::{self, Diagnostic, LockFile, Severity, Source};
 
 /// Plugins by id, unopened: nothing here needs the wasm engine.
 #[derive(Debug)]
 pub(crate) struct Shelf {
     plugins: BTreeMap<PluginId, PluginFile>,
+    lock: Option<LockFile>,
 }
 
 /// The bytes of one plugin.
@@ -26,11 +28,33 @@ pub(crate) struct PluginFile {
     pub(crate) place: String,
     /// Whether it ships inside mustdo.
     pub(crate) embedded: bool,
+    /// What `mustdo.lock` says of it.
+    pub(crate) provenance: Provenance,
+}
+
+/// What is known of where a plugin's bytes come from.
+#[derive(Debug, Clone)]
+pub(crate) enum Provenance {
+    /// From mustdo itself.
+    Shipped,
+    /// Nobody added it: somebody put the file there.
+    Unlocked,
+    /// As it was added.
+    Locked(Box<LockedPlugin>),
+    /// Other bytes were added: nothing may run these.
+    Changed(Box<Diagnostic>),
 }
 
 impl Shelf {
-    /// Collects the shipped plugins and, where there is a workspace, its own; its own wins where both have an id.
+    /// Collects the shipped plugins and, where there is a workspace, its own; its own wins where both have an id. Fails
+    /// where a file is not named like a plugin: left out without a word, it would be missed.
     pub(crate) fn open(workspace: Option<&Workspace>) -> Result<Self, Failure> {
+        let (shelf, misnamed) = Self::gather(workspace)?;
+        if misnamed.is_empty() { Ok(shelf) } else { Err(content(&misnamed)) }
+    }
+
+    /// The same, with what is wrong with the names of files told beside it.
+    pub(crate) fn gather(workspace: Option<&Workspace>) -> Result<(Self, Vec<Diagnostic>), Failure> {
         let mut plugins = BTreeMap::new();
         for shipped in PLUGINS {
             let id: PluginId = shipped.id.parse().map_err(Failure::bug)?;
@@ -39,22 +63,31 @@ impl Shelf {
                 bytes: Cow::Borrowed(shipped.bytes),
                 place: "embedded".to_owned(),
                 embedded: true,
+                provenance: Provenance::Shipped,
                 id: id.clone(),
             };
             plugins.insert(id, file);
         }
-        for (place, bytes) in workspace.map(Workspace::plugins).transpose()?.unwrap_or_default() {
+        let mut misnamed = vec![];
+        let Some(workspace) = workspace else { return Ok((Self { plugins, lock: None }, misnamed)) };
+        let lock = read_lock(workspace)?.map(|(_, lock)| lock);
+        for (place, bytes) in workspace.plugins()? {
             let stem =
                 place.rsplit('/').next().and_then(|name| name.strip_suffix(".wasm")).unwrap_or_default();
-            let id: PluginId = stem.replace('.', ":").parse().map_err(|error| {
-                Failure::usage(format!("{place} is not named like a plugin: {error}"))
-                    .hint("name the file after the plugin's id: acme.http-extra.wasm for acme:http-extra")
-            })?;
+            let id: PluginId = match stem.replace('.', ":").parse() {
+                Ok(id) => id,
+                Err(error) => {
+                    misnamed.push(syntax::misnamed_plugin(&place, &error));
+                    continue;
+                }
+            };
             let digest = Digest::of(&bytes);
             let embedded = PLUGINS.iter().any(|shipped| shipped.bytes == bytes);
-            plugins.insert(id.clone(), PluginFile { id, digest, bytes: Cow::Owned(bytes), place, embedded });
+            let provenance = provenance(lock.as_ref(), &id, &place, &digest);
+            let bytes = Cow::Owned(bytes);
+            plugins.insert(id.clone(), PluginFile { id, digest, bytes, place, embedded, provenance });
         }
-        Ok(Self { plugins })
+        Ok((Self { plugins, lock }, misnamed))
     }
 
     /// The plugin of that id.
@@ -66,4 +99,71 @@ impl Shelf {
     pub(crate) fn iter(&self) -> impl Iterator<Item = &PluginFile> {
         self.plugins.values()
     }
+
+    /// What `mustdo.lock` says.
+    pub(crate) fn lock(&self) -> Cow<'_, Lock> {
+        self.lock.as_ref().map_or_else(|| Cow::Owned(Lock::default()), |file| Cow::Borrowed(file.lock()))
+    }
+
+    /// What is wrong, or worth knowing, between `mustdo.lock` and the files.
+    pub(crate) fn diagnostics(&self) -> Vec<Diagnostic> {
+        let own = || self.plugins.values().filter(|file| !matches!(file.provenance, Provenance::Shipped));
+        let present: BTreeSet<_> = own().map(|file| &file.id).collect();
+        let missing = self.lock.iter().flat_map(|lock| lock.missing(&present));
+        let told = own().filter_map(|file| match &file.provenance {
+            Provenance::Changed(diagnostic) => Some((**diagnostic).clone()),
+            Provenance::Unlocked => Some(syntax::unlocked_plugin(&file.place, &file.id)),
+            Provenance::Shipped | Provenance::Locked(_) => None,
+        });
+        missing.chain(told).collect()
+    }
+}
+
+impl PluginFile {
+    /// Fails where these are not the bytes that were added.
+    pub(crate) fn trusted(&self) -> Result<&Self, Failure> {
+        match &self.provenance {
+            Provenance::Changed(diagnostic) => Err(content(std::slice::from_ref(diagnostic))
+                .hint(format!("mustdo explain {}    tells how that can happen", diagnostic.code))),
+            Provenance::Shipped | Provenance::Unlocked | Provenance::Locked(_) => Ok(self),
+        }
+    }
+
+    /// What it comes from, in words.
+    pub(crate) fn origin(&self) -> String {
+        match &self.provenance {
+            Provenance::Shipped => "shipped with mustdo".to_owned(),
+            Provenance::Unlocked => format!("{}, not in {}", self.place, Workspace::LOCK),
+            Provenance::Locked(locked) => locked.source.to_string(),
+            Provenance::Changed(_) => format!("{}, which is not what was added", self.place),
+        }
+    }
+}
+
+fn provenance(lock: Option<&LockFile>, id: &PluginId, place: &str, digest: &Digest) -> Provenance {
+    let Some(lock) = lock else { return Provenance::Unlocked };
+    match (lock.changed(id, place, digest), lock.lock().plugins.get(id)) {
+        (Some(diagnostic), _) => Provenance::Changed(Box::new(diagnostic)),
+        (None, Some(locked)) => Provenance::Locked(Box::new(locked.clone())),
+        (None, None) => Provenance::Unlocked,
+    }
+}
+
+/// The text of `mustdo.lock` and what it says; none where there is none. Fails with everything that is wrong with it.
+pub(crate) fn read_lock(workspace: &Workspace) -> Result<Option<(String, LockFile)>, Failure> {
+    let Some(file) = workspace.locked()? else { return Ok(None) };
+    let source = Source::of_bytes(file.name, &file.bytes);
+    let read = syntax::read_lock(&source);
+    let broken = read.diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    match read.value.filter(|_| !broken) {
+        Some(lock) => Ok(Some((source.text.to_string(), lock))),
+        None => {
+            Err(content(&read.diagnostics)
+                .hint("git checkout -- mustdo.lock    takes back what was committed"))
+        }
+    }
+}
+
+fn content(diagnostics: &[Diagnostic]) -> Failure {
+    Failure::content(syntax::render(diagnostics, false))
 }

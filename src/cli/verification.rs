@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::thread;
 
 use tokio::sync::mpsc;
 
-use super::command::grant::give;
 use super::context::Context;
 use super::display::Display;
 use super::edit::edit;
@@ -16,23 +16,23 @@ use super::environment::now;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::select;
+use super::permission;
+use super::planning::Planning;
 use super::plugins::Plugins;
 use super::printer;
 use super::project::Project;
-use super::prompt::confirm;
+use super::recording::recorder;
+use super::secret::Secrets;
 use super::shelf::Shelf;
+use super::transcript;
 use crate::model::{
-    CheckId, Digest, Item, ItemId, Outcome, Record, Selection, Settings, Span, TargetName, Text, Undecided,
-    Verdict,
+    CheckId, Digest, Item, ItemId, Mask, Outcome, Record, Selection, Settings, Span, TargetName, Text,
+    Undecided, Verdict,
 };
 use crate::report::Report;
 use crate::store::Workspace;
-use crate::syntax::{self, Unfit};
 use crate::target::{self, Died, StartOptions, Started};
-use crate::verify::{
-    Event, Installed, Job, LeftOut, MissingGrant, ParamsFault, Plan, PlanInput, Planned, Run, RunError,
-    TaskId, Why, run,
-};
+use crate::verify::{Event, Job, LeftOut, Plan, Planned, Run, RunError, TaskId, Why, run};
 
 /// What the command line says on a verification.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,6 +60,8 @@ pub(crate) struct Verification<'a> {
     pub(crate) shelf: &'a Shelf,
     /// The command line.
     pub(crate) options: Options,
+    /// Where the calls of each run are written; none where they are not.
+    pub(crate) recordings: Option<&'a Path>,
     /// Where it is shown.
     pub(crate) display: &'a Display,
 }
@@ -126,19 +128,26 @@ impl Verification<'_> {
             .flat_map(|item| &item.checks)
             .map(|check| &check.uses.plugin)
             .collect::<BTreeSet<_>>();
-        let limits = self.project.effective_settings().limits;
-        let plugins =
-            Plugins::open(self.context, &limits, files.into_iter().filter_map(|id| self.shelf.find(id)))
-                .await?;
+        let mut settings = self.project.effective_settings();
+        let files = files.into_iter().filter_map(|id| self.shelf.find(id));
+        let mut plugins = Plugins::open(self.context, &settings, files).await?;
         let seed = match self.options.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(Failure::bug)?,
         };
-        let mut settings = self.project.effective_settings();
-        let mut plan = self.plan(&items, selection, &settings, &plugins, seed);
-        let missing: Vec<_> = plan.missing_grants.iter().filter(|grant| grant.required).cloned().collect();
-        if !missing.is_empty() && self.permit(&missing, &mut settings)? {
-            plan = self.plan(&items, selection, &settings, &plugins, seed);
+        let named = self.named(selection);
+        let Self { context, project, shelf, options, recordings: _, display: _ } = *self;
+        let planning =
+            Planning { context, project, shelf, plugins: &plugins, seed, timeout: options.timeout };
+        let mut plan = planning.plan(&items, &named, &settings);
+        if permission::ask(context, project, shelf, &plan.missing_grants, &mut settings)? {
+            plan = planning.plan(&items, &named, &settings);
+        }
+        let Secrets { environment, mask } = Secrets::of(&plan, &settings);
+        plugins.host.set_environment(environment);
+        if let Some(folder) = self.recordings {
+            let started = self.context.environment.now;
+            plugins.host.record(recorder(folder.to_owned(), mask.clone(), started)?);
         }
         let missed = self.tell_left_out(&plan, !selection.is_all());
         if plan.tasks.is_empty() {
@@ -154,13 +163,13 @@ impl Verification<'_> {
         let started = tokio::select! {
             biased;
             () = &mut cancel => return Ok(Outcomes { items: selected, records: vec![], missed, interrupted: true }),
-            started = self.start(&plan, &settings) => started?,
+            started = self.start(&plan, &settings, &mask) => started?,
         };
         let (jobs, down) = Self::jobs(&plan, &started);
         let limit = self.options.jobs.or(settings.jobs).unwrap_or_else(processors).max(1);
         let limit = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
-        let (ended, interrupted) = self.execute(&plan, plugins, jobs, limit, cancel).await;
-        let died = started.died();
+        let (ended, interrupted) = self.execute(&plan, plugins, jobs, limit, &mask, cancel).await;
+        let died = started.died().await;
         for Died { target, exit, output } in &died {
             printer::warn(&format!("error: the target {target} ended while it was checked: {exit}"));
             for line in output {
@@ -168,85 +177,34 @@ impl Verification<'_> {
             }
         }
         let dead: BTreeSet<_> = died.into_iter().map(|died| died.target).collect();
+        let told = transcript::Told {
+            seed,
+            started: &started,
+            dead: &dead,
+            shelf: self.shelf,
+            recordings: self.recordings,
+            mask: &mask,
+        };
+        transcript::keep(self.workspace()?, self.project, &plan, &ended, &told);
         let records = Self::records(&plan, ended, &origin, &started, &dead, seed);
         started.stop().await;
+        if let Some(folder) = self.recordings.filter(|_| !records.is_empty()) {
+            let folder = folder.strip_prefix(&self.context.environment.directory).unwrap_or(folder).display();
+            self.context
+                .printer
+                .note(&format!("recorded in {folder}; again without your service: mustdo replay {folder}"));
+        }
         if self.options.record && !records.is_empty() {
             self.record(&records, &settings)?;
         }
         Ok(Outcomes { items: selected, records, missed: missed || down, interrupted })
     }
 
-    fn plan(
-        &self,
-        items: &[&Item],
-        selection: &Selection,
-        settings: &Settings,
-        plugins: &Plugins,
-        seed: u64,
-    ) -> Plan {
-        let named: BTreeSet<ItemId> = if selection.names.is_empty() {
-            BTreeSet::new()
-        } else {
-            selection
-                .names
-                .iter()
-                .filter_map(|name| Selection::one(&self.project.catalog, name).ok())
-                .map(|item| item.id.clone())
-                .collect()
-        };
-        let installed = |id: &_| {
-            let (file, info) = (self.shelf.find(id)?, plugins.info(id)?);
-            Some(Installed { digest: file.digest, info, embedded: file.embedded })
-        };
-        Plan::new(&PlanInput {
-            items,
-            named: &named,
-            catalog: &self.project.catalog,
-            settings,
-            plugins: &installed,
-            params: &|check, with| {
-                syntax::params(check, with).map_err(|Unfit { missing, wrong }| ParamsFault { missing, wrong })
-            },
-            seed,
-            timeout: self.options.timeout,
-        })
-    }
-
-    /// Asks once for everything that is missing; says how to allow it where no question may be asked.
-    fn permit(&self, missing: &[MissingGrant], settings: &mut Settings) -> Result<bool, Failure> {
-        let mut by_plugin: BTreeMap<_, Vec<&MissingGrant>> = BTreeMap::new();
-        for grant in missing {
-            by_plugin.entry(&grant.plugin).or_default().push(grant);
-        }
-        if !self.context.interactive {
-            let failure = Failure::undecided("plugins need your permission before they may touch your work");
-            return Err(by_plugin.iter().fold(failure, |failure, (plugin, grants)| {
-                let wanted: Vec<_> = grants.iter().map(|grant| grant.capability.to_string()).collect();
-                failure.hint(format!("mustdo grant {plugin} {}", wanted.join(" ")))
-            }));
-        }
-        let mut words = String::from("Plugins ask for your permission:\n");
-        for grant in missing {
-            let target = grant.capability.target().and_then(|name| settings.targets.get(name));
-            let place = target.map_or(String::new(), |target| format!(" ({})", target::identity(target)));
-            let language = self.project.language(self.context);
-            words.push_str(&format!(
-                "  {} wants {}{place}: {}\n",
-                grant.plugin,
-                grant.capability,
-                grant.reason.get(language)
-            ));
-        }
-        if !confirm(&words, "Allow this?")? {
-            return Ok(false);
-        }
-        for (plugin, grants) in by_plugin {
-            let Some(file) = self.shelf.find(plugin) else { continue };
-            let capabilities: Vec<_> = grants.iter().map(|grant| grant.capability.clone()).collect();
-            let grant = give(self.project, file, &capabilities)?;
-            settings.grants.insert(plugin.clone(), grant);
-        }
-        Ok(true)
+    /// The items that the selection names one by one.
+    fn named(&self, selection: &Selection) -> BTreeSet<ItemId> {
+        let items =
+            selection.names.iter().filter_map(|name| Selection::one(&self.project.catalog, name).ok());
+        items.map(|item| item.id.clone()).collect()
     }
 
     /// Says which checks do not run and why; true where one of them was asked for.
@@ -310,7 +268,7 @@ impl Verification<'_> {
         Ok(Origin { commit, watched })
     }
 
-    async fn start(&self, plan: &Plan, settings: &Settings) -> Result<Started, Failure> {
+    async fn start(&self, plan: &Plan, settings: &Settings, mask: &Mask) -> Result<Started, Failure> {
         let workspace = self.workspace()?;
         let wanted =
             plan.targets().into_iter().filter_map(|name| Some((name.clone(), settings.targets.get(name)?)));
@@ -324,6 +282,8 @@ impl Verification<'_> {
             root: workspace.root(),
             logs: Some(&logs),
             search: self.context.environment.path.as_deref(),
+            mask,
+            guard: self.context.environment.guard.as_deref(),
         };
         Ok(target::start(wanted.collect(), &options).await)
     }
@@ -336,9 +296,10 @@ impl Verification<'_> {
                 printer::warn(&format!("    {line}"));
             }
         }
+        let programs = started.supervised();
         let (mut jobs, mut down) = (vec![], false);
         for task in &plan.tasks {
-            match task.job(started.endpoints()) {
+            match task.job(started.endpoints(), &programs) {
                 Ok(job) => jobs.push(job),
                 Err(absent) => {
                     down = true;
@@ -364,14 +325,17 @@ impl Verification<'_> {
         plugins: Plugins,
         jobs: Vec<Job>,
         limit: NonZeroUsize,
+        mask: &Mask,
         cancel: impl Future<Output = ()>,
     ) -> (Vec<(TaskId, Result<Box<Run>, RunError>)>, bool) {
-        let (sender, mut events) = mpsc::unbounded_channel();
+        let (sender, mut events) = mpsc::unbounded_channel::<Event>();
         let language = self.project.language(self.context);
         let shown = async {
             let (mut ended, mut interrupted) = (vec![], false);
             let mut progress = self.display.begin(plan, language);
             while let Some(event) = events.recv().await {
+                // Nothing that a plugin says goes on from here with a secret in it.
+                let event = event.masked(mask);
                 progress.show(&event);
                 match event {
                     Event::Finished { task, result } => ended.push((task, result)),
@@ -418,9 +382,7 @@ impl Verification<'_> {
     ) -> Recorded {
         let (verdict, fault, elapsed) = match result {
             Ok(run) => (Verdict { evidence: vec![], ..run.verdict }, false, run.elapsed),
-            Err(error) => {
-                (Verdict::undecided(Text::same(error.to_string())), true, std::time::Duration::ZERO)
-            }
+            Err(error) => (Verdict::undecided(Text::same(error.to_string())), true, error.trace.elapsed),
         };
         let identity = |name: &TargetName| Some((name.clone(), started.identity(name)?.to_owned()));
         let record = Record {

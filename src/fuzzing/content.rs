@@ -44,8 +44,10 @@ pub(super) fn settings(bytes: &[u8]) {
     read(bytes, "config.toml", read_user_settings);
     let Some((source, settings)) = read(bytes, "mustdo.toml", read_settings) else { return };
     // A permission can be added to whatever can be read, and nothing else changes.
-    let given =
-        Grant { digest: Digest::of(b"plugin"), allow: ["listen".parse().expect("a capability")].into() };
+    let given = Grant {
+        allow: ["listen".parse().expect("a capability")].into(),
+        ..Grant::new(Digest::of(b"plugin"))
+    };
     let plugin = "fuzz:guest".parse().expect("an id");
     let Ok(text) = grant(&source.text, &plugin, &given) else { return };
     let mut wanted = settings.into_settings();

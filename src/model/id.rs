@@ -133,6 +133,14 @@ id!(
     Tag, "a tag", &[], "a-z, 0-9 and \"-\""
 );
 
+impl PluginId {
+    /// The name of its file, without what stands after the last dot: with "." for the ":" after a namespace.
+    #[must_use]
+    pub fn stem(&self) -> String {
+        self.as_str().replace(':', ".")
+    }
+}
+
 /// One question a plugin can answer, written `plugin/check`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CheckId {

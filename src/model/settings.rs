@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::{
     Capability, CheckId, CheckUse, Digest, Item, ItemId, Language, Limits, PluginId, Policy, Span,
@@ -22,6 +22,8 @@ pub struct Settings {
     pub bindings: BTreeMap<ItemId, ItemBinding>,
     /// What plugins may do, by plugin.
     pub grants: BTreeMap<PluginId, Grant>,
+    /// What no plugin sees and no report shows.
+    pub secrets: Secrets,
     /// What the gate asks.
     pub policy: Policy,
     /// Commit progress to git after each command that changes it; none for no.
@@ -60,6 +62,17 @@ pub struct Target {
     pub launch: Option<Launch>,
 }
 
+impl Target {
+    /// What the user adds to the environment of the program behind it; empty where there is none.
+    pub fn env(&self) -> impl Iterator<Item = (&String, &String)> {
+        let own = match &self.place {
+            Place::Command { env, .. } => Some(env),
+            Place::Http { .. } | Place::Tcp(_) | Place::Udp(_) | Place::Dir(_) => None,
+        };
+        own.into_iter().chain(self.launch.as_ref().map(|launch| &launch.env)).flatten()
+    }
+}
+
 /// Where a target is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -80,8 +93,13 @@ pub enum Place {
     Command {
         /// A path, or a name to look up in `PATH` when it is granted.
         program: String,
-        /// Its first arguments.
+        /// What it is told, and what a plugin may add: see [`Arguments`](super::Arguments).
         args: Vec<String>,
+        /// Its environment, beside what every program gets: a [`Pattern`](super::Pattern) with a star is for a plugin to
+        /// fill in.
+        env: BTreeMap<String, String>,
+        /// Where it runs, relative to the workspace; none for an empty folder.
+        cwd: Option<String>,
     },
 }
 
@@ -177,6 +195,15 @@ pub struct ItemBinding {
     pub fresh_for: Option<Span>,
 }
 
+/// What the user keeps to themselves.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Secrets {
+    /// Environment variables whose values are masked in everything mustdo writes.
+    pub env: BTreeSet<String>,
+    /// Globs, relative to the root of a directory target, of files that no plugin reads, beside the built-in ones.
+    pub files: Vec<String>,
+}
+
 /// The user's permission for one plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -184,6 +211,77 @@ pub struct Grant {
     pub digest: Digest,
     /// What it may do, by the workspace's target names.
     pub allow: BTreeSet<Capability>,
+    /// The absolute programs that `process:TARGET` was granted for, by the workspace's names of command targets.
+    pub programs: BTreeMap<TargetName, PathBuf>,
+}
+
+/// Whether a grant allows something today.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Permit {
+    /// It does.
+    Holds,
+    /// It never did.
+    Missing,
+    /// It was given to other bytes of the plugin.
+    OtherBytes,
+    /// It was given for another program, this one.
+    OtherProgram(PathBuf),
+}
+
+impl Grant {
+    /// No permission yet.
+    #[must_use]
+    pub fn new(digest: Digest) -> Self {
+        Self { digest, allow: BTreeSet::new(), programs: BTreeMap::new() }
+    }
+
+    /// Whether it allows `capability`, which touches `target`, to the bytes of `plugin` today. `program` is where the
+    /// program of a command target is today; none where it is not found.
+    ///
+    /// What keeps a plugin inside the sandbox holds for any bytes of that plugin: whatever they do, they can do no more than
+    /// was allowed. What lets it start programs holds for the bytes that the user saw, and only while the target leads to the
+    /// program that the user saw. A program that is not there starts nothing, and is no reason to ask.
+    #[must_use]
+    pub fn permit(
+        &self,
+        capability: &Capability,
+        plugin: Digest,
+        target: Option<&Target>,
+        program: Option<&Path>,
+    ) -> Permit {
+        if !self.allow.contains(capability) {
+            return Permit::Missing;
+        }
+        let Capability::Process(name) = capability else { return Permit::Holds };
+        if self.digest != plugin {
+            return Permit::OtherBytes;
+        }
+        if target.is_none_or(|target| target.place.kind() != TargetKind::Command) {
+            return Permit::Holds;
+        }
+        match self.programs.get(name) {
+            None => Permit::Missing,
+            Some(seen) if program.is_some_and(|today| today != seen) => Permit::OtherProgram(seen.clone()),
+            Some(_) => Permit::Holds,
+        }
+    }
+
+    /// Makes it a grant to the bytes of `plugin`: of what was given to others, only what holds for these stays.
+    pub fn renew(&mut self, plugin: Digest) {
+        if self.digest != plugin {
+            self.allow.retain(|capability| !matches!(capability, Capability::Process(_)));
+            self.programs.clear();
+            self.digest = plugin;
+        }
+    }
+
+    /// Takes a permission back; true where there was one.
+    pub fn revoke(&mut self, capability: &Capability) -> bool {
+        if let Capability::Process(target) = capability {
+            self.programs.remove(target);
+        }
+        self.allow.remove(capability)
+    }
 }
 
 /// What is asked of one check of one item, all layers applied.
@@ -226,6 +324,12 @@ impl Definition {
         definition
     }
 
+    /// Every environment variable that its parameters name.
+    #[must_use]
+    pub fn variables(&self) -> BTreeSet<&str> {
+        self.with.values().flat_map(Value::variables).collect()
+    }
+
     /// Identifies what was asked: a proof of another definition is stale. How long a proof lasts and which files it
     /// watches are judged on their own and are no part of it.
     #[must_use]
@@ -246,6 +350,40 @@ impl Definition {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn new_bytes_keep_what_stays_in_the_sandbox_and_start_no_program() {
+        let place =
+            Place::Command { program: "celery".to_owned(), args: vec![], env: BTreeMap::new(), cwd: None };
+        let target = Target { place, launch: None };
+        let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
+        let allow = ["http:web", "env:TOKEN", "process:worker"].map(|text| text.parse().unwrap());
+        let mut grant = Grant { allow: allow.into(), ..Grant::new(old) };
+        grant.programs.insert("worker".parse().unwrap(), "/usr/bin/celery".into());
+        let permit = |grant: &Grant, capability: &str, digest, program: &str| {
+            grant.permit(&capability.parse().unwrap(), digest, Some(&target), Some(Path::new(program)))
+        };
+        for capability in ["http:web", "env:TOKEN", "process:worker"] {
+            assert_eq!(permit(&grant, capability, old, "/usr/bin/celery"), Permit::Holds, "{capability}");
+        }
+        assert_eq!(permit(&grant, "http:web", new, ""), Permit::Holds);
+        assert_eq!(permit(&grant, "http:db", new, ""), Permit::Missing);
+        assert_eq!(permit(&grant, "process:worker", new, "/usr/bin/celery"), Permit::OtherBytes);
+        let seen = Permit::OtherProgram("/usr/bin/celery".into());
+        assert_eq!(permit(&grant, "process:worker", old, "/tmp/celery"), seen);
+        let worker: Capability = "process:worker".parse().unwrap();
+        assert_eq!(grant.permit(&worker, old, Some(&target), None), Permit::Holds);
+
+        let mut renewed = grant.clone();
+        renewed.renew(old);
+        assert_eq!(renewed, grant);
+        renewed.renew(new);
+        assert_eq!(renewed.allow, ["http:web", "env:TOKEN"].map(|text| text.parse().unwrap()).into());
+        assert!(renewed.programs.is_empty() && renewed.digest == new);
+
+        assert!(grant.revoke(&worker) && grant.programs.is_empty());
+        assert!(!grant.revoke(&worker));
+    }
 
     fn definition(binding: Option<&ItemBinding>) -> Definition {
         let check = CheckUse {

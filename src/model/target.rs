@@ -1,5 +1,6 @@
 //! What checks are pointed at.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -81,8 +82,13 @@ pub enum Endpoint {
     Command {
         /// Absolute path.
         program: PathBuf,
-        /// Put before what the plugin adds.
+        /// What it is told, and what a plugin may add: see [`Arguments`](super::Arguments).
         args: Vec<String>,
+        /// Its environment, beside what every program gets: a [`Pattern`](super::Pattern) with a star is for a plugin to
+        /// fill in.
+        env: BTreeMap<String, String>,
+        /// Where it runs, absolute; none for an empty folder.
+        cwd: Option<PathBuf>,
     },
 }
 
@@ -106,6 +112,15 @@ impl Endpoint {
         match (self.stream(), other.stream()) {
             (Some(one), Some(two)) => one == two,
             _ => self == other,
+        }
+    }
+
+    /// Where it listens; none for what is no server.
+    #[must_use]
+    pub fn authority(&self) -> Option<&Authority> {
+        match self {
+            Self::Http { authority, .. } | Self::Tcp(authority) | Self::Udp(authority) => Some(authority),
+            Self::Dir(_) | Self::Command { .. } => None,
         }
     }
 

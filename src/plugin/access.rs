@@ -1,5 +1,6 @@
 //! What a plugin really used: every access, allowed or refused.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::model::plain_line;
@@ -8,11 +9,14 @@ use crate::verify::Access;
 use super::contract::Failure;
 use super::failure;
 use super::limit::{ACCESSES, LINE_CHARS};
+use super::network::Traffic;
 
 /// The accesses of one run, in the order they were noted.
 pub(super) struct AccessLog {
     origin: Instant,
     listed: Vec<Access>,
+    /// What went over an access, by its place in the list.
+    traffic: Vec<(usize, Arc<Traffic>)>,
     more: u64,
     more_refused: u64,
 }
@@ -20,7 +24,7 @@ pub(super) struct AccessLog {
 impl AccessLog {
     /// An empty log of a run that began at `origin`.
     pub(super) fn new(origin: Instant) -> Self {
-        Self { origin, listed: Vec::new(), more: 0, more_refused: 0 }
+        Self { origin, listed: Vec::new(), traffic: Vec::new(), more: 0, more_refused: 0 }
     }
 
     /// Notes one access that began at `at`. `what` is only worded while there is room for it: a flood of requests is
@@ -38,9 +42,22 @@ impl AccessLog {
         }
     }
 
+    /// Notes that something was opened at `at`; how much went over it is told at the end of the run.
+    pub(super) fn note_open(&mut self, at: Instant, what: impl FnOnce() -> String, traffic: &Arc<Traffic>) {
+        if self.listed.len() < ACCESSES {
+            self.traffic.push((self.listed.len(), traffic.clone()));
+        }
+        self.note(at, what, None);
+    }
+
     /// The accesses; the last one says how many more there were, where there were any.
     pub(super) fn finish(self) -> Vec<Access> {
         let mut listed = self.listed;
+        for (index, traffic) in self.traffic {
+            if let Some(words) = traffic.words() {
+                listed[index].what.push_str(&format!(", {words}"));
+            }
+        }
         if self.more > 0 {
             let at = listed.last().map_or(Duration::ZERO, |last| last.at);
             let refused = (self.more_refused > 0)

@@ -22,7 +22,7 @@ pub enum LoadError {
     #[error("is already compiled; a plugin is a WebAssembly component")]
     Precompiled,
     /// WebAssembly, but a module.
-    #[error("is a core WebAssembly module; make a component of it: wasm-tools component new")]
+    #[error("is a core WebAssembly module; make a component of it: mustdo plugin build")]
     CoreModule,
     /// Something else.
     #[error("is not WebAssembly")]
@@ -38,9 +38,8 @@ pub enum LoadError {
     NotAPlugin,
     /// Made for a contract that came later.
     #[error(
-        "was built for contract {built}; this mustdo speaks {}.{}: update mustdo",
-        contract::VERSION.major,
-        contract::VERSION.minor
+        "needs mustdo ≥ {built}: it was built for that version of the contract, and this mustdo speaks {}",
+        contract::VERSION
     )]
     Newer {
         /// The version it exports.
@@ -76,10 +75,10 @@ impl From<CompileError> for LoadError {
 const EXPORT: &str = "mustdo:verifier/plugin@";
 
 /// The first four bytes of WebAssembly, binary format (core specification, 5.5.16).
-const MAGIC: &[u8] = b"\0asm";
+pub(super) const MAGIC: &[u8] = b"\0asm";
 
 /// What follows the magic in a core module: version 1.
-const CORE: &[u8] = &[1, 0, 0, 0];
+pub(super) const CORE: &[u8] = &[1, 0, 0, 0];
 
 /// Refuses what must not reach the compiler.
 pub(super) fn admit(bytes: &[u8]) -> Result<(), LoadError> {
@@ -112,6 +111,12 @@ pub(super) fn contract_version(engine: &Engine, component: &Component) -> Result
     }
 }
 
+/// Why a component that was built for contract `built` does not link: it asks for what a later version of the same line
+/// added, else for what no version has.
+pub(super) fn unlinked(built: &Version, why: String) -> LoadError {
+    if *built > contract::VERSION { LoadError::Newer { built: built.clone() } } else { LoadError::Link(why) }
+}
+
 /// Contents of the custom section `name` at the top of a component (component model, binary format); none where there
 /// is no such section, or the bytes are not what they seem.
 pub(super) fn custom_section<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
@@ -131,7 +136,7 @@ pub(super) fn custom_section<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]
 }
 
 /// An unsigned LEB128 number of at most 32 bits (core specification, 5.2.2), and what follows it.
-fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
+pub(super) fn leb128(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut value = 0_u64;
     for (index, &byte) in bytes.iter().enumerate().take(5) {
         value |= u64::from(byte & 0x7f) << (7 * index);
@@ -160,6 +165,13 @@ mod tests {
     }
 
     #[test]
+    fn what_a_later_patch_added_says_which_mustdo_it_needs() {
+        let later = unlinked(&Version::new(0, 1, 9), "no such function".to_owned());
+        assert!(later.to_string().starts_with("needs mustdo ≥ 0.1.9"), "{later}");
+        assert!(matches!(unlinked(&contract::VERSION, "no such function".to_owned()), LoadError::Link(_)));
+    }
+
+    #[test]
     fn native_code_is_refused() {
         let engine = crate::plugin::engine::start().unwrap();
         let compiled = engine.precompile_component(EMPTY).unwrap();
@@ -178,9 +190,9 @@ mod tests {
         assert_eq!(version("mustdo:verifier/plugin@0.1.7"), Ok(Version::new(0, 1, 7)));
         assert_eq!(
             version("mustdo:verifier/plugin@0.2.0").unwrap_err(),
-            "was built for contract 0.2.0; this mustdo speaks 0.1: update mustdo"
+            "needs mustdo ≥ 0.2.0: it was built for that version of the contract, and this mustdo speaks 0.1.0"
         );
-        assert!(version("mustdo:verifier/plugin@1.0.0").unwrap_err().contains("update mustdo"));
+        assert!(version("mustdo:verifier/plugin@1.0.0").unwrap_err().starts_with("needs mustdo ≥ 1.0.0"));
         assert!(version("mustdo:verifier/plugin@0.0.9").unwrap_err().contains("rebuild"));
         assert!(version("wasi:cli/run@0.2.0").unwrap_err().contains("is not a mustdo plugin"));
     }

@@ -41,11 +41,11 @@ wasmtime::component::bindgen!({
     with: {
         "mustdo:verifier/http.client": super::http::ClientHandle,
         "mustdo:verifier/files.tree": super::files::TreeHandle,
-        "mustdo:verifier/tcp.connection": super::withheld::Nothing,
-        "mustdo:verifier/tcp.listener": super::withheld::Nothing,
-        "mustdo:verifier/udp.socket": super::withheld::Nothing,
-        "mustdo:verifier/scratch.workspace": super::withheld::Nothing,
-        "mustdo:verifier/process.child": super::withheld::Nothing,
+        "mustdo:verifier/tcp.connection": super::tcp::Connection,
+        "mustdo:verifier/tcp.listener": super::tcp::Listener,
+        "mustdo:verifier/udp.socket": super::udp::Socket,
+        "mustdo:verifier/scratch.workspace": super::scratch::WorkspaceHandle,
+        "mustdo:verifier/process.child": super::process::Child,
     },
 });
 
@@ -56,5 +56,6 @@ pub(super) use self::mustdo::verifier::{
 };
 pub(super) use exports::mustdo::verifier::plugin::{RunError, RunRequest};
 
-/// The version that the interfaces above are of: the package's in `verifier.wit`.
+/// The version that the interfaces above are of: the package's in `verifier.wit`. A contract has the version of the
+/// mustdo that it first ships with, so that a plugin built for a newer one can say which mustdo it needs.
 pub(super) const VERSION: semver::Version = semver::Version::new(0, 1, 0);

@@ -26,15 +26,12 @@ pub(super) fn of(error: &wasmtime::Error, state: &State) -> RunFault {
         }
         None => {}
     }
-    if let Some(OverLimit(what)) = error.downcast_ref() {
-        return RunFault::OverLimit(what.clone());
+    if let Some(what) = over_limit(error) {
+        return RunFault::OverLimit(what);
     }
     // wasmtime has a type for this and keeps it to itself; a test holds the words.
     if error.root_cause().to_string().contains("fuel allocated for hostcalls") {
         return RunFault::OverLimit(format!("one call may carry {} MiB to the host", HOSTCALL_BYTES >> 20));
-    }
-    if let Some(ResourceTableError::Full) = error.downcast_ref() {
-        return RunFault::OverLimit(format!("a run may hold {RESOURCES} clients and trees"));
     }
     if let Some(Trap::StackOverflow) = error.downcast_ref() {
         return RunFault::OutOfStack { limit: STACK_BYTES as u64 };
@@ -49,4 +46,12 @@ pub(super) fn of(error: &wasmtime::Error, state: &State) -> RunFault {
         Some(words) => plain_line(&format!("{words} ({cause})"), LINE_CHARS),
         None => plain_line(cause, LINE_CHARS),
     })
+}
+
+/// The limit that a host function ended the run with, where it was one.
+pub(super) fn over_limit(error: &wasmtime::Error) -> Option<String> {
+    if let Some(ResourceTableError::Full) = error.downcast_ref() {
+        return Some(format!("a run may hold {RESOURCES} clients and trees"));
+    }
+    error.downcast_ref().map(|OverLimit(what)| what.clone())
 }

@@ -6,10 +6,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use semver::Version;
 use thiserror::Error;
 use wasmtime::Engine;
-use wasmtime::component::{HasSelf, Linker};
+use wasmtime::component::Linker;
 
 use crate::model::{Digest, Limits, PluginInfo, plain_line};
-use crate::verify::{Reporter, Run, RunError, RunFault, Task, Verifier};
+use crate::verify::{Reporter, Run, RunError, RunFault, Task, Trace, Verifier};
 
 use super::cache::{Cache, CacheError, CachePolicy};
 use super::compile::{self, CompileError, Compiler};
@@ -17,7 +17,10 @@ use super::component::{self, LoadError};
 use super::contract::{RunError as Refusal, RunRequest, VerifierWithProcess, VerifierWithProcessPre};
 use super::files::{SecretError, Secrets};
 use super::limit::{DESCRIBE, LINE_CHARS};
+use super::process::ProgramOptions;
+use super::scratch;
 use super::state::{Common, State};
+use super::tape::{OnTape, Recorder, Tape, Taped};
 use super::{description, engine, fault, verdict};
 
 /// What a host is made with.
@@ -33,6 +36,23 @@ pub struct HostOptions {
     pub environment: BTreeMap<String, String>,
     /// Globs, relative to the root of a directory target, of files that no plugin reads, beside the built-in ones.
     pub secrets: Vec<String>,
+    /// How programs are started.
+    pub programs: ProgramOptions,
+}
+
+impl HostOptions {
+    /// Nothing but a cache: compiled in this process, the ordinary limits, no variable, no secret beside the built-in ones, no guard.
+    #[must_use]
+    pub fn new(cache: CachePolicy) -> Self {
+        Self {
+            cache,
+            compiler: Compiler::Here,
+            limits: Limits::default(),
+            environment: BTreeMap::new(),
+            secrets: vec![],
+            programs: ProgramOptions::default(),
+        }
+    }
 }
 
 /// Why there is no host.
@@ -73,6 +93,17 @@ impl Plugin {
     #[must_use]
     pub fn contract(&self) -> &Version {
         &self.contract
+    }
+
+    /// The interfaces that it imports, sorted: an upper bound of what it can ever ask for.
+    #[must_use]
+    pub fn imports(&self) -> Vec<String> {
+        let component = self.pre.instance_pre().component();
+        let kind = component.component_type();
+        let mut imports: Vec<_> =
+            kind.imports(component.engine()).map(|(name, _)| plain_line(name, LINE_CHARS)).collect();
+        imports.sort();
+        imports
     }
 
     /// The digest of its sources, where its build left one.
@@ -121,6 +152,7 @@ pub struct Host {
     compiler: Compiler,
     common: Arc<Common>,
     plugins: RwLock<BTreeMap<Digest, Arc<Added>>>,
+    recorder: Option<Recorder>,
 }
 
 struct Added {
@@ -131,13 +163,15 @@ struct Added {
 impl Host {
     /// Starts the engine.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
-        let HostOptions { cache, compiler, limits, environment, secrets } = options;
-        let common = Arc::new(Common { environment, limits, secrets: Secrets::new(&secrets)? });
+        let HostOptions { cache, compiler, limits, environment, secrets, programs } = options;
+        let secrets = Secrets::new(&secrets)?;
+        let common = Arc::new(Common { environment, limits, secrets, programs, descriptors: Arc::default() });
+        scratch::sweep();
         let fault = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = engine::start().map_err(fault)?;
         let linker = linker(&engine).map_err(fault)?;
         let cache = Cache::new(&engine, cache);
-        Ok(Self { engine, linker, cache, compiler, common, plugins: RwLock::default() })
+        Ok(Self { engine, linker, cache, compiler, common, plugins: RwLock::default(), recorder: None })
     }
 
     /// Compiles `bytes`, or takes what was compiled before, and links it. Compiling is bounded in time and, with
@@ -162,11 +196,10 @@ impl Host {
         let digest = Digest::of(bytes);
         let (component, warning) = self.cache.component(&self.engine, &digest, compile)?;
         let contract = component::contract_version(&self.engine, &component)?;
-        let pre = self
-            .linker
-            .instantiate_pre(&component)
-            .and_then(VerifierWithProcessPre::new)
-            .map_err(|error| LoadError::Link(plain_line(&format!("{error:#}"), LINE_CHARS)))?;
+        let pre =
+            self.linker.instantiate_pre(&component).and_then(VerifierWithProcessPre::new).map_err(
+                |error| component::unlinked(&contract, plain_line(&format!("{error:#}"), LINE_CHARS)),
+            )?;
         let sources = component::custom_section(bytes, "mustdo:sources")
             .map(|section| plain_line(&String::from_utf8_lossy(section), LINE_CHARS));
         Ok(Loaded { plugin: Plugin { digest, size: bytes.len(), contract, sources, pre }, warning })
@@ -195,21 +228,48 @@ impl Host {
         plugins.insert(added.plugin.digest, Arc::new(added));
     }
 
+    /// Replaces the variables that plugins may be granted by those that they were granted.
+    pub fn set_environment(&mut self, environment: BTreeMap<String, String>) {
+        Arc::make_mut(&mut self.common).environment = environment;
+    }
+
     fn added(&self, digest: &Digest) -> Option<Arc<Added>> {
         self.plugins.read().unwrap_or_else(PoisonError::into_inner).get(digest).cloned()
     }
 
-    async fn run(&self, plugin: &Plugin, task: &Task, reporter: Reporter) -> Result<Run, RunFault> {
-        let state = State::running(task, reporter, plugin.size, self.common.clone());
+    /// Records every run from now on.
+    pub fn record(&mut self, recorder: Recorder) {
+        self.recorder = Some(recorder);
+    }
+
+    /// Runs `task`, its calls going to `tape`; the plugin is asked what `request` says.
+    pub(super) async fn verify_on(
+        &self,
+        tape: Tape,
+        task: &Task,
+        request: RunRequest,
+        reporter: Reporter,
+    ) -> Result<Run, RunError> {
+        let plugin = task.check.plugin.clone();
+        let Some(added) = self.added(&task.plugin) else {
+            let fault = RunFault::Host(format!("{} is not loaded", task.plugin));
+            return Err(RunError { plugin, version: Version::new(0, 0, 0), fault, trace: Box::default() });
+        };
+        let run = self.run(&added.plugin, task, request, reporter, tape).await;
+        run.map_err(|(fault, trace)| RunError { plugin, version: added.version.clone(), fault, trace })
+    }
+
+    async fn run(
+        &self,
+        plugin: &Plugin,
+        task: &Task,
+        request: RunRequest,
+        reporter: Reporter,
+        tape: Tape,
+    ) -> Result<Run, (RunFault, Box<Trace>)> {
+        let state = State::running(task, reporter, plugin.size, self.common.clone(), tape.clone());
         let deadline = state.deadline;
         let mut store = engine::store(&self.engine, state);
-        let request = RunRequest {
-            check: task.check.check.to_string(),
-            params: task.params.clone(),
-            targets: task.targets.keys().map(ToString::to_string).collect(),
-            seed: task.seed,
-            extras: vec![("mustdo.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
-        };
         let call = async {
             let instance = plugin.pre.instantiate_async(&mut store).await?;
             instance.mustdo_verifier_plugin().call_run(&mut store, &request).await
@@ -217,31 +277,49 @@ impl Host {
         // The epoch makes wasm give way, and only this ends it; it also ends a host call that waits.
         let called = tokio::time::timeout_at(deadline.into(), call).await;
         let elapsed = store.data().origin.elapsed();
-        let answer = match called {
-            Err(_) => return Err(RunFault::TimedOut { limit: task.deadline }),
-            Ok(Err(error)) => return Err(fault::of(&error, store.data())),
-            Ok(Ok(answer)) => answer,
+        let answer = match (tape.fault(), called) {
+            (Some(fault), _) => Err(fault),
+            (None, Err(_)) => Err(RunFault::TimedOut { limit: task.deadline }),
+            (None, Ok(Err(error))) => Err(fault::of(&error, store.data())),
+            (None, Ok(Ok(answer))) => {
+                tape.returned(&answer);
+                Ok(answer)
+            }
         };
         let mut state = store.into_data();
-        let given = answer.map_err(|refusal| match refusal {
-            Refusal::UnknownCheck(check) => RunFault::UnknownCheck(plain_line(&check, LINE_CHARS)),
-            Refusal::BadParams(why) => RunFault::Params(plain_line(&why, LINE_CHARS)),
-            Refusal::Internal(why) => RunFault::Internal(plain_line(&why, LINE_CHARS)),
-        })?;
-        let verdict = verdict::convert(given, &mut state.attachments)?;
-        Ok(Run { verdict, elapsed, accesses: state.accesses.finish(), log: state.log.finish() })
+        let verdict = answer.and_then(|answer| {
+            let given = answer.map_err(|refusal| match refusal {
+                Refusal::UnknownCheck(check) => RunFault::UnknownCheck(plain_line(&check, LINE_CHARS)),
+                Refusal::BadParams(why) => RunFault::Params(plain_line(&why, LINE_CHARS)),
+                Refusal::Internal(why) => RunFault::Internal(plain_line(&why, LINE_CHARS)),
+            })?;
+            verdict::convert(given, &mut state.attachments)
+        });
+        // What was opened is told whatever came of it: a run that crashed is the one to look into.
+        let (accesses, log) = (state.accesses.finish(), state.log.finish());
+        match verdict {
+            Ok(verdict) => Ok(Run { verdict, elapsed, accesses, log }),
+            Err(fault) => Err((fault, Box::new(Trace { elapsed, accesses, log }))),
+        }
     }
 }
 
 impl Verifier for Host {
     async fn verify(&self, task: &Task, reporter: Reporter) -> Result<Run, RunError> {
-        let plugin = task.check.plugin.clone();
-        let Some(added) = self.added(&task.plugin) else {
-            let fault = RunFault::Host(format!("{} is not loaded", task.plugin));
-            return Err(RunError { plugin, version: Version::new(0, 0, 0), fault });
+        let request = RunRequest {
+            check: task.check.check.to_string(),
+            params: task.params.clone(),
+            targets: task.targets.keys().map(ToString::to_string).collect(),
+            seed: task.seed,
+            extras: vec![("mustdo.version".to_owned(), env!("CARGO_PKG_VERSION").to_owned())],
         };
-        let run = self.run(&added.plugin, task, reporter).await;
-        run.map_err(|fault| RunError { plugin, version: added.version.clone(), fault })
+        let (Some(recorder), Some(added)) = (&self.recorder, self.added(&task.plugin)) else {
+            return self.verify_on(Tape::Live, task, request, reporter).await;
+        };
+        let tape = recorder.start(task, &added.version, &request);
+        let run = self.verify_on(tape.clone(), task, request, reporter).await;
+        recorder.finish(&tape, task, run.as_ref().err().map(|error| &error.fault)).await;
+        run
     }
 }
 
@@ -250,6 +328,6 @@ impl Verifier for Host {
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    VerifierWithProcess::add_to_linker::<_, HasSelf<_>>(&mut linker, |state: &mut State| state)?;
+    VerifierWithProcess::add_to_linker::<_, OnTape>(&mut linker, |state: &mut State| Taped(state))?;
     Ok(linker)
 }

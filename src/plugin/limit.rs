@@ -6,9 +6,11 @@ use wasmtime::ResourceLimiter;
 
 use crate::model::{Limit, Limits};
 
+use super::network::SOCKETS;
+
 /// A component larger than this is refused before it is compiled or kept. The largest seen, a whole
 /// Python interpreter, has 18 MiB.
-pub(super) const COMPONENT_BYTES: usize = 32 << 20;
+pub const COMPONENT_BYTES: usize = 32 << 20;
 
 /// Bytes of native code that one component may become; the largest seen becomes 35 MiB.
 pub(super) const ARTEFACT_BYTES: usize = 512 << 20;
@@ -35,11 +37,15 @@ pub(super) const INSTANCES: usize = 100;
 /// Bytes that one call may carry from a plugin into the host, and so also the size of a verdict.
 pub(super) const HOSTCALL_BYTES: usize = 8 << 20;
 
-/// Handles in a component's own tables.
-pub(super) const COMPONENT_HANDLES: usize = 10_000;
+/// Handles in a component's own tables: as many as the host can have given out.
+pub(super) const COMPONENT_HANDLES: usize = TABLE_ENTRIES;
 
-/// Clients, trees and other things that the host keeps for one run.
+/// Clients, trees and other things that the host keeps for one run. Sockets have a limit of their own (`network`).
 pub(super) const RESOURCES: usize = 1_000;
+
+/// Everything that the host keeps for one run: sockets, as many other things as a plugin may have, and as many again for
+/// what interpreters make of WASI.
+pub(super) const TABLE_ENTRIES: usize = SOCKETS + 2 * RESOURCES;
 
 /// How often a running plugin gives way to the clock: what a deadline can be late by.
 pub(super) const TICK: Duration = Duration::from_millis(10);
@@ -67,6 +73,10 @@ pub(super) const INLINE_BYTES: usize = 1 << 20;
 
 /// Attachments of one run.
 pub(super) const ATTACHMENTS: usize = 64;
+
+/// Bytes of the calls of one recording, which is kept in memory until the run ends. Those of the shipped checks have less
+/// than one MiB.
+pub(super) const RECORDING_BYTES: usize = 32 << 20;
 
 /// Accesses that are listed; the rest are counted.
 pub(super) const ACCESSES: usize = 1_000;

@@ -1,11 +1,12 @@
 //! Who is asking.
 
 use http::{HeaderMap, header::AUTHORIZATION};
+use serde::{Deserialize, Serialize};
 
 use super::problem::Problem;
 
 /// The owner of a request: keys of one caller are invisible to the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) enum Caller {
     /// Nobody in particular: no credentials were sent.
     Anonymous,

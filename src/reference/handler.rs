@@ -7,7 +7,7 @@ use hyper::body::Incoming;
 
 use super::{
     body::Body, mistake::Mistake, quirk::Quirk, reply::Reply, request::Request, route, service::Options,
-    shop::Shop,
+    shop::Shop, store::Store,
 };
 
 /// The shop as it is served: good, or with one mistake, or with one quirk.
@@ -19,9 +19,9 @@ pub(super) struct Handler {
 }
 
 impl Handler {
-    pub(super) fn new(options: Options) -> Self {
+    pub(super) fn new(options: Options, store: Store) -> Self {
         Self {
-            shop: Arc::new(Shop::new(options.slow)),
+            shop: Arc::new(Shop::new(store, options.slow)),
             mistake: options.flaw.map(Mistake::new),
             quirk: options.quirk,
         }

@@ -1,7 +1,7 @@
 //! `/items`: plain rows, whose PUT and DELETE may be repeated.
 
 use http::StatusCode;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 };
 
 /// One thing on the shelf.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Item {
     pub(super) name: String,
     pub(super) price: u64,

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{caller::Caller, reply::Reply};
@@ -16,7 +17,7 @@ pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempote
 const KEY_LIMIT: usize = 255;
 
 /// A key as the client meant it: 1 to 255 printable ASCII characters, without the quotes it may have come in.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Key(String);
 
 /// Why a request has no usable key.
@@ -84,14 +85,14 @@ fn unquote(quoted: &str) -> Option<String> {
 }
 
 /// Whose key: two callers may use the same one without knowing of each other.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Scope {
     pub(super) caller: Caller,
     pub(super) key: Key,
 }
 
 /// The payload that a key was first used with; a retry sends the same bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
@@ -103,19 +104,20 @@ impl Fingerprint {
 /// The table of keys. It is part of the state, so that a key and its effect change in one transaction.
 ///
 /// A service that runs for long forgets keys after a time that it publishes; this one lives for a demonstration.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
+#[serde(from = "Vec<(Scope, Record)>", into = "Vec<(Scope, Record)>")]
 pub(super) struct Keys {
     records: HashMap<Scope, Record>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Record {
     fingerprint: Fingerprint,
     progress: Progress,
 }
 
 /// A key's life: absent, running, done; back to absent when the work was interrupted.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 enum Progress {
     Running,
     /// The answer is kept as it was sent.
@@ -163,6 +165,12 @@ impl Keys {
         }
     }
 
+    /// The keys whose work is under way. Right after a start, nobody is at work on them any more.
+    pub(super) fn running(&self) -> Vec<Scope> {
+        let running = self.records.iter().filter(|(_, record)| matches!(record.progress, Progress::Running));
+        running.map(|(scope, _)| scope.clone()).collect()
+    }
+
     /// The answer kept under a key, whatever the payload was.
     pub(super) fn answer(&self, scope: &Scope) -> Option<Reply> {
         match &self.records.get(scope)?.progress {
@@ -174,6 +182,18 @@ impl Keys {
     /// A caller who has used the key.
     pub(super) fn owner(&self, key: &Key) -> Option<Caller> {
         self.records.keys().find(|scope| scope.key == *key).map(|scope| scope.caller)
+    }
+}
+
+impl From<Vec<(Scope, Record)>> for Keys {
+    fn from(records: Vec<(Scope, Record)>) -> Self {
+        Self { records: records.into_iter().collect() }
+    }
+}
+
+impl From<Keys> for Vec<(Scope, Record)> {
+    fn from(keys: Keys) -> Self {
+        keys.records.into_iter().collect()
     }
 }
 

@@ -24,7 +24,9 @@
 //! `Idempotent-Replayed: true`) to a retry, 409 while the first is running, 422 to another payload under the key, and
 //! 400 without a key; a ticket answers 201 at first and 303 to its `Location` afterwards.
 //!
-//! Everything is held in memory behind one lock (`store.rs`); nothing is written to disk.
+//! Everything is held in memory behind one lock (`store.rs`). [`Service::bind`] writes nothing to disk;
+//! [`Service::durable`] keeps every transaction in a journal (`journal.rs`), so that the service can be killed at any
+//! moment and started again.
 
 mod body;
 mod caller;
@@ -32,6 +34,7 @@ mod connection;
 mod flaw;
 mod handler;
 mod item;
+mod journal;
 mod key;
 mod mistake;
 mod named;

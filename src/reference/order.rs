@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
@@ -23,14 +23,14 @@ use super::{
 
 pub(super) const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Order {
     draft: Draft,
     caller: Caller,
 }
 
 /// What a client asks for.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Draft {
     sku: String,
     quantity: u64,
@@ -247,8 +247,8 @@ mod tests {
 
     #[tokio::test]
     async fn an_interrupted_order_frees_its_key() {
-        use super::*;
-        let shop = Arc::new(Shop::new(Duration::ZERO));
+        use super::{super::store::Store, *};
+        let shop = Arc::new(Shop::new(Store::default(), Duration::ZERO));
         let mut headers = http::HeaderMap::new();
         headers.insert(super::super::key::IDEMPOTENCY_KEY, HeaderValue::from_static("k-1"));
         let scope = Scope { caller: Caller::Alice, key: Key::of(&headers).unwrap() };

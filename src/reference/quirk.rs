@@ -47,10 +47,18 @@ named! {
             "The connection is closed after every answer."
         ChunkedBodies "chunked-bodies"
             "Bodies come in chunks, without Content-Length."
+        KeysLeased "keys-leased"
+            "After a crash a key that was running answers 409 until its lock ends; then the work is done once."
     }
 }
 
 impl Quirk {
+    /// Whether the difference shows only when the service is killed and started again.
+    #[must_use]
+    pub const fn needs_a_crash(self) -> bool {
+        matches!(self, Self::KeysLeased)
+    }
+
     /// Changes how a right answer looks.
     pub(super) fn dress(self, request: &Request, mut reply: Reply) -> Reply {
         let status = reply.status;
@@ -83,7 +91,8 @@ impl Quirk {
             | Self::RunningTooEarly
             | Self::DuplicateConflict
             | Self::ChangingEtag
-            | Self::ReplayAge => reply,
+            | Self::ReplayAge
+            | Self::KeysLeased => reply,
             Self::ChangingRequestId => {
                 reply.with(HeaderName::from_static("x-request-id"), field(&random::token()))
             }

@@ -4,13 +4,15 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{CONTENT_TYPE, ETAG, LOCATION},
 };
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::body::Body;
 
 /// Status, fields and content. A clone of it is what a repeated key is answered with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(try_from = "Kept", into = "Kept")]
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
@@ -110,6 +112,43 @@ impl Reply {
             Content::Html(text) => text.clone().into_bytes(),
             Content::Text(text) => text.as_bytes().to_vec(),
         }
+    }
+}
+
+/// A reply as it is kept on the disk: what is said under a key is a document or nothing.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Kept {
+    status: u16,
+    fields: Vec<(String, String)>,
+    document: Option<Value>,
+}
+
+impl From<Reply> for Kept {
+    fn from(reply: Reply) -> Self {
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        Self {
+            status: reply.status.as_u16(),
+            fields: reply.headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+            document: match reply.content {
+                Content::Json(value) => Some(value),
+                Content::Html(html) => Some(html.into()),
+                Content::Text(text) => Some(text.into()),
+                Content::None => None,
+            },
+        }
+    }
+}
+
+impl TryFrom<Kept> for Reply {
+    type Error = http::Error;
+
+    fn try_from(kept: Kept) -> Result<Self, http::Error> {
+        let content = kept.document.map_or(Content::None, Content::Json);
+        let mut reply = Self::new(StatusCode::from_u16(kept.status)?, content);
+        for (name, value) in kept.fields {
+            reply.headers.append(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+        }
+        Ok(reply)
     }
 }
 

@@ -4,6 +4,7 @@ use std::{
     future::Future,
     io,
     net::{SocketAddr, TcpListener},
+    path::Path,
     pin::pin,
     sync::Arc,
     time::Duration,
@@ -14,13 +15,16 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-use super::{Flaw, Quirk, connection, handler::Handler};
+use super::{Flaw, Quirk, connection, handler::Handler, key::Scope, store::Store};
 
 /// How many workers the accepted connections are dealt to, in turn.
 pub(super) const WORKERS: usize = 2;
 
 /// How long a stopping service waits for answers under way, beyond the time that the work itself takes.
 const GRACE: Duration = Duration::from_secs(1);
+
+/// How long a key stays locked after a crash, where the service knows no better.
+const LEASE: Duration = Duration::from_millis(1_500);
 
 /// How long accepting pauses when the process has run out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
@@ -59,6 +63,10 @@ pub struct Service {
     listener: TcpListener,
     address: SocketAddr,
     handler: Arc<Handler>,
+    /// Keys that were running when the service was killed.
+    left_over: Vec<Scope>,
+    /// How long those stay locked.
+    lease: Duration,
 }
 
 impl Service {
@@ -66,11 +74,32 @@ impl Service {
     ///
     /// The tokens of the callers are public, so bind nothing but loopback.
     pub fn bind(options: Options, address: SocketAddr) -> io::Result<Self> {
+        Self::over(Store::default(), options, address)
+    }
+
+    /// The same with everything that was promised kept in `folder`, which one process at a time may use: killed at any
+    /// moment and started again, the service knows its rows and its keys. It fails as well when the folder cannot be used.
+    ///
+    /// A key whose work was cut short is free again when the service starts.
+    pub fn durable(options: Options, address: SocketAddr, folder: &Path) -> io::Result<Self> {
+        let forgets_keys = options.flaw == Some(Flaw::KeysInMemory);
+        let store = Store::open(folder, forgets_keys)?;
+        let mut service = Self::over(store, options, address)?;
+        if options.quirk == Some(Quirk::KeysLeased) {
+            service.lease = LEASE;
+        } else {
+            release(&service.handler, &std::mem::take(&mut service.left_over));
+        }
+        Ok(service)
+    }
+
+    fn over(store: Store, options: Options, address: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let handler = Arc::new(Handler::new(options));
-        Ok(Self { listener, address, handler })
+        let left_over = store.read(|state| state.keys.running());
+        let handler = Arc::new(Handler::new(options, store));
+        Ok(Self { listener, address, handler, left_over, lease: Duration::ZERO })
     }
 
     /// The bound address, with the port that was taken.
@@ -82,15 +111,19 @@ impl Service {
     /// Answers until `shutdown` is ready, then lets the requests under way finish for a moment and returns.
     ///
     /// Fails only when the listener cannot be used. Needs a tokio runtime with time and network.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let listener = tokio::net::TcpListener::from_std(self.listener)?;
         let stopping = watch::Sender::new(false);
         let mut connections = JoinSet::new();
         let mut workers = (0..WORKERS).cycle();
         let mut shutdown = pin!(shutdown);
+        let mut lease = pin!(tokio::time::sleep(self.lease));
         loop {
             tokio::select! {
                 () = &mut shutdown => break,
+                () = &mut lease, if !self.left_over.is_empty() => {
+                    release(&self.handler, &std::mem::take(&mut self.left_over));
+                }
                 Some(_) = connections.join_next() => {}
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) => {
@@ -127,6 +160,11 @@ impl Service {
         }));
         Running { address, stop: Some(stop), task }
     }
+}
+
+/// Frees the keys that a crash left locked: nobody is at work on them.
+fn release(handler: &Handler, left_over: &[Scope]) {
+    handler.shop.store.transaction(|state| left_over.iter().for_each(|scope| state.keys.release(scope)));
 }
 
 /// A service at work in the background. Dropped, it ends at once; [`stop`](Self::stop) lets answers finish.

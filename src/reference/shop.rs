@@ -14,7 +14,7 @@ pub(super) struct Shop {
 }
 
 impl Shop {
-    pub(super) fn new(slow: Duration) -> Self {
-        Self { store: Store::default(), work: Work::new(), slow }
+    pub(super) fn new(store: Store, slow: Duration) -> Self {
+        Self { store, work: Work::new(), slow }
     }
 }

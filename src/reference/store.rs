@@ -2,23 +2,32 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    fmt,
+    fmt, io,
+    path::Path,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use super::{item::Item, key::Keys, order::Order, ticket::Ticket};
+use serde::{Deserialize, Serialize};
+
+use super::{item::Item, journal::Journal, key::Keys, order::Order, ticket::Ticket};
 
 /// The database: what one [`transaction`](Self::transaction) changes is seen all at once or not at all.
 ///
 /// A database server would give the same with `BEGIN` and `COMMIT` and a unique index; the rule for the callers is
 /// equal: what must not come apart goes into *one* transaction, and none is held open while work is done.
+///
+/// With a journal, a transaction is over when what it changed is on the disk, in one record: a crash at any moment
+/// leaves all of it or nothing.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     state: Mutex<State>,
+    journal: Option<Mutex<Journal>>,
+    /// Whether the keys are left out of the journal.
+    forgets_keys: bool,
 }
 
 /// The tables.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default, Clone, Serialize, Deserialize)]
 pub(super) struct State {
     pub(super) items: Table<Item>,
     pub(super) orders: Table<Order>,
@@ -31,9 +40,34 @@ pub(super) struct State {
 }
 
 impl Store {
+    /// Takes up what was kept in `folder`, and keeps what changes from now on.
+    pub(super) fn open(folder: &Path, forgets_keys: bool) -> io::Result<Self> {
+        let (journal, kept) = Journal::open(folder)?;
+        let state = kept.map(|kept| serde_json::from_slice(&kept)).transpose()?;
+        let state = Mutex::new(state.unwrap_or_default());
+        Ok(Self { state, journal: Some(Mutex::new(journal)), forgets_keys })
+    }
+
     /// Runs `change` alone. It must neither wait nor panic half way.
     pub(super) fn transaction<Outcome>(&self, change: impl FnOnce(&mut State) -> Outcome) -> Outcome {
-        change(&mut self.lock())
+        let mut state = self.lock();
+        let outcome = change(&mut state);
+        if let Some(journal) = &self.journal {
+            self.keep(&state, &mut journal.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        outcome
+    }
+
+    /// A service that cannot keep what it has promised must not go on.
+    fn keep(&self, state: &State, journal: &mut Journal) {
+        let kept = if self.forgets_keys {
+            serde_json::to_vec(&State { keys: Keys::default(), ..state.clone() })
+        } else {
+            serde_json::to_vec(state)
+        };
+        if kept.map_err(io::Error::from).and_then(|kept| journal.append(&kept)).is_err() {
+            std::process::abort();
+        }
     }
 
     pub(super) fn read<Outcome>(&self, look: impl FnOnce(&State) -> Outcome) -> Outcome {
@@ -47,7 +81,7 @@ impl Store {
 }
 
 /// Rows by id.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Table<Row> {
     rows: BTreeMap<Id, Row>,
     last: u64,
@@ -98,7 +132,7 @@ impl<Row> Default for Table<Row> {
 }
 
 /// The id of a row: 1 to 64 letters, digits, `-` and `_`. Shorter ids sort first, so `2` is before `10`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(super) struct Id(String);
 
 impl Id {

@@ -15,6 +15,7 @@ mod phrase;
 #[cfg(test)]
 mod sample;
 mod table;
+mod transcript;
 mod tree;
 mod word;
 mod wrap;
@@ -26,6 +27,7 @@ use thiserror::Error;
 
 pub use binding::binding;
 pub use phrase::staleness;
+pub use transcript::{Transcript, TranscriptAccess, TranscriptTarget, transcript};
 pub use tree::{Input, Report};
 
 use crate::model::{Language, Outcome, Status};

@@ -24,6 +24,14 @@ pub enum StoreError {
         /// Why.
         source: io::Error,
     },
+    /// A file has more bytes than a file of its kind has.
+    #[error("{} has more than {} MiB", .path.display(), .limit >> 20)]
+    TooLarge {
+        /// Which.
+        path: PathBuf,
+        /// Bytes.
+        limit: usize,
+    },
     /// A file is not UTF-8.
     #[error("{} is not UTF-8 text: byte {offset} does not belong to any character", .path.display())]
     Encoding {

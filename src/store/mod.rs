@@ -4,17 +4,22 @@
 //! file means is not this layer's business: texts go in and out whole.
 
 mod atomic;
+mod draft;
 mod embedded;
 mod error;
+mod folder;
 mod git;
 mod lock;
 mod scratch;
+mod transcript;
 mod workspace;
 
 pub use atomic::{Sink, replace};
+pub use draft::write_folder;
 pub use embedded::{CHECKLISTS, EmbeddedPlugin, PLUGINS};
 pub use error::StoreError;
+pub use folder::{files, make_folder, read_file};
 pub use git::{Commit, Repository};
 pub use lock::WriteLock;
 pub use scratch::Scratch;
-pub use workspace::{TextFile, Workspace, read_text};
+pub use workspace::{TextFile, Workspace, read_at_most, read_text};

@@ -3,13 +3,13 @@
 #![expect(clippy::disallowed_methods, reason = "this module owns reading the workspace")]
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSetBuilder};
 
 use super::{Repository, StoreError, WriteLock, replace};
-use crate::model::{ChecklistId, Digest, Hasher};
+use crate::model::{ChecklistId, Digest, Hasher, PluginId};
 
 /// A folder with a `mustdo.toml`, and the git repository around it.
 #[derive(Debug)]
@@ -35,6 +35,8 @@ impl Workspace {
     pub const PROGRESS: &str = "progress";
     /// Where third-party plugins are looked for.
     pub const PLUGINS: &str = "plugins";
+    /// What was taken from outside, and from where.
+    pub const LOCK: &str = "mustdo.lock";
     /// What belongs to this machine: locks, logs, transcripts.
     pub const PRIVATE: &str = ".mustdo";
 
@@ -105,6 +107,22 @@ impl Workspace {
         Ok(plugins)
     }
 
+    /// The file of one plugin: none where there is none.
+    pub fn plugin(&self, id: &PluginId) -> Result<Option<Vec<u8>>, StoreError> {
+        read_bytes(&self.root.join(Self::plugin_name(id)))
+    }
+
+    /// Where a plugin is kept, relative to the workspace: its id, with "." for the ":" after a namespace.
+    #[must_use]
+    pub fn plugin_name(id: &PluginId) -> String {
+        format!("{}/{}.wasm", Self::PLUGINS, id.stem())
+    }
+
+    /// `mustdo.lock`; none where nothing was taken from outside yet.
+    pub fn locked(&self) -> Result<Option<TextFile>, StoreError> {
+        self.read(Self::LOCK)
+    }
+
     /// Takes the right to write. Makes the private folder, which ignores itself in git.
     pub fn lock(&self) -> Result<WriteLock, StoreError> {
         WriteLock::acquire(&self.private("lock")?)
@@ -123,8 +141,24 @@ impl Workspace {
     }
 
     /// Replaces one of its files. The caller holds the lock.
-    pub fn write(&self, _lock: &WriteLock, name: &str, text: &str) -> Result<(), StoreError> {
-        replace(&self.root.join(name), text.as_bytes())
+    pub fn write(&self, lock: &WriteLock, name: &str, text: &str) -> Result<(), StoreError> {
+        self.write_bytes(lock, name, text.as_bytes())
+    }
+
+    /// The same for a file that is no text.
+    pub fn write_bytes(&self, _lock: &WriteLock, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        replace(&self.root.join(name), bytes)
+    }
+
+    /// Takes one of its files away; that it is not there is no error. The caller holds the lock.
+    pub fn remove(&self, _lock: &WriteLock, name: &str) -> Result<(), StoreError> {
+        let path = self.root.join(name);
+        match fs::remove_file(&path) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(StoreError::Write { path, source })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Digests every file that one of `globs` matches, by path and content: two trees with one digest are the same to
@@ -214,6 +248,19 @@ pub fn read_text(path: &Path) -> Result<Option<String>, StoreError> {
     Ok(Some(text))
 }
 
+/// A file anywhere, up to one byte more than `limit`: a longer one is cut there, so that whoever asked can tell. Anything
+/// but a file is refused: a pipe may never end.
+pub fn read_at_most(path: &Path, limit: usize) -> Result<Vec<u8>, StoreError> {
+    let error = |source| StoreError::Read { path: path.to_owned(), source };
+    if !fs::metadata(path).map_err(error)?.is_file() {
+        return Err(error(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file")));
+    }
+    let file = fs::File::open(path).map_err(error)?;
+    let mut bytes = vec![];
+    file.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(error)?;
+    Ok(bytes)
+}
+
 fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -280,6 +327,30 @@ mod tests {
         fs::create_dir(folder.path().join("checklists")).unwrap();
         std::os::unix::fs::symlink("nowhere", folder.path().join("checklists/a.toml")).unwrap();
         assert!(matches!(workspace.checklists(), Err(StoreError::Read { .. })));
+    }
+
+    #[test]
+    fn longer_file_is_cut_and_what_is_no_file_is_refused() {
+        let (folder, _) = workspace();
+        let path = folder.path().join("a.wasm");
+        replace(&path, b"12345").unwrap();
+        assert_eq!(read_at_most(&path, 5).unwrap(), b"12345");
+        assert_eq!(read_at_most(&path, 3).unwrap(), b"1234");
+        assert!(matches!(read_at_most(folder.path(), 3), Err(StoreError::Read { .. })));
+        assert!(matches!(read_at_most(Path::new("/dev/zero"), 3), Err(StoreError::Read { .. })));
+    }
+
+    #[test]
+    fn file_that_is_not_there_is_taken_away() {
+        let (_folder, workspace) = workspace();
+        let lock = workspace.lock().unwrap();
+        let id = "acme:x".parse().unwrap();
+        workspace.write_bytes(&lock, &Workspace::plugin_name(&id), b"x").unwrap();
+        assert_eq!(workspace.plugin(&id).unwrap().as_deref(), Some(&b"x"[..]));
+        for _ in 0..2 {
+            workspace.remove(&lock, "plugins/acme.x.wasm").unwrap();
+            assert_eq!(workspace.plugin(&id).unwrap(), None);
+        }
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::shape::{Fit, Refusal, Shape};
 use super::table::quoted;
 use super::{Code, Diagnostic, Places, SettingsFile, Source, Spot};
 use crate::model::{
-    Catalog, CheckId, CheckInfo, Definition, Item, PluginId, PluginInfo, TargetKind, TargetName, Value,
-    nearest,
+    Capability, Catalog, CheckId, CheckInfo, Definition, Item, PluginId, PluginInfo, Settings, TargetKind,
+    TargetName, Value, nearest,
 };
 
 /// Parameters that a check can not be asked with. Never both empty.
@@ -218,6 +218,7 @@ impl<'p> Checker<'_, 'p> {
     }
 
     fn grants(&mut self, known: &[&PluginId]) {
+        let settings = &self.settings.settings;
         for (plugin, marks) in &self.settings.marks.grants {
             let source = &self.settings.source;
             if (self.plugins)(plugin).is_none() {
@@ -230,9 +231,27 @@ impl<'p> Checker<'_, 'p> {
             for (capability, span) in &marks.allow {
                 let Some(target) = capability.target() else { continue };
                 self.found.extend(unknown_target(self.settings, target, source.spot(span.clone())));
+                self.found.extend(without_program(settings, plugin, capability, source.spot(span.clone())));
             }
         }
     }
+}
+
+/// What is wrong with a permission to start a command target that does not say which program that is.
+fn without_program(
+    settings: &Settings,
+    plugin: &PluginId,
+    capability: &Capability,
+    spot: Spot,
+) -> Option<Diagnostic> {
+    let Capability::Process(target) = capability else { return None };
+    let command = settings.targets.get(target)?.place.kind() == TargetKind::Command;
+    if !command || settings.grants.get(plugin)?.programs.contains_key(target) {
+        return None;
+    }
+    let message = format!("\"{capability}\" does not say which program, so it is asked for again");
+    let without = Diagnostic::new(Code::GrantWithoutProgram, message, spot, "");
+    Some(without.help(format!("mustdo grant {plugin} {capability}")))
 }
 
 /// The kinds of target that do for everything `check` asks of the target `name`; none where it does not ask for it.

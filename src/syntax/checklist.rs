@@ -5,7 +5,7 @@ use std::ops::Range;
 use semver::Version;
 
 use super::mark::{CheckMarks, ChecklistMarks, GroupMarks, ItemMarks};
-use super::parameter::{globs, parameters, targets};
+use super::parameter::{Writer, globs, parameters, targets};
 use super::table::{Field, Table, document};
 use super::{Code, Diagnostic, Read, Source, Spot};
 use crate::model::{
@@ -132,7 +132,8 @@ fn check(field: &Field<'_>) -> Option<(CheckUse, CheckMarks)> {
     let mut table = field.table("a check")?;
     let uses = table.required("uses");
     let (target, target_marks) = table.optional("target").map(|field| targets(&field)).unwrap_or_default();
-    let (with, with_marks) = table.optional("with").map(|field| parameters(&field)).unwrap_or_default();
+    let (with, with_marks) =
+        table.optional("with").map(|field| parameters(&field, Writer::Author)).unwrap_or_default();
     let watch = table.optional("watch").map(|field| globs(&field)).unwrap_or_default();
     table.close();
     let uses = uses?;

@@ -75,6 +75,8 @@ codes! {
     BadDigest "E0116"
     /// Bytes that are not UTF-8.
     NotText "E0117"
+    /// A variable of the user's where an author writes.
+    ForeignVariable "E0118"
     /// An id that something else has.
     DuplicateId "E0201"
     /// A former id that is in use.
@@ -101,6 +103,8 @@ codes! {
     UselessKey "E0304"
     /// Not a capability.
     BadCapability "E0305"
+    /// Not the absolute path of a program.
+    BadProgram "E0306"
     /// A plugin that is not there.
     UnknownPlugin "E0401"
     /// A check that its plugin does not have.
@@ -119,12 +123,24 @@ codes! {
     UnknownTarget "W0408"
     /// A permission for a plugin that is not there.
     UnknownGrant "W0409"
+    /// A permission to start a target that does not say which program.
+    GrantWithoutProgram "W0410"
     /// A record in a place where it can't be.
     MisplacedRecord "E0501"
     /// A progress file that is not named after its checklist.
     MisnamedFile "E0502"
     /// A record whose verdict contradicts itself.
     BrokenRecord "E0503"
+    /// A source that is none.
+    BadSource "E0601"
+    /// A plugin that is not the one that was added.
+    ChangedPlugin "E0602"
+    /// A plugin that was added and is not there.
+    MissingPlugin "E0603"
+    /// A plugin file that is not named after an id.
+    MisnamedPlugin "E0604"
+    /// A plugin that nobody added.
+    UnlockedPlugin "W0605"
 }
 
 impl Code {

@@ -26,6 +26,8 @@ fn json(value: &Value) -> serde_json::Value {
         // The model's floats are finite; JSON has no word for others.
         Value::Float(value) => Number::from_f64(*value).map_or(serde_json::Value::Null, Into::into),
         Value::Text(value) => value.as_str().into(),
+        // As it is written; a plugin only gets values that were filled in.
+        Value::Variable(name) => serde_json::json!({ "env": name }),
         Value::List(values) => values.iter().map(json).collect(),
         Value::Table(entries) => object(entries),
     }

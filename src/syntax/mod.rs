@@ -6,7 +6,7 @@
 //! The way of content: [`read_checklist`] for each file, [`link()`] for the rules between files, [`check_bindings`] for
 //! what plugins have to say about it; then [`render()`] shows all that was found.
 //!
-//! What is written back ([`write_progress`], [`grant()`]) is edited, never regenerated: comments, unknown keys and the
+//! What is written back ([`write_progress`], [`write_lock`], [`grant()`]) is edited, never regenerated: comments, unknown keys and the
 //! bytes of everything that did not change survive.
 
 mod address;
@@ -19,6 +19,8 @@ mod edit;
 mod grant;
 mod json;
 mod link;
+mod lock;
+mod manifest;
 mod mark;
 mod parameter;
 mod progress;
@@ -36,9 +38,11 @@ pub use checklist::{ChecklistFile, read_checklist};
 pub use code::{Code, ParseCodeError};
 pub use diagnostic::{Diagnostic, Label, Read, Severity};
 pub use edit::BrokenText;
-pub use grant::grant;
+pub use grant::{grant, ungrant};
 pub use json::params_json;
 pub use link::{Linked, Places, link};
+pub use lock::{LockFile, misnamed_plugin, read_lock, unlocked_plugin, write_lock};
+pub use manifest::standalone_manifest;
 pub use progress::read_progress;
 pub use render::render;
 pub use settings::{SettingsFile, read_settings, read_user_settings};

@@ -24,11 +24,20 @@ pub(super) fn targets(field: &Field<'_>) -> (BTreeMap<TargetName, TargetName>, T
     (names, marks)
 }
 
+/// Whose file parameters stand in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    /// The user, who may have variables of the environment filled in.
+    User,
+    /// The author of a checklist, who may not: a variable of the user's would go wherever the author points the check.
+    Author,
+}
+
 /// Reads `with = { … }`. An entry that JSON can't hold is reported and left out.
-pub(super) fn parameters(field: &Field<'_>) -> (BTreeMap<String, Value>, ParameterMarks) {
+pub(super) fn parameters(field: &Field<'_>, writer: Writer) -> (BTreeMap<String, Value>, ParameterMarks) {
     let (mut values, mut marks) = (BTreeMap::new(), BTreeMap::new());
     for entry in field.table("a parameter table").iter().flat_map(super::table::Table::entries) {
-        if let Some((value, mark)) = parameter(&entry) {
+        if let Some((value, mark)) = parameter(&entry, writer) {
             values.insert(entry.name().to_owned(), value);
             marks.insert(entry.name().to_owned(), mark);
         }
@@ -37,21 +46,31 @@ pub(super) fn parameters(field: &Field<'_>) -> (BTreeMap<String, Value>, Paramet
 }
 
 /// One value. The parser bounds how deep values nest, so recursion is bounded too.
-fn parameter(field: &Field<'_>) -> Option<(Value, ParameterMark)> {
+fn parameter(field: &Field<'_>, writer: Writer) -> Option<(Value, ParameterMark)> {
     let mut inside = Inside::Nothing;
+    if let Some(name) = named_variable(field) {
+        if writer == Writer::Author {
+            let message = format!("{} can't be a variable of the user's in a checklist", field.subject());
+            let help = "leave it out: the user gives it in mustdo.toml, under [item.ID.with]";
+            field.report(Code::ForeignVariable, message, help);
+            return None;
+        }
+        let value = Value::Variable(variable(&name)?);
+        return Some((value, ParameterMark { key: field.key(), value: field.span(), inside }));
+    }
     let value = match field.raw() {
         DeValue::String(text) => Value::Text(text.to_string()),
         DeValue::Integer(_) => Value::Integer(field.integer()?),
         DeValue::Float(_) => Value::Float(field.number()?),
         DeValue::Boolean(value) => Value::Boolean(*value),
         DeValue::Array(elements) => {
-            let elements = elements.iter().filter_map(|element| parameter(&field.element(element)));
+            let elements = elements.iter().filter_map(|element| parameter(&field.element(element), writer));
             let (values, marks) = elements.unzip();
             inside = Inside::List(marks);
             Value::List(values)
         }
         DeValue::Table(_) => {
-            let (values, marks) = parameters(field);
+            let (values, marks) = parameters(field, writer);
             inside = Inside::Table(marks);
             Value::Table(values)
         }
@@ -62,6 +81,25 @@ fn parameter(field: &Field<'_>) -> Option<(Value, ParameterMark)> {
         }
     };
     Some((value, ParameterMark { key: field.key(), value: field.span(), inside }))
+}
+
+/// The name in `{ env = "NAME" }`; none for every other value, also for tables with more in them.
+fn named_variable<'a>(field: &Field<'a>) -> Option<Field<'a>> {
+    let DeValue::Table(entries) = field.raw() else { return None };
+    let table = field.table("a variable").filter(|_| entries.len() == 1)?;
+    table.peek("env").filter(|name| matches!(name.raw(), DeValue::String(_)))
+}
+
+/// Reads the name of an environment variable.
+pub(super) fn variable(field: &Field<'_>) -> Option<String> {
+    let name = field.text()?;
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if !name.is_empty() && name.bytes().all(fits) && !name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Some(name.to_owned());
+    }
+    let message = format!("\"{}\" can't be the name of a variable", name.escape_debug());
+    field.report(Code::BadName, message, "write its name alone: letters, digits and \"_\"");
+    None
 }
 
 /// Reads `watch = ["app/**/*.py"]`. A pattern that can match no file of the workspace is refused: it would keep a proof

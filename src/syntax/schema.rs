@@ -1,4 +1,4 @@
-//! JSON Schemas (draft 2020-12) of the three kinds of file, for editors.
+//! JSON Schemas (draft 2020-12) of the kinds of file, for editors.
 
 /// Of a checklist: `checklists/*.toml`.
 pub const CHECKLIST: &str = include_str!("schema/checklist.json");
@@ -6,3 +6,5 @@ pub const CHECKLIST: &str = include_str!("schema/checklist.json");
 pub const WORKSPACE: &str = include_str!("schema/workspace.json");
 /// Of a progress file: `progress/*.toml`.
 pub const PROGRESS: &str = include_str!("schema/progress.json");
+/// Of `mustdo.lock`.
+pub const LOCK: &str = include_str!("schema/lock.json");

@@ -1,8 +1,11 @@
 //! Reading `mustdo.toml` and the user's own file.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use super::checklist::lasting;
 use super::mark::{BindingMarks, GrantMarks, SettingsMarks};
-use super::parameter::{globs, parameters, targets};
+use super::parameter::{Writer, globs, parameters, targets, variable};
 use super::table::{Field, Table, document};
 use super::target::target;
 use super::{Code, Diagnostic, Read, Source};
@@ -59,8 +62,8 @@ pub fn read_settings(source: &Source) -> Read<SettingsFile> {
     })
 }
 
-/// Reads the user's own file: what holds in every workspace, which is language, freshness, git, how to verify and
-/// how much a plugin may use.
+/// Reads the user's own file: what holds in every workspace, which is language, freshness, secrets, git, how to verify
+/// and how much a plugin may use.
 #[must_use]
 pub fn read_user_settings(source: &Source) -> Read<SettingsFile> {
     read(source, |table, settings, _| {
@@ -92,6 +95,12 @@ fn personal(table: &mut Table<'_>, settings: &mut Settings) {
         settings.language =
             table.optional("lang").and_then(|field| field.word(Language::ALL, Language::code));
         settings.fresh_for = table.optional("fresh-for").and_then(|field| lasting(&field));
+        table.close();
+    }
+    if let Some(mut table) = table.optional("secrets").and_then(|field| field.table("the secrets")) {
+        let names = table.optional("env").and_then(|field| field.list());
+        settings.secrets.env = names.into_iter().flatten().filter_map(|name| variable(&name)).collect();
+        settings.secrets.files = table.optional("files").map(|field| globs(&field)).unwrap_or_default();
         table.close();
     }
     if let Some(mut table) = table.optional("git").and_then(|field| field.table("the git table")) {
@@ -127,7 +136,8 @@ fn binding(field: &Field<'_>, settings: &mut Settings, marks: &mut SettingsMarks
     let id = field.parse_key(Code::BadName);
     let Some(mut table) = field.table("an item's settings") else { return };
     let (target, target_marks) = table.optional("target").map(|field| targets(&field)).unwrap_or_default();
-    let (with, with_marks) = table.optional("with").map(|field| parameters(&field)).unwrap_or_default();
+    let (with, with_marks) =
+        table.optional("with").map(|field| parameters(&field, Writer::User)).unwrap_or_default();
     let watch = table.optional("watch").map(|field| globs(&field));
     let fresh_for = table.optional("fresh-for").and_then(|field| lasting(&field));
     table.close();
@@ -153,11 +163,38 @@ fn grant(field: &Field<'_>, settings: &mut Settings, marks: &mut SettingsMarks) 
         }
         allow.push((capability, entry.span()));
     }
+    let mut programs = BTreeMap::new();
+    entries(table.optional("programs"), "the programs", |field| {
+        if let Some((target, path)) = program(field, &allow) {
+            programs.insert(target, path);
+        }
+    });
     table.close();
     let (Some(plugin), Some(digest)) = (plugin, digest) else { return };
     let capabilities = allow.iter().map(|(capability, _)| capability.clone()).collect();
     marks.grants.insert(crate::model::PluginId::clone(&plugin), GrantMarks { plugin: field.key(), allow });
-    settings.grants.insert(plugin, Grant { digest, allow: capabilities });
+    settings.grants.insert(plugin, Grant { digest, allow: capabilities, programs });
+}
+
+/// Reads `worker = "/usr/bin/celery"`: what `process:worker` was granted for.
+fn program(
+    field: &Field<'_>,
+    allow: &[(Capability, std::ops::Range<usize>)],
+) -> Option<(TargetName, PathBuf)> {
+    let target: TargetName = field.parse_key(Code::BadName)?;
+    let process = Capability::Process(target.clone());
+    if !allow.iter().any(|(capability, _)| *capability == process) {
+        let message = format!("a program for \"{target}\" has no effect without \"{process}\" in \"allow\"");
+        field.report_key(Code::UselessKey, message, &format!("add \"{process}\" to \"allow\", or remove it"));
+    }
+    let text = field.words()?;
+    let path = PathBuf::from(text);
+    if !path.is_absolute() || text.contains('\0') {
+        let message = format!("\"{}\" is not the absolute path of a program", text.escape_debug());
+        field.report(Code::BadProgram, message, "let mustdo find it: mustdo grant PLUGIN process:TARGET");
+        return None;
+    }
+    Some((target, path))
 }
 
 fn policy(mut table: Table<'_>) -> Policy {

@@ -44,11 +44,17 @@ impl Shape {
         Ok(Self { schema, validator })
     }
 
-    /// Holds parameters against the shape.
+    /// Holds parameters against the shape. Of a variable only that it will be a text is known, so nothing but its type is
+    /// refused.
     pub(super) fn judge(&self, with: &BTreeMap<String, Value>) -> Fit {
         let mut fit = Fit::default();
-        let json = object(with);
+        let text = |value: &Value| value.filled(&|_| Some(String::new()));
+        let json = object(&with.iter().map(|(name, value)| (name.clone(), text(value))).collect());
         for error in self.validator.iter_errors(&json) {
+            let path: Vec<_> = error.instance_path().into_iter().map(|segment| segment.to_string()).collect();
+            if is_variable(with, &path) && !matches!(error.kind(), ValidationErrorKind::Type { .. }) {
+                continue;
+            }
             let missing = required(&error);
             if error.instance_path().is_empty() && !missing.is_empty() {
                 fit.missing.extend(missing);
@@ -82,6 +88,17 @@ impl Shape {
             refusals.push(Refusal { path, reason: "there is no such parameter".to_owned(), nearest });
         }
     }
+}
+
+/// Whether a variable stands at `path`.
+fn is_variable(with: &BTreeMap<String, Value>, path: &[String]) -> bool {
+    let Some((first, rest)) = path.split_first() else { return false };
+    let value = rest.iter().try_fold(with.get(first), |value, step| match value? {
+        Value::Table(entries) => Some(entries.get(step)),
+        Value::List(values) => step.parse().ok().map(|position: usize| values.get(position)),
+        Value::Boolean(_) | Value::Integer(_) | Value::Float(_) | Value::Text(_) | Value::Variable(_) => None,
+    });
+    matches!(value, Some(Some(Value::Variable(_))))
 }
 
 /// The properties whose absence alone is what an error is about; empty where it is about something else.
@@ -164,6 +181,15 @@ mod tests {
                 "op.path: the value does not match \"^/\" ()",
             ]
         );
+    }
+
+    #[test]
+    fn of_a_variable_only_the_type_is_refused() {
+        let variable = || Value::Variable("SECRET".to_owned());
+        let op = Value::Table([("path".to_owned(), variable()), ("method".to_owned(), variable())].into());
+        let (refusals, missing) = judge(&[("op", op), ("count", variable())]);
+        assert_eq!(refusals, ["count: the value is not of type \"integer\" ()"]);
+        assert_eq!(missing, Vec::<String>::new());
     }
 
     #[test]

@@ -113,12 +113,17 @@ impl<'a> Table<'a> {
     /// Whether the file's `format` is one this version reads, and this version is as new as `needs-mustdo` asks. Where it
     /// is not, that is all that is said about the file.
     pub(super) fn format(&mut self) -> Option<()> {
+        self.format_in("format")
+    }
+
+    /// The same where the format stands under another key.
+    pub(super) fn format_in(&mut self, key: &'static str) -> Option<()> {
         let needs = self.optional("needs-mustdo").and_then(|field| Some((field.version()?, field)));
         if let Some((oldest, field)) = needs.filter(|(oldest, _)| *oldest > own_version()) {
             self.seal(format!("this file needs mustdo ≥ {oldest}; this is {}", own_version()), &field);
             return None;
         }
-        let Some(field) = self.required("format") else { return Some(()) };
+        let Some(field) = self.required(key) else { return Some(()) };
         let format = field.integer()?;
         if format > FORMAT {
             let own = own_version();

@@ -1,5 +1,7 @@
 //! Reading `[targets.NAME]`: what the learner binds a target name to.
 
+use std::collections::BTreeMap;
+
 use super::Code;
 use super::address::{AddressError, PORT, address, url};
 use super::checklist::lasting;
@@ -50,7 +52,7 @@ fn keys(kind: TargetKind) -> &'static [&'static str] {
         TargetKind::Http => &["url", "run", "cwd", "env", "ready", "ready-timeout"],
         TargetKind::Tcp | TargetKind::Udp => &["address", "run", "cwd", "env", "ready-timeout"],
         TargetKind::Dir => &["path"],
-        TargetKind::Command => &["program", "args"],
+        TargetKind::Command => &["program", "args", "env", "cwd"],
     }
 }
 
@@ -84,7 +86,13 @@ fn place(table: &mut Table<'_>, kind: TargetKind) -> Option<Place> {
         TargetKind::Command => {
             let program = table.required("program");
             let args = table.optional("args").map(|field| field.texts()).unwrap_or_default();
-            Place::Command { program: plain(&program?)?, args }
+            let env = table.optional("env").and_then(|field| field.table("an environment"));
+            let env = env.as_ref().map(variables).unwrap_or_default();
+            let cwd = match table.optional("cwd") {
+                Some(field) => Some(plain(&field)?),
+                None => None,
+            };
+            Place::Command { program: plain(&program?)?, args, env, cwd }
         }
     })
 }
@@ -145,8 +153,19 @@ fn launch(table: &mut Table<'_>, kind: TargetKind) -> Option<Option<Launch>> {
         }
         Some(path.to_owned())
     });
-    let mut variables = std::collections::BTreeMap::new();
-    for entry in env.iter().flat_map(Table::entries) {
+    Some(Some(Launch {
+        run: Some(argv).filter(|argv| !argv.is_empty())?,
+        cwd: cwd.flatten(),
+        env: env.as_ref().map(variables).unwrap_or_default(),
+        ready: ready.flatten(),
+        ready_timeout: ready_timeout.flatten().unwrap_or(Launch::READY_TIMEOUT),
+    }))
+}
+
+/// The variables of an environment, by name.
+fn variables(env: &Table<'_>) -> BTreeMap<String, String> {
+    let mut variables = BTreeMap::new();
+    for entry in env.entries() {
         if entry.name().is_empty() || entry.name().contains(['=', '\0']) {
             let message = format!("\"{}\" can't be the name of a variable", entry.name().escape_debug());
             entry.report_key(Code::BadName, message, "");
@@ -154,13 +173,7 @@ fn launch(table: &mut Table<'_>, kind: TargetKind) -> Option<Option<Launch>> {
             variables.insert(entry.name().to_owned(), value.to_owned());
         }
     }
-    Some(Some(Launch {
-        run: Some(argv).filter(|argv| !argv.is_empty())?,
-        cwd: cwd.flatten(),
-        env: variables,
-        ready: ready.flatten(),
-        ready_timeout: ready_timeout.flatten().unwrap_or(Launch::READY_TIMEOUT),
-    }))
+    variables
 }
 
 /// A port that mustdo chooses is of use only to a program that is told.

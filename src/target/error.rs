@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use super::Exit;
 use crate::model::{Authority, Span};
+use crate::process::Exit;
 
 /// Why one target could not be found, reached or started.
 #[derive(Debug, Error)]

@@ -1,5 +1,7 @@
 //! What was judged, in words that stay the same from run to run.
 
+use std::collections::BTreeMap;
+
 use crate::model::{Address, Hasher, Launch, Place, Target};
 
 /// What a target is, for the record of a proof: the same whenever the same thing is judged, so without the ports and
@@ -8,8 +10,9 @@ use crate::model::{Address, Hasher, Launch, Place, Target};
 pub fn identity(target: &Target) -> String {
     match (&target.place, &target.launch) {
         (Place::Dir(path), _) => format!("directory: {path}"),
-        (Place::Command { program, args }, _) => {
-            format!("program: {}", words(std::iter::once(program).chain(args)))
+        (Place::Command { program, args, env, cwd }, _) => {
+            let command = words(std::iter::once(program).chain(args));
+            format!("program: {command}{}", circumstances(cwd.as_deref(), env))
         }
         (Place::Http { prefix, .. }, Some(launch)) => started(launch, prefix),
         (Place::Tcp(_) | Place::Udp(_), Some(launch)) => started(launch, ""),
@@ -22,7 +25,16 @@ pub fn identity(target: &Target) -> String {
 /// The whole way a target is started. Values of its environment may be secrets: a digest stands for them.
 fn started(launch: &Launch, prefix: &str) -> String {
     let Launch { run, cwd, env, ready: _, ready_timeout: _ } = launch;
-    let mut text = format!("started: {}", words(run));
+    let mut text = format!("started: {}{}", words(run), circumstances(cwd.as_deref(), env));
+    if !prefix.is_empty() {
+        text.push_str(&format!(" at {prefix}"));
+    }
+    text
+}
+
+/// Where a program runs, and with what environment.
+fn circumstances(cwd: Option<&str>, env: &BTreeMap<String, String>) -> String {
+    let mut text = String::new();
     if let Some(cwd) = cwd {
         text.push_str(&format!(" in {cwd}"));
     }
@@ -33,9 +45,6 @@ fn started(launch: &Launch, prefix: &str) -> String {
         }
         let names: Vec<_> = env.keys().map(String::as_str).collect();
         text.push_str(&format!(" with {} ({})", names.join(", "), hasher.finish().short()));
-    }
-    if !prefix.is_empty() {
-        text.push_str(&format!(" at {prefix}"));
     }
     text
 }
@@ -58,8 +67,6 @@ fn written(address: &Address) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
 
     fn http(port: Option<u16>, run: &[&str]) -> Target {

@@ -21,6 +21,12 @@ pub(super) fn directory(place: &Place, path: &str, root: &Path) -> Result<PathBu
     if real.is_dir() { Ok(real) } else { Err(TargetError::NotDirectory { path: real }) }
 }
 
+/// The folder that a program runs in, absolute.
+pub(super) fn folder(path: &str, root: &Path) -> Result<PathBuf, TargetError> {
+    let path = root.join(path);
+    path.canonicalize().ok().filter(|real| real.is_dir()).ok_or(TargetError::NoFolder { path })
+}
+
 /// The program of that name, absolute: a path is taken from the workspace, a bare name is looked up in `search`, a list of
 /// folders as in `PATH`. Links are kept: a program may go by the name it is called by.
 pub(super) fn program(name: &str, root: &Path, search: Option<&OsStr>) -> Result<PathBuf, TargetError> {

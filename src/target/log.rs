@@ -2,12 +2,12 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use super::TargetError;
-use crate::model::TargetName;
+use crate::model::{Mask, TargetName};
 
 /// How many lines are worth showing of a program that failed.
 const LINES: usize = 20;
@@ -20,6 +20,8 @@ const BYTES: u64 = 16 << 10;
 pub(super) struct Log {
     file: File,
     path: Option<PathBuf>,
+    /// Taken out of what is shown of it.
+    mask: Mask,
 }
 
 impl Log {
@@ -28,7 +30,7 @@ impl Log {
         let Some(folder) = folder else {
             let path = std::env::temp_dir();
             let file = tempfile::tempfile().map_err(|source| TargetError::Log { path, source })?;
-            return Ok(Self { file, path: None });
+            return Ok(Self { file, path: None, mask: Mask::default() });
         };
         let path = folder.join(format!("{name}.log"));
         let opened = std::fs::create_dir_all(folder).and_then(|()| {
@@ -37,9 +39,14 @@ impl Log {
             Ok(file)
         });
         match opened {
-            Ok(file) => Ok(Self { file, path: Some(path) }),
+            Ok(file) => Ok(Self { file, path: Some(path), mask: Mask::default() }),
             Err(source) => Err(TargetError::Log { path, source }),
         }
+    }
+
+    /// The same, with the secrets of `mask` taken out of what is shown of it. The file itself is the program's own.
+    pub(super) fn masked(self, mask: &Mask) -> Self {
+        Self { mask: mask.clone(), ..self }
     }
 
     /// Where it is, where it has a name.
@@ -48,18 +55,18 @@ impl Log {
     }
 
     /// A handle for the program to write to.
-    pub(super) fn stdio(&self) -> Result<Stdio, TargetError> {
-        self.file.try_clone().map(Stdio::from).map_err(|source| TargetError::Log {
+    pub(super) fn stream(&self) -> Result<OwnedFd, TargetError> {
+        self.file.try_clone().map(OwnedFd::from).map_err(|source| TargetError::Log {
             path: self.path.clone().unwrap_or_else(std::env::temp_dir),
             source,
         })
     }
 
-    /// The last lines, oldest first, free of control characters. Best effort: what can not be read is left out.
+    /// The last lines, oldest first, free of control characters and secrets. Best effort: what can not be read is left out.
     pub(super) fn tail(&self) -> Vec<String> {
         let Ok(bytes) = self.last_bytes() else { return vec![] };
         let text = String::from_utf8_lossy(&bytes);
-        let text = anstream::adapter::strip_str(&text).to_string();
+        let text = self.mask.text(&anstream::adapter::strip_str(&text).to_string());
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
         let clean = |line: &&str| line.chars().filter(|c| !c.is_control() || *c == '\t').collect();
         lines[lines.len().saturating_sub(LINES)..].iter().map(clean).collect()
@@ -98,6 +105,17 @@ mod tests {
     #[test]
     fn tail_carries_nothing_that_a_terminal_obeys() {
         assert_eq!(log("\x1b[31mred\x1b[0m \x07bell\r\nok\n").tail(), ["red bell", "ok"]);
+    }
+
+    #[test]
+    fn tail_carries_no_secret() {
+        let log = log(
+            "connecting as shop:hunter22\nAuthorization: Basic c2hvcDpodW50ZXIyMg==\nGET /?p=hunter%32%32\n",
+        );
+        assert_eq!(
+            log.masked(&Mask::new(["hunter22"])).tail(),
+            ["connecting as shop:***", "Authorization: Basic c2hvcD***==", "GET /?p=***"]
+        );
     }
 
     #[test]

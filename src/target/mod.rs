@@ -12,10 +12,9 @@ mod locate;
 mod log;
 mod port;
 mod probe;
-mod program;
+mod service;
 mod start;
 
 pub use error::TargetError;
 pub use identity::identity;
-pub use program::Exit;
-pub use start::{Died, StartOptions, Started, start};
+pub use start::{Died, StartOptions, Started, program, start};

@@ -1,5 +1,7 @@
 //! Looking whether something is there.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::Request;
 use http::header::HOST;
@@ -7,14 +9,32 @@ use http_body_util::Empty;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
-use crate::model::Authority;
+use crate::model::{Address, Authority, TargetKind};
 
-/// Connects once; or says what is missing.
+/// How long a running target may take to accept a connection: it is there, so it is quick.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Whether somebody listens there now; none where it can not be told.
+pub(super) async fn is_answered(kind: TargetKind, authority: &Authority) -> Option<bool> {
+    if kind == TargetKind::Udp {
+        let address = Address { host: authority.host.clone(), port: Some(authority.port) };
+        return address.is_loopback().then(|| has_datagram_socket(authority.port)).flatten();
+    }
+    Some(matches!(timeout(ANSWER, accepts(authority)).await, Ok(Ok(_))))
+}
+
+/// Connects once; or says what is missing. Where nobody listens on a port that the system also gives out, a connection can
+/// meet itself: that is nobody.
 pub(super) async fn accepts(authority: &Authority) -> Result<TcpStream, String> {
-    TcpStream::connect((authority.host.as_str(), authority.port))
-        .await
-        .map_err(|_| format!("nothing answers on {authority}"))
+    let nobody = || format!("nothing answers on {authority}");
+    let stream = TcpStream::connect((authority.host.as_str(), authority.port)).await.map_err(|_| nobody())?;
+    if meets_itself(&stream) { Err(nobody()) } else { Ok(stream) }
+}
+
+fn meets_itself(stream: &TcpStream) -> bool {
+    matches!((stream.local_addr(), stream.peer_addr()), (Ok(local), Ok(peer)) if local == peer)
 }
 
 /// Asks for `path` once; or says why that was not answered with 2xx or 3xx. Redirects are not followed: a service that
@@ -65,6 +85,19 @@ fn lists(table: &str, port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn connection_that_meets_itself_is_nobody() {
+        // As the system does by chance, with the port that it happens to choose.
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = socket.local_addr().unwrap();
+        let stream = socket.connect(address).await.unwrap();
+        assert!(meets_itself(&stream));
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(accepts(&Authority { host: "127.0.0.1".to_owned(), port }).await.is_ok());
+    }
 
     #[test]
     fn sockets_are_found_in_the_kernel_table() {

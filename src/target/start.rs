@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::panic::resume_unwind;
-use std::path::Path;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout};
 
 use super::log::Log;
 use super::port::{Reserved, tells, told};
-use super::program::Program;
-use super::{Exit, TargetError, identity, locate, probe};
-use crate::model::{Address, Authority, Endpoint, Launch, Place, Target, TargetKind, TargetName};
+use super::service::{Service, Site};
+use super::{TargetError, identity, locate, probe};
+use crate::model::{Address, Authority, Endpoint, Launch, Mask, Place, Target, TargetKind, TargetName};
+use crate::process::{Exit, Program, Supervised};
 
 /// What starting needs to know beside the targets.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +25,20 @@ pub struct StartOptions<'a> {
     pub logs: Option<&'a Path>,
     /// Where command targets are looked up: the user's `PATH`.
     pub search: Option<&'a OsStr>,
+    /// Taken out of what is shown of what the programs print.
+    pub mask: &'a Mask,
+    /// This executable, if its `main` is [`cli::main`](crate::cli::main): see [`Program::start`].
+    pub guard: Option<&'a Path>,
+}
+
+/// Where the program of a command target is, absolute: what [`start()`] would find now, with the workspace `root` and the
+/// `PATH` in `search`. None for other targets, and where it is not found.
+#[must_use]
+pub fn program(target: &Target, root: &Path, search: Option<&OsStr>) -> Option<PathBuf> {
+    match &target.place {
+        Place::Command { program, .. } => locate::program(program, root, search).ok(),
+        Place::Dir(_) | Place::Http { .. } | Place::Tcp(_) | Place::Udp(_) => None,
+    }
 }
 
 /// Targets that are reachable now, and the programs behind them. Dropping it kills what was started; [`Started::stop`]
@@ -33,8 +48,7 @@ pub struct Started {
     endpoints: BTreeMap<TargetName, Endpoint>,
     failures: BTreeMap<TargetName, TargetError>,
     identities: BTreeMap<TargetName, String>,
-    commands: BTreeMap<TargetName, String>,
-    programs: BTreeMap<TargetName, Program>,
+    services: BTreeMap<TargetName, Arc<Service>>,
 }
 
 /// A started program that ended although nobody stopped it: what checks saw of it since is worth nothing.
@@ -64,10 +78,13 @@ pub async fn start(targets: BTreeMap<TargetName, &Target>, options: &StartOption
                 let found = locate::directory(&target.place, path, options.root);
                 started.settle(name, found.map(|path| (Endpoint::Dir(path), None)));
             }
-            Place::Command { program, args } => {
-                let found = locate::program(program, options.root, options.search);
-                let endpoint = |program| (Endpoint::Command { program, args: args.clone() }, None);
-                started.settle(name, found.map(endpoint));
+            Place::Command { program, args, env, cwd } => {
+                let program = locate::program(program, options.root, options.search);
+                let cwd = cwd.as_ref().map(|cwd| locate::folder(cwd, options.root)).transpose();
+                let found = program.and_then(|program| {
+                    Ok(Endpoint::Command { program, args: args.clone(), env: env.clone(), cwd: cwd? })
+                });
+                started.settle(name, found.map(|endpoint| (endpoint, None)));
             }
             Place::Http { address, prefix } => servers.push((name, Server::new(address, target, prefix))),
             Place::Tcp(address) | Place::Udp(address) => {
@@ -86,12 +103,17 @@ pub async fn start(targets: BTreeMap<TargetName, &Target>, options: &StartOption
                 attached.push((name, endpoint, authority));
             }
             Ok(Server { endpoint, how: How::Launch(authority, launch, port) }) => {
-                started.commands.insert(name.clone(), identity::words(&launch.run));
-                let (root, logs) = (options.root.to_owned(), options.logs.map(Path::to_owned));
+                let log = Log::new(options.logs, &name).map(|log| log.masked(options.mask));
+                let site = log.map(|log| Site {
+                    kind: endpoint.kind(),
+                    authority,
+                    launch,
+                    root: options.root.to_owned(),
+                    log,
+                    guard: options.guard.map(Path::to_owned),
+                });
                 launches.spawn(async move {
-                    let place = Site { name: &name, root: &root, logs: logs.as_deref() };
-                    let program = place.launch(endpoint.kind(), &authority, &launch, port).await;
-                    (name, program.map(|program| (endpoint, Some(program))))
+                    (name, launch_at(site, port).await.map(|found| (endpoint, Some(found))))
                 });
             }
         }
@@ -109,7 +131,7 @@ pub async fn start(targets: BTreeMap<TargetName, &Target>, options: &StartOption
     started
 }
 
-type Settled = Result<(Endpoint, Option<Program>), TargetError>;
+type Settled = Result<(Endpoint, Option<Service>), TargetError>;
 
 impl Started {
     /// Where the targets that can be reached are.
@@ -133,36 +155,55 @@ impl Started {
     /// The program that was started for a target, for people: `flask --app shop run (pid 123)`. None where none was.
     #[must_use]
     pub fn program(&self, target: &TargetName) -> Option<String> {
-        let program = self.programs.get(target)?;
-        Some(format!("{} (pid {})", self.commands.get(target)?, program.id()))
+        Some(self.services.get(target)?.words())
     }
 
     /// The file that keeps what a target's program prints. None where none was started or it has no name.
     #[must_use]
     pub fn log(&self, target: &TargetName) -> Option<&Path> {
-        self.programs.get(target)?.log().path()
+        self.services.get(target)?.log().path()
     }
 
-    /// The programs that have ended since they were ready. To be asked after the checks ran and before their verdicts are
-    /// believed: whatever answers on a dead program's port is something else.
+    /// The programs behind the targets, for checks that may start them once more. A target that is another name of one
+    /// that was started has the same program.
     #[must_use]
-    pub fn died(&self) -> Vec<Died> {
-        let died = |(name, program): (&TargetName, &Program)| {
-            let exit = program.exit()?;
-            Some(Died { target: name.clone(), exit, output: program.log().tail() })
+    pub fn supervised(&self) -> BTreeMap<TargetName, Arc<dyn Supervised>> {
+        let same = |endpoint: &Endpoint| {
+            let started = |name| self.endpoints.get(name).is_some_and(|other| other.is_same_thing(endpoint));
+            self.services.iter().find(|(name, _)| started(*name)).map(|(_, service)| service.clone())
         };
-        self.programs.iter().filter_map(died).collect()
+        let supervised = self
+            .endpoints
+            .iter()
+            .filter_map(|(name, endpoint)| Some((name.clone(), same(endpoint)? as Arc<dyn Supervised>)));
+        supervised.collect()
+    }
+
+    /// The programs that have ended since they were ready, unless the check that ended one brought it back. To be asked
+    /// after the checks ran and before their verdicts are believed: whatever answers on a dead program's port is
+    /// something else. A target that is another name of a dead one is dead with it.
+    pub async fn died(&self) -> Vec<Died> {
+        let mut died = vec![];
+        for (name, service) in &self.services {
+            let Some((exit, output)) = service.died().await else { continue };
+            let endpoint = self.endpoints.get(name);
+            let same = |other: &Endpoint| endpoint.is_some_and(|endpoint| endpoint.is_same_thing(other));
+            for (target, _) in self.endpoints.iter().filter(|(_, other)| same(other)) {
+                died.push(Died { target: target.clone(), exit, output: output.clone() });
+            }
+        }
+        died
     }
 
     /// Asks every started program to end, waits a while, and kills what is left, with all that they started.
     pub async fn stop(mut self) {
-        let programs = std::mem::take(&mut self.programs);
-        for program in programs.values() {
-            program.terminate();
+        let services = std::mem::take(&mut self.services);
+        for service in services.values() {
+            service.program().terminate();
         }
         let patience = Instant::now() + Program::GRACE;
-        for program in programs.into_values() {
-            program.ended(patience).await;
+        for service in services.into_values() {
+            service.program().stopped(patience).await;
         }
     }
 
@@ -181,9 +222,9 @@ impl Started {
 
     fn settle(&mut self, name: TargetName, settled: Settled) {
         match settled {
-            Ok((endpoint, program)) => {
-                if let Some(program) = program {
-                    self.programs.insert(name.clone(), program);
+            Ok((endpoint, service)) => {
+                if let Some(service) = service {
+                    self.services.insert(name.clone(), Arc::new(service));
                 }
                 self.endpoints.insert(name, endpoint);
             }
@@ -231,113 +272,28 @@ impl Server {
     }
 }
 
-/// How long a running target may take to accept a connection: it is there, so it is quick.
-const ATTACH: Duration = Duration::from_secs(2);
-
-/// How long one look at a starting target may take before it is looked at again.
-const LOOK: Duration = Duration::from_secs(5);
-
-/// How long a server of datagrams is given where the system does not tell whether its socket is bound.
-const DATAGRAM_MOMENT: Duration = Duration::from_millis(200);
+async fn launch_at(site: Result<Site, TargetError>, port: Option<Reserved>) -> Result<Service, TargetError> {
+    let site = site?;
+    if port.is_none() && probe::is_answered(site.kind, &site.authority).await == Some(true) {
+        return Err(TargetError::PortInUse { authority: site.authority });
+    }
+    drop(port);
+    Service::start(site).await
+}
 
 async fn attach(kind: TargetKind, authority: Authority) -> Result<(), TargetError> {
-    if is_answered(kind, &authority).await == Some(false) {
+    if probe::is_answered(kind, &authority).await == Some(false) {
         return Err(TargetError::NotRunning { authority });
     }
     Ok(())
 }
 
-/// Whether somebody listens there now; none where it can not be told.
-async fn is_answered(kind: TargetKind, authority: &Authority) -> Option<bool> {
-    if kind == TargetKind::Udp {
-        let address = Address { host: authority.host.clone(), port: Some(authority.port) };
-        return address.is_loopback().then(|| probe::has_datagram_socket(authority.port)).flatten();
-    }
-    Some(matches!(timeout(ATTACH, probe::accepts(authority)).await, Ok(Ok(_))))
-}
-
-/// Where one target is started.
-struct Site<'a> {
-    name: &'a TargetName,
-    root: &'a Path,
-    logs: Option<&'a Path>,
-}
-
-impl Site<'_> {
-    async fn launch(
-        &self,
-        kind: TargetKind,
-        authority: &Authority,
-        launch: &Launch,
-        port: Option<Reserved>,
-    ) -> Result<Program, TargetError> {
-        if port.is_none() && is_answered(kind, authority).await == Some(true) {
-            return Err(TargetError::PortInUse { authority: authority.clone() });
-        }
-        let log = Log::new(self.logs, self.name)?;
-        drop(port);
-        let program = Program::spawn(launch, self.root, log)?;
-        ready(&program, kind, authority, launch).await?;
-        Ok(program)
-    }
-}
-
-async fn ready(
-    program: &Program,
-    kind: TargetKind,
-    authority: &Authority,
-    launch: &Launch,
-) -> Result<(), TargetError> {
-    let begun = Instant::now();
-    let limit = launch.ready_timeout.get();
-    let mut pause = Duration::from_millis(10);
-    let mut missing = format!("{authority} does not answer");
-    loop {
-        let look = LOOK.min(limit.saturating_sub(begun.elapsed()));
-        // A look that time cut short has not seen anything new.
-        let seen = timeout(look, look_once(kind, authority, launch, begun)).await;
-        // Whoever answered while the program is dead is somebody else.
-        if let Some(exit) = program.exit() {
-            return Err(TargetError::Exited { exit, output: program.log().tail() });
-        }
-        match seen {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(seen)) => missing = seen,
-            Err(_) if look == LOOK => {
-                missing = format!("{authority} accepts connections and does not answer");
-            }
-            Err(_) => {}
-        }
-        if begun.elapsed() >= limit {
-            let output = program.log().tail();
-            return Err(TargetError::NotReady { waited: launch.ready_timeout, missing, output });
-        }
-        sleep(pause.min(limit.saturating_sub(begun.elapsed()))).await;
-        pause = (pause * 2).min(Duration::from_millis(200));
-    }
-}
-
-/// Looks once whether a started target is ready; or says what is missing.
-async fn look_once(
-    kind: TargetKind,
-    authority: &Authority,
-    launch: &Launch,
-    begun: Instant,
-) -> Result<(), String> {
-    match (kind, &launch.ready) {
-        (TargetKind::Udp, _) => match probe::has_datagram_socket(authority.port) {
-            Some(true) => Ok(()),
-            None if begun.elapsed() >= DATAGRAM_MOMENT => Ok(()),
-            Some(false) | None => Err(format!("no socket receives datagrams on port {}", authority.port)),
-        },
-        (TargetKind::Http, Some(path)) => probe::serves(authority, path).await,
-        _ => probe::accepts(authority).await.map(drop),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, UdpSocket};
+    use std::time::Duration;
+
+    use tokio::time::sleep;
 
     use super::*;
     use crate::model::Span;
@@ -378,7 +334,14 @@ time.sleep(60)
 
         async fn start(&self) -> Started {
             let logs = self.folder.path().join("logs");
-            let options = StartOptions { root: self.folder.path(), logs: Some(&logs), search: None };
+            let mask = Mask::default();
+            let options = StartOptions {
+                root: self.folder.path(),
+                logs: Some(&logs),
+                search: None,
+                mask: &mask,
+                guard: None,
+            };
             start(self.targets.iter().map(|(name, target)| (name.clone(), target)).collect(), &options).await
         }
     }
@@ -448,7 +411,7 @@ time.sleep(60)
         let port = authority(&started, "socket").port;
         assert!(program.starts_with(&format!("python3 -m http.server {port} (pid ")), "{program}");
         assert!(started.log(&name("web")).unwrap().ends_with("logs/web.log"));
-        assert_eq!(started.died(), []);
+        assert_eq!(started.died().await, []);
 
         started.stop().await;
         assert!(probe::accepts(&web).await.is_err());
@@ -517,7 +480,7 @@ time.sleep(60)
         let pid = workspace.folder.path().join("pid");
         tokio::select! {
             _ = workspace.start() => panic!("it can not be ready"),
-            () = async { while pid.metadata().map_or(true, |file| file.len() == 0) { sleep(LOOK / 500).await } } => {}
+            () = async { while pid.metadata().map_or(true, |file| file.len() == 0) { sleep(Duration::from_millis(10)).await } } => {}
         }
         let id: i32 =
             std::io::read_to_string(std::fs::File::open(&pid).unwrap()).unwrap().trim().parse().unwrap();
@@ -596,12 +559,12 @@ sys.exit(7)";
         let started = workspace.start().await;
         assert!(started.failures().is_empty(), "{:?}", started.failures());
         for _ in 0..500 {
-            if !started.died().is_empty() {
+            if !started.died().await.is_empty() {
                 break;
             }
             sleep(Duration::from_millis(10)).await;
         }
         let output = vec!["out of memory".to_owned()];
-        assert_eq!(started.died(), [Died { target: name("socket"), exit: Exit::Status(7), output }]);
+        assert_eq!(started.died().await, [Died { target: name("socket"), exit: Exit::Status(7), output }]);
     }
 }

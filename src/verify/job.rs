@@ -14,8 +14,6 @@ pub struct Job {
     pub version: Version,
     /// Tasks to end first, whatever they end with.
     pub after: Vec<TaskId>,
-    /// Nothing else may use its targets while it runs.
-    pub exclusive: bool,
     /// The workspace's targets that it uses, one name for each thing.
     pub uses: Vec<TargetName>,
 }

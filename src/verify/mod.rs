@@ -6,6 +6,7 @@
 mod event;
 mod job;
 mod leftout;
+mod masking;
 mod order;
 mod permission;
 mod plan;
@@ -17,8 +18,8 @@ mod verifier;
 pub use event::{Event, Reporter};
 pub use job::Job;
 pub use leftout::{LeftOut, Unbound, Why};
-pub use permission::{Installed, MissingGrant};
+pub use permission::{Installed, MissingGrant, Programs};
 pub use plan::{ParamsFault, ParamsText, Plan, PlanInput, Planned};
 pub use schedule::run;
 pub use task::{Task, TaskId};
-pub use verifier::{Access, Run, RunError, RunFault, Verifier};
+pub use verifier::{Access, Run, RunError, RunFault, Trace, Verifier};

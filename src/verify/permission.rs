@@ -1,9 +1,11 @@
 //! What a check may do: plugin asks ∩ item names ∩ user allows.
 
+use std::path::PathBuf;
+
 use super::{Unbound, Why};
 use crate::model::{
-    Address, Capability, CapabilityRequest, Definition, Digest, ItemId, PluginId, PluginInfo, Settings,
-    Target, TargetKind, Text,
+    Address, Capability, CapabilityRequest, Definition, Digest, ItemId, Permit, PluginId, PluginInfo,
+    Settings, Target, TargetKind, TargetName, Text,
 };
 
 /// A plugin that is there to be run.
@@ -30,8 +32,10 @@ pub struct MissingGrant {
     pub reason: Text,
     /// Whether a check is left out without it.
     pub required: bool,
-    /// It was allowed to other bytes of this plugin, which have changed since.
-    pub outdated: bool,
+    /// The program that it would be allowed to start, absolute; none where no program is started, or it is not found.
+    pub program: Option<PathBuf>,
+    /// Why what the user allowed before does not do.
+    pub permit: Permit,
     /// The items whose checks ask, in the plan's order.
     pub items: Vec<ItemId>,
 }
@@ -41,8 +45,8 @@ pub struct MissingGrant {
 pub(super) enum Permission {
     /// Allowed, on the workspace's target in it.
     Allowed(Capability),
-    /// Not allowed by the user; on the workspace's target in it.
-    NotGranted(Capability),
+    /// Not allowed by the user, and why not; on the workspace's target in it.
+    NotGranted(Capability, Permit),
     /// It could not be allowed at all: nothing is bound, or the wrong thing.
     Impossible(Why),
 }
@@ -50,7 +54,7 @@ pub(super) enum Permission {
 /// Whether `request` is allowed to `plugin` for a check that is asked as `definition` says.
 ///
 /// This is the whole rule: the plugin asks (`request`), the item names (`definition.target`), the user allows
-/// (`settings.grants`, for these bytes only). A plugin that is part of mustdo may talk to targets that the user bound to
+/// ([`Grant::permit`](crate::model::Grant::permit); `programs` says where programs are today). A plugin that is part of mustdo may talk to targets that the user bound to
 /// this very machine and read directories of this very workspace without being asked for; anything that starts programs,
 /// makes copies, listens or reads the environment is asked for always.
 pub(super) fn judge(
@@ -58,6 +62,7 @@ pub(super) fn judge(
     definition: &Definition,
     settings: &Settings,
     plugin: &Installed<'_>,
+    programs: &Programs<'_>,
 ) -> Permission {
     let (capability, target) = match request.capability.target() {
         None => (request.capability.clone(), None),
@@ -77,16 +82,19 @@ pub(super) fn judge(
             (request.capability.on(name), Some(target))
         }
     };
-    let granted = settings
-        .grants
-        .get(&plugin.info.id)
-        .is_some_and(|grant| grant.digest == plugin.digest && grant.allow.contains(&capability));
-    if granted || (plugin.embedded && harmless(&capability, target)) {
+    let program = capability.target().and_then(programs);
+    let permit = settings.grants.get(&plugin.info.id).map_or(Permit::Missing, |grant| {
+        grant.permit(&capability, plugin.digest, target, program.as_deref())
+    });
+    if permit == Permit::Holds || (plugin.embedded && harmless(&capability, target)) {
         Permission::Allowed(capability)
     } else {
-        Permission::NotGranted(capability)
+        Permission::NotGranted(capability, permit)
     }
 }
+
+/// Where the program of a command target is today; none where it is not found.
+pub type Programs<'a> = dyn Fn(&TargetName) -> Option<PathBuf> + 'a;
 
 /// The kinds of target that a capability makes sense on, the likeliest first; empty where it touches none.
 pub(super) fn kinds(capability: &Capability) -> &'static [TargetKind] {
@@ -146,18 +154,29 @@ mod tests {
     }
 
     fn program() -> Place {
-        Place::Command { program: "worker".to_owned(), args: vec![] }
+        Place::Command { program: "worker".to_owned(), args: vec![], env: BTreeMap::new(), cwd: None }
     }
 
     /// Asks for `request` where the item calls the plugin's `t` the workspace's `mine`, which is bound to `place`.
     fn ask(request: &str, place: Option<Place>, embedded: bool, grant: Option<(&[u8], &str)>) -> Permission {
+        ask_with(request, place, embedded, grant, &|_| Some("/usr/bin/worker".into()))
+    }
+
+    fn ask_with(
+        request: &str,
+        place: Option<Place>,
+        embedded: bool,
+        grant: Option<(&[u8], &str)>,
+        programs: &Programs<'_>,
+    ) -> Permission {
         let mine = "mine".parse().unwrap();
         let settings = Settings {
             targets: place.map(|place| (mine, Target { place, launch: None })).into_iter().collect(),
             grants: grant
                 .map(|(bytes, allow)| {
                     let allow = [allow.parse().unwrap()].into();
-                    ("probe".parse().unwrap(), Grant { digest: Digest::of(bytes), allow })
+                    let programs = [("mine".parse().unwrap(), "/usr/bin/worker".into())].into();
+                    ("probe".parse().unwrap(), Grant { digest: Digest::of(bytes), allow, programs })
                 })
                 .into_iter()
                 .collect(),
@@ -180,6 +199,7 @@ mod tests {
             &definition,
             &settings,
             &Installed { digest: Digest::of(OURS), info: &info(), embedded },
+            programs,
         )
     }
 
@@ -188,7 +208,11 @@ mod tests {
     }
 
     fn refused(text: &str) -> Permission {
-        Permission::NotGranted(text.parse().unwrap())
+        Permission::NotGranted(text.parse().unwrap(), Permit::Missing)
+    }
+
+    fn outdated(text: &str) -> Permission {
+        Permission::NotGranted(text.parse().unwrap(), Permit::OtherBytes)
     }
 
     #[test]
@@ -221,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn other_plugins_reach_what_was_granted_to_their_bytes() {
+    fn other_plugins_reach_what_was_granted_and_start_programs_only_with_the_bytes_that_were_seen() {
         for (request, place, grant, answer) in [
             ("http:t", http("127.0.0.1"), None, refused("http:mine")),
             ("http:t", http("127.0.0.1"), Some((OURS, "http:mine")), allowed("http:mine")),
@@ -229,7 +253,15 @@ mod tests {
             // The grant names the workspace's target, never the plugin's own name for it.
             ("http:t", http("127.0.0.1"), Some((OURS, "http:t")), refused("http:mine")),
             ("http:t", http("127.0.0.1"), Some((OURS, "tcp:mine")), refused("http:mine")),
-            ("http:t", http("127.0.0.1"), Some((b"other bytes", "http:mine")), refused("http:mine")),
+            ("http:t", http("10.0.0.1"), Some((b"other bytes", "http:mine")), allowed("http:mine")),
+            ("env:HOME", dir("."), Some((b"other bytes", "env:HOME")), allowed("env:HOME")),
+            ("process:t", program(), Some((b"other bytes", "process:mine")), outdated("process:mine")),
+            (
+                "process:t",
+                http("127.0.0.1"),
+                Some((b"other bytes", "process:mine")),
+                outdated("process:mine"),
+            ),
             ("read:t", dir("."), Some((OURS, "read:mine")), allowed("read:mine")),
             ("scratch:t", dir("."), Some((OURS, "read:mine")), refused("scratch:mine")),
             ("process:t", program(), Some((OURS, "process:mine")), allowed("process:mine")),
@@ -239,6 +271,26 @@ mod tests {
         ] {
             let answered = ask(request, Some(place.clone()), false, grant);
             assert_eq!(answered, answer, "{request} {place:?} {grant:?}");
+        }
+    }
+
+    #[test]
+    fn another_program_is_asked_for_again() {
+        for (today, answer) in [
+            (Some("/usr/bin/worker"), allowed("process:mine")),
+            (None, allowed("process:mine")),
+            (
+                Some("/tmp/worker"),
+                Permission::NotGranted(
+                    "process:mine".parse().unwrap(),
+                    Permit::OtherProgram("/usr/bin/worker".into()),
+                ),
+            ),
+        ] {
+            let programs = |name: &TargetName| today.filter(|_| name.as_str() == "mine").map(PathBuf::from);
+            let answered =
+                ask_with("process:t", Some(program()), false, Some((OURS, "process:mine")), &programs);
+            assert_eq!(answered, answer, "{today:?}");
         }
     }
 

@@ -1,17 +1,20 @@
 //! Which checks run, with what, and why the others do not.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use semver::Version;
 
 use super::order::{Frontier, needs_first};
-use super::permission::{Permission, judge};
+use super::permission::{Permission, Programs, judge};
 use super::{Installed, Job, LeftOut, MissingGrant, Task, TaskId, Why};
 use crate::model::{
     Capability, Catalog, CheckId, CheckInfo, Definition, Digest, Endpoint, Hasher, Item, ItemId, PluginId,
     Settings, Span, TargetName, Text, Value,
 };
+use crate::process::Supervised;
 
 /// What a run will do, before anything is started.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +39,8 @@ pub struct PlanInput<'a> {
     pub settings: &'a Settings,
     /// The installed plugin of that name.
     pub plugins: &'a dyn Fn(&PluginId) -> Option<Installed<'a>>,
+    /// Where the programs of command targets are: permission to start one is for that one.
+    pub programs: &'a Programs<'a>,
     /// The parameters as JSON text, once they are valid against the check's schema.
     pub params: &'a ParamsText,
     /// Of the whole run.
@@ -79,6 +84,8 @@ pub struct Planned {
     pub targets: BTreeMap<TargetName, TargetName>,
     /// What it may do, by the plugin's own target names.
     pub allowed: BTreeSet<Capability>,
+    /// The programs that it may start, by the workspace's target names.
+    pub programs: BTreeMap<TargetName, PathBuf>,
     /// JSON text.
     pub params: String,
     /// The same for the same run seed, item and check, whatever else is selected.
@@ -138,13 +145,22 @@ impl Plan {
 }
 
 impl Planned {
-    /// The task with its targets filled in, or the workspace's targets that are not among `endpoints`.
-    pub fn job(&self, endpoints: &BTreeMap<TargetName, Endpoint>) -> Result<Job, BTreeSet<TargetName>> {
+    /// The task with its targets filled in, and the `programs` behind them; or the workspace's targets that are not among
+    /// `endpoints`.
+    pub fn job(
+        &self,
+        endpoints: &BTreeMap<TargetName, Endpoint>,
+        programs: &BTreeMap<TargetName, Arc<dyn Supervised>>,
+    ) -> Result<Job, BTreeSet<TargetName>> {
         let mut targets = BTreeMap::new();
+        let mut supervised = BTreeMap::new();
         let mut absent = BTreeSet::new();
         for (asked, bound) in &self.targets {
+            if let Some(program) = programs.get(bound) {
+                supervised.insert(asked.clone(), program.clone());
+            }
             match endpoints.get(bound) {
-                Some(endpoint) => drop(targets.insert(asked.clone(), endpoint.clone())),
+                Some(endpoint) => drop(targets.insert(asked.clone(), self.seen(bound, endpoint))),
                 None => drop(absent.insert(bound.clone())),
             }
         }
@@ -164,15 +180,33 @@ impl Planned {
                 plugin: self.plugin,
                 params: self.params.clone(),
                 targets,
+                names: self.targets.clone(),
+                supervised,
                 allowed: self.allowed.clone(),
+                exclusive: self.exclusive,
                 seed: self.seed,
                 deadline: self.deadline,
             },
             version: self.version.clone(),
             after: self.after.clone(),
-            exclusive: self.exclusive,
             uses: uses.into_iter().collect(),
         })
+    }
+}
+
+impl Planned {
+    /// What is behind `target`: of a program that may be started, the one that the user saw, wherever the name leads by
+    /// now.
+    fn seen(&self, target: &TargetName, endpoint: &Endpoint) -> Endpoint {
+        match (endpoint, self.programs.get(target)) {
+            (Endpoint::Command { program: _, args, env, cwd }, Some(program)) => Endpoint::Command {
+                program: program.clone(),
+                args: args.clone(),
+                env: env.clone(),
+                cwd: cwd.clone(),
+            },
+            _ => endpoint.clone(),
+        }
     }
 }
 
@@ -185,6 +219,7 @@ struct Candidate<'a> {
     check: &'a CheckInfo,
     targets: BTreeMap<TargetName, TargetName>,
     allowed: BTreeSet<Capability>,
+    programs: BTreeMap<TargetName, PathBuf>,
     params: String,
 }
 
@@ -200,18 +235,25 @@ impl<'a> Candidate<'a> {
 
         let mut targets = BTreeMap::new();
         let mut allowed = BTreeSet::new();
+        let mut programs = BTreeMap::new();
+        let seen = input.settings.grants.get(&plugin.info.id).map(|grant| &grant.programs);
         let mut unbound = vec![];
         let mut wrong_kind = None;
         let mut refused = vec![];
         for request in &check.capabilities {
-            match judge(request, &definition, input.settings, &plugin) {
-                Permission::Allowed(_) => {
+            match judge(request, &definition, input.settings, &plugin, input.programs) {
+                Permission::Allowed(capability) => {
+                    if let Capability::Process(name) = &capability
+                        && let Some(program) = seen.and_then(|seen| seen.get(name))
+                    {
+                        programs.insert(name.clone(), program.clone());
+                    }
                     if let Some(asked) = request.capability.target() {
                         targets.insert(asked.clone(), definition.target[asked].clone());
                     }
                     allowed.insert(request.capability.clone());
                 }
-                Permission::NotGranted(capability) => refused.push((request, capability)),
+                Permission::NotGranted(capability, permit) => refused.push((request, capability, permit)),
                 Permission::Impossible(_) if !request.required => {}
                 Permission::Impossible(Why::NotBound { targets, .. }) => {
                     for target in targets {
@@ -234,13 +276,7 @@ impl<'a> Candidate<'a> {
         }
         let params = params.map_err(|fault| Why::BadParams(fault.wrong))?;
 
-        let outdated = input
-            .settings
-            .grants
-            .get(&plugin.info.id)
-            .filter(|grant| grant.digest != plugin.digest)
-            .map(|grant| &grant.allow);
-        for (request, capability) in &refused {
+        for (request, capability, permit) in &refused {
             let key = (plugin.info.id.clone(), capability.clone());
             let entry = missing.entry(key).or_insert_with(|| MissingGrant {
                 plugin: plugin.info.id.clone(),
@@ -248,7 +284,17 @@ impl<'a> Candidate<'a> {
                 capability: capability.clone(),
                 reason: request.reason.clone(),
                 required: false,
-                outdated: outdated.is_some_and(|allow| allow.contains(capability)),
+                program: match capability {
+                    Capability::Process(name) => (input.programs)(name),
+                    Capability::Http(_)
+                    | Capability::Tcp(_)
+                    | Capability::Udp(_)
+                    | Capability::Listen
+                    | Capability::Read(_)
+                    | Capability::Scratch(_)
+                    | Capability::Env(_) => None,
+                },
+                permit: permit.clone(),
                 items: vec![],
             });
             entry.required |= request.required;
@@ -258,13 +304,13 @@ impl<'a> Candidate<'a> {
         }
         let refused: BTreeSet<Capability> = refused
             .into_iter()
-            .filter(|(request, _)| request.required)
-            .map(|(_, capability)| capability)
+            .filter(|(request, _, _)| request.required)
+            .map(|(_, capability, _)| capability)
             .collect();
         if !refused.is_empty() {
             return Err(Why::NotGranted(refused.into_iter().collect()));
         }
-        Ok(Self { definition, plugin, check, targets, allowed, params })
+        Ok(Self { definition, plugin, check, targets, allowed, programs, params })
     }
 
     fn planned(self, input: &PlanInput<'_>, id: TaskId, item: &Item, after: Vec<TaskId>) -> Planned {
@@ -278,6 +324,7 @@ impl<'a> Candidate<'a> {
             version: self.plugin.info.version.clone(),
             targets: self.targets,
             allowed: self.allowed,
+            programs: self.programs,
             params: self.params,
             seed: seed(input.seed, &item.id, &self.definition.uses),
             deadline: deadline(self.check.typical, input.settings.timeout, input.timeout),
@@ -309,8 +356,8 @@ fn deadline(typical: Duration, setting: Option<Span>, flag: Option<Span>) -> Dur
 mod tests {
     use super::*;
     use crate::model::{
-        Address, Authority, CapabilityRequest, CheckUse, Checklist, Grant, ItemBinding, Kind, Level, Place,
-        PluginInfo, Target, TargetKind, Weight,
+        Address, Authority, CapabilityRequest, CheckUse, Checklist, Grant, ItemBinding, Kind, Level, Permit,
+        Place, PluginInfo, Target, TargetKind, Weight,
     };
     use crate::verify::Unbound;
 
@@ -371,6 +418,7 @@ mod tests {
                         embedded: true,
                     })
                 },
+                programs: &|_| Some("/usr/bin/worker".into()),
                 params: &|_, values| match values.get("n") {
                     Some(Value::Text(text)) if text == "missing" => {
                         Err(ParamsFault { missing: vec!["op".to_owned()], wrong: vec![] })
@@ -556,13 +604,14 @@ mod tests {
     #[test]
     fn a_refused_check_names_every_grant_that_it_needs() {
         let mut world = World::new(&["a: probe/program", "b: probe/program", "c: probe/tree"]);
-        let program = Place::Command { program: "worker".to_owned(), args: vec![] };
+        let program =
+            Place::Command { program: "worker".to_owned(), args: vec![], env: BTreeMap::new(), cwd: None };
         world.settings.targets.insert("worker".parse().unwrap(), Target { place: program, launch: None });
         let allow: BTreeSet<Capability> =
             ["process:worker".parse().unwrap(), "scratch:src".parse().unwrap()].into();
         world.settings.grants.insert(
             "probe".parse().unwrap(),
-            Grant { digest: Digest::of(b"older"), allow: ["process:worker".parse().unwrap()].into() },
+            Grant { allow: ["process:worker".parse().unwrap()].into(), ..Grant::new(Digest::of(b"older")) },
         );
         let plan = world.plan(&["a", "b", "c"]);
         let refused =
@@ -571,19 +620,36 @@ mod tests {
         let missing: Vec<_> = plan
             .missing_grants
             .iter()
-            .map(|grant| (grant.capability.to_string(), grant.required, grant.outdated, grant.items.len()))
+            .map(|grant| {
+                (grant.capability.to_string(), grant.required, grant.permit.clone(), grant.items.len())
+            })
             .collect();
         assert_eq!(
             missing,
-            [("scratch:src".to_owned(), true, false, 3), ("process:worker".to_owned(), true, true, 2)]
+            [
+                ("scratch:src".to_owned(), true, Permit::Missing, 3),
+                ("process:worker".to_owned(), true, Permit::OtherBytes, 2)
+            ]
         );
 
-        world
-            .settings
-            .grants
-            .insert("probe".parse().unwrap(), Grant { digest: Digest::of(b"probe"), allow: allow.clone() });
+        let worker: TargetName = "worker".parse().unwrap();
+        let programs = [(worker.clone(), "/usr/bin/worker".into())].into();
+        let grant = Grant { digest: Digest::of(b"probe"), allow: allow.clone(), programs };
+        world.settings.grants.insert("probe".parse().unwrap(), grant);
         let plan = world.plan(&["a"]);
         assert_eq!(plan.tasks[0].allowed, allow);
+        // What is started is what was granted, wherever the name leads when the targets are started.
+        let worker_at = |program: &str| Endpoint::Command {
+            program: program.into(),
+            args: vec!["-v".to_owned()],
+            env: [("A".to_owned(), "b".to_owned())].into(),
+            cwd: Some("/work".into()),
+        };
+        let found = worker_at("/tmp/worker");
+        let folder = Endpoint::Dir("/work".into());
+        let endpoints = [(worker.clone(), found), ("src".parse().unwrap(), folder)].into();
+        let job = plan.tasks[0].job(&endpoints, &BTreeMap::new()).unwrap();
+        assert_eq!(job.task.targets[&worker], worker_at("/usr/bin/worker"));
         assert_eq!((plan.left_out, plan.missing_grants), (vec![], vec![]));
     }
 
@@ -629,12 +695,12 @@ mod tests {
         let task = &plan.tasks[0];
         let web: TargetName = "web".parse().unwrap();
         assert_eq!(plan.targets(), [&web].into());
-        assert_eq!(task.job(&BTreeMap::new()).unwrap_err(), [web.clone()].into());
+        assert_eq!(task.job(&BTreeMap::new(), &BTreeMap::new()).unwrap_err(), [web.clone()].into());
         let authority = Authority { host: "127.0.0.1".to_owned(), port: 4000 };
         let endpoint = Endpoint::Http { authority, prefix: String::new() };
-        let job = task.job(&[(web.clone(), endpoint.clone())].into()).unwrap();
+        let job = task.job(&[(web.clone(), endpoint.clone())].into(), &BTreeMap::new()).unwrap();
         assert_eq!(job.task.targets, [("api".parse().unwrap(), endpoint)].into());
-        assert_eq!((job.exclusive, job.uses, job.version), (true, vec![web], Version::new(1, 2, 3)));
+        assert_eq!((job.task.exclusive, job.uses, job.version), (true, vec![web], Version::new(1, 2, 3)));
         assert_eq!(job.task.params, "0 values");
     }
 
@@ -645,6 +711,6 @@ mod tests {
         let http = Endpoint::Http { authority: authority.clone(), prefix: "/v1".to_owned() };
         let raw: TargetName = "raw".parse().unwrap();
         let endpoints = [("web".parse().unwrap(), http), (raw.clone(), Endpoint::Tcp(authority))].into();
-        assert_eq!(plan.tasks[0].job(&endpoints).unwrap().uses, [raw]);
+        assert_eq!(plan.tasks[0].job(&endpoints, &BTreeMap::new()).unwrap().uses, [raw]);
     }
 }

@@ -63,7 +63,7 @@ impl Queue {
                 followers: vec![],
                 shut: doors.len(),
                 doors,
-                alone: job.exclusive,
+                alone: job.task.exclusive,
                 popped: false,
             });
             places.insert(job.task.id, place);
@@ -155,13 +155,15 @@ mod tests {
                 plugin: Digest::of(b""),
                 params: String::new(),
                 targets: BTreeMap::new(),
+                names: BTreeMap::new(),
+                supervised: BTreeMap::new(),
                 allowed: BTreeSet::new(),
+                exclusive,
                 seed: 0,
                 deadline: Duration::ZERO,
             },
             version: semver::Version::new(1, 0, 0),
             after,
-            exclusive,
             uses: uses.iter().map(|name| name.parse().unwrap()).collect(),
         }
     }

@@ -119,6 +119,7 @@ fn panicked(job: &Job, panic: &(dyn Any + Send)) -> RunError {
         plugin: job.task.check.plugin.clone(),
         version: job.version.clone(),
         fault: RunFault::Host(format!("mustdo panicked: {message}")),
+        trace: Box::default(),
     }
 }
 
@@ -197,13 +198,15 @@ mod tests {
                 plugin: Digest::of(b""),
                 params: "{}".to_owned(),
                 targets: BTreeMap::new(),
+                names: BTreeMap::new(),
+                supervised: BTreeMap::new(),
                 allowed: BTreeSet::new(),
+                exclusive,
                 seed: millis,
                 deadline: Duration::from_secs(10),
             },
             version: Version::new(1, 0, 0),
             after: after.iter().map(|&id| TaskId(id)).collect(),
-            exclusive,
             uses: uses.iter().map(|name| name.parse().unwrap()).collect(),
         }
     }
@@ -396,7 +399,7 @@ mod tests {
                         for &other in &inside {
                             let other = &jobs[other];
                             let meet = new.uses.iter().any(|name| other.uses.contains(name));
-                            prop_assert!(!(meet && (new.exclusive || other.exclusive)), "alone");
+                            prop_assert!(!(meet && (new.task.exclusive || other.task.exclusive)), "alone");
                         }
                         inside.push(id);
                         prop_assert!(inside.len() <= limit, "limit");

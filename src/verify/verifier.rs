@@ -49,6 +49,19 @@ pub struct RunError {
     pub version: Version,
     /// What happened.
     pub fault: RunFault,
+    /// What it did until then.
+    pub trace: Box<Trace>,
+}
+
+/// What a run left behind, whatever came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Trace {
+    /// How long it took, by the host's clock.
+    pub elapsed: Duration,
+    /// What was really opened and what was refused, in order.
+    pub accesses: Vec<Access>,
+    /// What the plugin logged, line by line, free of control characters.
+    pub log: Vec<String>,
 }
 
 /// Why a run gave no verdict.
@@ -93,6 +106,9 @@ pub enum RunFault {
     /// It says that it is broken.
     #[error("reports a bug of its own: {0}")]
     Internal(String),
+    /// It was run from a recording and asked for what is not in it: nothing can be told.
+    #[error("can not be replayed: the recording goes another way: {0}")]
+    Replay(String),
     /// The host failed.
     #[error("could not be run: {0}")]
     Host(String),

@@ -1,16 +1,13 @@
 //! The shipped plugin in the real host, asked about services that the tests start.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-    net::SocketAddr,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use mustdo::{
-    model::{Authority, Digest, Endpoint, Limits, Need, Outcome, Verdict},
-    plugin::{CachePolicy, Compiler, Host, HostOptions},
+    model::{Authority, Digest, Endpoint, Mask, Need, Outcome, Target, TargetName, Verdict},
+    plugin::{CachePolicy, Host, HostOptions},
+    process::Supervised,
     store::PLUGINS,
+    target::{StartOptions, start},
     verify::{Reporter, Task, TaskId, Verifier},
 };
 use serde_json::{Value, json};
@@ -19,8 +16,9 @@ use tokio::sync::mpsc::unbounded_channel;
 /// How long an order takes at the services under test.
 pub(crate) const SLOW: Duration = Duration::from_millis(300);
 
-/// Wall clock for one check: well above the ten seconds that a check waits for one answer.
-const DEADLINE: Duration = Duration::from_secs(40);
+/// Wall clock for one check: well above the ten seconds that a check waits for one answer, and enough for several
+/// restarts on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(100);
 
 /// One check, with the parameters that a learner would bind to it for the shop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,13 +73,7 @@ pub(crate) struct Examiner {
 
 impl Examiner {
     pub(crate) async fn new() -> Self {
-        let options = HostOptions {
-            cache: CachePolicy::Off,
-            compiler: Compiler::Here,
-            limits: Limits::default(),
-            environment: BTreeMap::new(),
-            secrets: vec![],
-        };
+        let options = HostOptions::new(CachePolicy::Off);
         let host = Host::new(options).unwrap();
         let shipped = PLUGINS.iter().find(|plugin| plugin.id == "http-idempotency").unwrap();
         let plugin = host.load(shipped.bytes).unwrap().plugin;
@@ -91,25 +83,78 @@ impl Examiner {
         Self { host, plugin: digest }
     }
 
-    /// Asks about the service at `address`, with a seed that was never used before.
-    pub(crate) async fn ask(&self, question: Question, address: SocketAddr) -> Answer {
+    /// The host, to record or to replay with.
+    pub(crate) fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
+
+    /// The shipped plugin's bytes.
+    pub(crate) fn plugin(&self) -> Digest {
+        self.plugin
+    }
+
+    /// A question about the service at `address`, with a seed that was never used before.
+    pub(crate) fn task(&self, question: Question, address: SocketAddr) -> Task {
         let authority = Authority { host: address.ip().to_string(), port: address.port() };
-        let seed = getrandom::u64().unwrap();
-        let task = Task {
+        self.task_of(question, Endpoint::Http { authority, prefix: String::new() }, None)
+    }
+
+    fn task_of(
+        &self,
+        question: Question,
+        endpoint: Endpoint,
+        supervised: Option<BTreeMap<TargetName, Arc<dyn Supervised>>>,
+    ) -> Task {
+        Task {
             id: TaskId(0),
             item: "challenge.idempotent-api".parse().unwrap(),
             check: question.check().parse().unwrap(),
             plugin: self.plugin,
             params: question.params().to_string(),
-            targets: BTreeMap::from([(
-                "api".parse().unwrap(),
-                Endpoint::Http { authority, prefix: String::new() },
-            )]),
-            allowed: BTreeSet::from(["http:api".parse().unwrap()]),
-            seed,
+            targets: BTreeMap::from([("api".parse().unwrap(), endpoint)]),
+            allowed: ["http:api", "process:api"]
+                .iter()
+                .take(if supervised.is_some() { 2 } else { 1 })
+                .map(|capability| capability.parse().unwrap())
+                .collect(),
+            exclusive: supervised.is_some(),
+            names: BTreeMap::from([("api".parse().unwrap(), "web".parse().unwrap())]),
+            supervised: supervised.unwrap_or_default(),
+            seed: getrandom::u64().unwrap(),
             deadline: DEADLINE,
+        }
+    }
+
+    /// Starts `target` as mustdo does and asks about it, with the permission to kill and restart it.
+    pub(crate) async fn ask_and_kill(&self, question: Question, target: &Target) -> Answer {
+        let name: TargetName = "api".parse().unwrap();
+        let options = StartOptions {
+            root: Path::new("/"),
+            logs: None,
+            search: None,
+            mask: &Mask::default(),
+            guard: Some(Path::new(env!("CARGO_BIN_EXE_mustdo"))),
         };
-        let run = self.host.verify(&task, Reporter::new(TaskId(0), unbounded_channel().0)).await;
+        let started = start(BTreeMap::from([(name.clone(), target)]), &options).await;
+        let failures = started.failures();
+        assert!(failures.is_empty(), "{failures:?}");
+        let endpoint = started.endpoints()[&name].clone();
+        let answer =
+            self.answer(question, &self.task_of(question, endpoint, Some(started.supervised()))).await;
+        let died = started.died().await;
+        assert!(died.is_empty(), "{died:?}");
+        started.stop().await;
+        answer
+    }
+
+    /// Asks it.
+    pub(crate) async fn ask(&self, question: Question, address: SocketAddr) -> Answer {
+        self.answer(question, &self.task(question, address)).await
+    }
+
+    async fn answer(&self, question: Question, task: &Task) -> Answer {
+        let seed = task.seed;
+        let run = self.host.verify(task, Reporter::new(TaskId(0), unbounded_channel().0)).await;
         let run = run.unwrap_or_else(|error| panic!("{question:?} with seed {seed}: {error}"));
         Answer { verdict: run.verdict, elapsed: run.elapsed, seed }
     }

@@ -3,6 +3,7 @@
 //! `MUSTDO_TEST_VENV` is a Python environment with `tests/servers/flask/requirements.txt` installed.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     net::SocketAddr,
     os::unix::process::CommandExt,
@@ -12,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mustdo::model::Outcome;
+use mustdo::model::{Address, Launch, Outcome, Place, Target};
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use serde_json::json;
 use tempfile::TempDir;
@@ -64,10 +65,7 @@ impl Flask {
         };
         let mut command = Command::new(gunicorn());
         command
-            .args(["shop:app", "--bind", "127.0.0.1:0", "--worker-class", "gthread", "--no-control-socket"])
-            .args(["--workers", &workers.to_string(), "--threads", &(16 / workers).to_string()])
-            .arg("--chdir")
-            .arg(&source)
+            .args(arguments("127.0.0.1:0", workers, &source))
             .env_clear()
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("SHOP_STORE", store)
@@ -86,6 +84,44 @@ impl Flask {
     pub(crate) fn shop(&self) -> Shop {
         Shop { address: self.address }
     }
+}
+
+/// gunicorn's, but for its own name: 16 threads in all.
+fn arguments(bind: &str, workers: usize, source: &Path) -> Vec<String> {
+    let (workers, threads) = (workers.to_string(), (16 / workers).to_string());
+    let source = source.to_str().unwrap();
+    [
+        "shop:app",
+        "--bind",
+        bind,
+        "--worker-class",
+        "gthread",
+        "--no-control-socket",
+        "--workers",
+        &workers,
+        "--threads",
+        &threads,
+        "--chdir",
+        source,
+    ]
+    .map(str::to_owned)
+    .to_vec()
+}
+
+/// The shop on a database in `folder`, as a target that mustdo starts.
+fn target(flaw: Option<&str>, workers: usize, folder: &Path) -> Target {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/flask");
+    let mut run = vec![gunicorn().to_str().unwrap().to_owned()];
+    run.extend(arguments("127.0.0.1:{port}", workers, &source));
+    let mut env = BTreeMap::from([
+        ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
+        ("SHOP_STORE".to_owned(), format!("sqlite:{}", folder.join("shop.db").display())),
+    ]);
+    env.extend(flaw.map(|flaw| ("SHOP_FLAW".to_owned(), flaw.to_owned())));
+    let ready = Some("/healthz".to_owned());
+    let launch = Launch { run, cwd: None, env, ready, ready_timeout: Launch::READY_TIMEOUT };
+    let address = Address { host: "127.0.0.1".to_owned(), port: None };
+    Target { place: Place::Http { address, prefix: String::new() }, launch: Some(launch) }
 }
 
 /// The master and its workers: a process group, led by the master.
@@ -284,6 +320,30 @@ fn every_mistake_is_refused_by_its_check_and_no_other() {
             }
         });
     }
+}
+
+#[test]
+fn killed_in_the_middle_of_an_order_it_does_it_once_and_each_mistake_shows() {
+    use Outcome::{Fail, Pass};
+    let rows = [
+        (None, 1, Pass),
+        (None, 4, Pass),
+        (Some("key-protocol/key-before-effect"), 1, Fail),
+        (Some("key-protocol/effect-before-key"), 1, Fail),
+        (Some("key-protocol/keys-in-memory"), 1, Fail),
+    ];
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let examiner = Examiner::new().await;
+        for (flaw, workers, expected) in rows {
+            let folder = tempfile::tempdir().unwrap();
+            let target = target(flaw, workers, folder.path());
+            let answer = examiner.ask_and_kill(Question::KeyProtocol, &target).await;
+            assert_eq!(answer.outcome(), expected, "{flaw:?} with {workers} workers: {answer}");
+            let decisive = (expected == Fail).then_some("crash-restart");
+            assert_eq!(answer.decisive(), decisive, "{flaw:?} with {workers} workers: {answer}");
+        }
+    });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! A guest's core module exports `describe` and `run` as the canonical ABI has them (component model, `CanonicalABI.md`).
 //! What they return is laid out here, in a data segment; the text of a test is what happens before.
 
+use mustdo::model::{Capability, TargetName};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -21,10 +22,18 @@ const WASI: &str = "
             get-directories: func() -> list<tuple<descriptor, string>>;
         }
     }
+    package wasi:random@0.2.0 {
+        interface random { get-random-u64: func() -> u64; }
+    }
+    package wasi:clocks@0.2.0 {
+        interface monotonic-clock { type instant = u64; now: func() -> instant; }
+    }
     world guest {
         include mustdo:verifier/verifier-with-process@0.1.0;
         import wasi:cli/environment@0.2.0;
         import wasi:filesystem/preopens@0.2.0;
+        import wasi:random/random@0.2.0;
+        import wasi:clocks/monotonic-clock@0.2.0;
     }";
 
 /// Where the laid out bytes begin. Below it a guest writes what it likes.
@@ -41,6 +50,7 @@ pub(crate) enum Status {
 /// A plugin in the making; it passes with one must step, unless told otherwise.
 pub(crate) struct Guest {
     contract: &'static str,
+    addition: Option<(&'static str, &'static str)>,
     imports: String,
     memory_pages: u32,
     describe: String,
@@ -52,12 +62,17 @@ pub(crate) struct Guest {
     evidence: Option<u32>,
     schema: String,
     words: Option<String>,
+    /// What it calls itself, and its version.
+    name: (&'static str, &'static str),
+    asks: Vec<(Capability, bool)>,
+    exclusive: bool,
 }
 
 impl Guest {
     pub(crate) fn new() -> Self {
         Self {
             contract: "0.1.0",
+            addition: None,
             imports: String::new(),
             memory_pages: 4,
             describe: String::new(),
@@ -69,6 +84,9 @@ impl Guest {
             evidence: None,
             schema: String::new(),
             words: None,
+            name: ("test-guest", "1.2.3"),
+            asks: vec![],
+            exclusive: false,
         }
     }
 
@@ -78,9 +96,27 @@ impl Guest {
         self
     }
 
+    /// Its check wants to be alone on its targets.
+    pub(crate) fn exclusive(mut self) -> Self {
+        self.exclusive = true;
+        self
+    }
+
+    /// Calls itself this, in this version.
+    pub(crate) fn called(mut self, id: &'static str, version: &'static str) -> Self {
+        self.name = (id, version);
+        self
+    }
+
     /// Built for this version of the contract.
     pub(crate) fn contract(mut self, version: &'static str) -> Self {
         self.contract = version;
+        self
+    }
+
+    /// Built for a contract with one more line at the beginning of an interface.
+    pub(crate) fn addition(mut self, interface: &'static str, line: &'static str) -> Self {
+        self.addition = Some((interface, line));
         self
     }
 
@@ -96,7 +132,7 @@ impl Guest {
     }
 
     fn import_from(mut self, interface: &str, name: &str, kind: &str) -> Self {
-        let local = name.rsplit('.').next().unwrap();
+        let local = name.rsplit(['.', ']']).next().unwrap();
         self.imports += &format!("(import \"{interface}\" \"{name}\" (func ${local} {kind}))\n");
         self
     }
@@ -150,10 +186,26 @@ impl Guest {
         self
     }
 
+    /// The check asks for a capability, by its own target names.
+    pub(crate) fn asks(mut self, capability: &str, required: bool) -> Self {
+        self.asks.push((capability.parse().unwrap(), required));
+        self
+    }
+
     /// The component.
     pub(crate) fn build(&self) -> Vec<u8> {
+        ComponentEncoder::default().validate(true).module(&self.module()).unwrap().encode().unwrap()
+    }
+
+    /// The core module, with its types beside it, as a compiler gives it.
+    pub(crate) fn module(&self) -> Vec<u8> {
         let mut resolve = Resolve::default();
-        let text = CONTRACT.replace("mustdo:verifier@0.1.0", &format!("mustdo:verifier@{}", self.contract));
+        let mut text =
+            CONTRACT.replace("mustdo:verifier@0.1.0", &format!("mustdo:verifier@{}", self.contract));
+        if let Some((interface, line)) = self.addition {
+            let head = format!("interface {interface} {{");
+            text = text.replace(&head, &format!("{head}\n{line}"));
+        }
         let package = resolve.push_str("verifier.wit", &text).unwrap();
         let world = if self.imports.contains("\"wasi:") {
             let package = resolve.push_str("guest.wit", WASI).unwrap();
@@ -163,7 +215,7 @@ impl Guest {
         };
         let mut module = wat::parse_str(self.text()).unwrap();
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-        ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+        module
     }
 
     fn text(&self) -> String {
@@ -211,7 +263,17 @@ impl Guest {
         image.string(check + 8, "Does it hold?");
         image.string(check + 16, "Looks.");
         image.string(check + 24, &self.schema);
+        let requests = image.room(24 * self.asks.len());
+        for (at, (capability, required)) in (requests..).step_by(24).zip(&self.asks) {
+            let (case, name) = case(capability);
+            image.byte(at, case);
+            image.string(at + 4, name);
+            image.string(at + 12, "to look at it");
+            image.byte(at + 20, u8::from(*required));
+        }
+        image.list(check + 32, requests, u32::try_from(self.asks.len()).unwrap());
         image.number(check + 40, 100);
+        image.byte(check + 44, u8::from(self.exclusive));
         let info = image.room(56);
         if let Some(words) = &self.words {
             image.string(check + 8, words);
@@ -228,8 +290,8 @@ impl Guest {
             image.string(info + 32, words);
             image.list(info + 48, extras, 3);
         }
-        image.string(info, "test-guest");
-        image.string(info + 8, "1.2.3");
+        image.string(info, self.name.0);
+        image.string(info + 8, self.name.1);
         image.string(info + 16, self.words.as_deref().unwrap_or("A guest"));
         image.list(info + 40, check, 1);
         info
@@ -301,6 +363,21 @@ impl Guest {
             image.list(result + 64, evidence, 1);
         }
         result
+    }
+}
+
+/// The number of a capability's case in the contract, and what it carries.
+fn case(capability: &Capability) -> (u8, &str) {
+    let target = capability.target().map_or("", TargetName::as_str);
+    match capability {
+        Capability::Http(_) => (0, target),
+        Capability::Tcp(_) => (1, target),
+        Capability::Udp(_) => (2, target),
+        Capability::Listen => (3, target),
+        Capability::Read(_) => (4, target),
+        Capability::Scratch(_) => (5, target),
+        Capability::Env(name) => (6, name),
+        Capability::Process(_) => (7, target),
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mustdo::model::{Authority, Capability, Digest, Endpoint, Limits, Outcome, VerdictError};
-use mustdo::plugin::{CachePolicy, Compiler, DescribeError, Host, HostOptions, LoadError, Plugin};
+use mustdo::plugin::{CachePolicy, DescribeError, Host, HostOptions, LoadError, Plugin};
 use mustdo::verify::{Event, Reporter, Run, RunError, RunFault, Task, TaskId, Verifier};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -49,13 +49,7 @@ impl Bench {
 }
 
 fn options(cache: CachePolicy) -> HostOptions {
-    HostOptions {
-        cache,
-        compiler: Compiler::Here,
-        limits: Limits::default(),
-        environment: BTreeMap::new(),
-        secrets: vec![],
-    }
+    HostOptions::new(cache)
 }
 
 fn task(plugin: Digest) -> Task {
@@ -66,7 +60,10 @@ fn task(plugin: Digest) -> Task {
         plugin,
         params: "{}".to_owned(),
         targets: BTreeMap::new(),
+        names: BTreeMap::new(),
+        supervised: BTreeMap::new(),
         allowed: BTreeSet::new(),
+        exclusive: false,
         seed: 7,
         deadline: Duration::from_secs(20),
     }
@@ -395,16 +392,6 @@ async fn hoarded_clients_are_over_a_limit() {
 }
 
 #[tokio::test]
-async fn interface_that_is_not_offered_says_so() {
-    let guest = Guest::new().import("udp", "open", "(param i32 i32 i32 i32 i32 i32)").run(format!(
-        "(call $open (i32.const 100) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0))
-             {SUMMARY_FROM_FAILURE}"
-    ));
-    let run = run(&guest).await.unwrap();
-    assert_eq!(run.verdict.summary.en, "this version of mustdo does not offer udp; update mustdo");
-}
-
-#[tokio::test]
 async fn wasi_is_there_and_gives_nothing() {
     // Both lists are asked for; a guest that is given anything crashes.
     let guest = Guest::new()
@@ -488,7 +475,7 @@ async fn batch_that_is_too_wide_is_refused() {
 }
 
 /// Reads the file "a.txt" of the target "src"; what came of it is the summary.
-fn reader() -> Guest {
+pub(crate) fn file_reader() -> Guest {
     // result<list<u8>, failure>: the list is at 4.
     Guest::new()
         .import("files", "open", "(param i32 i32 i32)")
@@ -510,7 +497,7 @@ async fn directory_is_read_only_when_granted() {
     let root = tempfile::tempdir().unwrap();
     std::fs::write(root.path().join("a.txt"), "what the file says").unwrap();
     let bench = Bench::new();
-    let mut task = bench.add(&reader()).await;
+    let mut task = bench.add(&file_reader()).await;
     task.targets.insert("src".parse().unwrap(), Endpoint::Dir(root.path().canonicalize().unwrap()));
     let run = bench.verify(&task).await.unwrap();
     assert_eq!(run.verdict.summary.en, "mustdo grant test-guest read:src");

@@ -11,10 +11,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mustdo::model::{Capability, CapabilityRequest, CheckInfo, ItemId, PluginId, PluginInfo, Text};
+use mustdo::model::{Capability, CapabilityRequest, CheckInfo, Digest, ItemId, PluginId, PluginInfo, Text};
 use mustdo::syntax::{
-    Code, Diagnostic, Severity, Source, check_bindings, link, read_checklist, read_progress, read_settings,
-    render,
+    Code, Diagnostic, Severity, Source, check_bindings, link, misnamed_plugin, read_checklist, read_lock,
+    read_progress, read_settings, render, unlocked_plugin,
 };
 
 fn folder() -> PathBuf {
@@ -89,9 +89,19 @@ fn diagnose(fixture: &str) -> Vec<Diagnostic> {
         Source::of_bytes(name, &pieces.join(&0xff))
     });
     let (mut found, mut checklists, mut settings) = (vec![], vec![], None);
+    let (mut lock, mut components) = (None, vec![]);
     for source in files {
         if source.name.starts_with("progress/") {
             found.extend(read_progress(&source).diagnostics);
+        } else if &*source.name == "mustdo.lock" {
+            let read = read_lock(&source);
+            found.extend(read.diagnostics);
+            lock = read.value;
+        } else if let Some(stem) = source.name.strip_prefix("plugins/") {
+            match stem.trim_end_matches(".wasm").replace('.', ":").parse::<PluginId>() {
+                Ok(id) => components.push((id, source.clone())),
+                Err(error) => found.push(misnamed_plugin(&source.name, &error)),
+            }
         } else if &*source.name == "mustdo.toml" {
             let read = read_settings(&source);
             found.extend(read.diagnostics);
@@ -102,6 +112,15 @@ fn diagnose(fixture: &str) -> Vec<Diagnostic> {
             checklists.extend(read.value);
         }
     }
+    for (id, source) in &components {
+        let lock = lock.as_ref().filter(|lock| lock.lock().plugins.contains_key(id));
+        found.extend(match lock {
+            Some(lock) => lock.changed(id, &source.name, &Digest::of(source.text.as_bytes())),
+            None => Some(unlocked_plugin(&source.name, id)),
+        });
+    }
+    let present = components.iter().map(|(id, _)| id).collect();
+    found.extend(lock.iter().flat_map(|lock| lock.missing(&present)));
     let linked = link(checklists);
     found.extend(linked.diagnostics);
     let settings = settings.unwrap_or_else(|| read_settings(&Source::new("mustdo.toml", "")).value.unwrap());

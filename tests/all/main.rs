@@ -5,8 +5,12 @@
     reason = "the fences are for the tool: a test reads what it likes, and says where it stood when it can not go on"
 )]
 
+#[cfg(unix)]
+mod authoring;
 mod command;
 mod content;
+mod download;
+mod durable;
 mod examiner;
 #[cfg(feature = "live-servers")]
 mod flask;
@@ -17,12 +21,24 @@ mod invalid;
 mod layers;
 mod limits;
 mod matrix;
+mod network;
+mod permission;
+mod process;
 mod progress;
 mod readme;
+mod recording;
+#[cfg(feature = "live-servers")]
+mod registry;
+mod released;
 mod sandbox;
 mod schema;
+mod security;
 mod shipped;
 mod shop;
 #[cfg(target_os = "linux")]
 mod startup;
+mod supply;
+#[cfg(feature = "live-servers")]
+mod template;
 mod verify;
+mod web;

@@ -250,7 +250,8 @@ proptest! {
         if let Ok(text) = write_progress(&source.text, &empty) {
             prop_assert_eq!(&read(&text), &empty);
         }
-        let given = mustdo::model::Grant { digest: Digest::of(b""), allow: ["listen".parse().unwrap()].into() };
+        let allow = ["listen".parse().unwrap()].into();
+        let given = mustdo::model::Grant { allow, ..mustdo::model::Grant::new(Digest::of(b"")) };
         let plugin = "a".parse().unwrap();
         if let Ok(text) = grant(&source.text, &plugin, &given) {
             let read = read_settings(&Source::new("x", text.as_str())).value.unwrap();

@@ -1,6 +1,7 @@
 //! A place to run the program in: a home, a workspace and a clock of its own, and nothing of the machine's.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -111,6 +112,28 @@ impl Sandbox {
     /// Runs mustdo.
     pub(crate) fn run(&self, arguments: &[&str]) -> Printed {
         printed(&self.command(env!("CARGO_BIN_EXE_mustdo")).args(arguments).output().unwrap())
+    }
+
+    /// Runs mustdo with more variables in its environment.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Printed {
+        let mut command = self.command(env!("CARGO_BIN_EXE_mustdo"));
+        printed(&command.envs(variables.iter().copied()).args(arguments).output().unwrap())
+    }
+
+    /// Runs mustdo at a terminal, where somebody types `answer`: how it ended, and everything that was seen.
+    pub(crate) fn at_terminal(&self, arguments: &str, answer: &str) -> (Option<i32>, String) {
+        // script(1) gives the program a terminal.
+        let program = format!("'{}' {arguments}", env!("CARGO_BIN_EXE_mustdo"));
+        let mut child = self
+            .command("script")
+            .args(["--quiet", "--return", "--command", &program, "/dev/null"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
+        let output = child.wait_with_output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap().replace('\r', ""))
     }
 
     /// Runs git, which must succeed.

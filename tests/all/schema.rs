@@ -61,17 +61,24 @@ path = "."
 [targets.worker]
 kind = "command"
 program = "celery"
-args = ["-A", "app", "worker"]
+args = ["-A", "app", "worker", "--concurrency=*", "**"]
+env = { MODE = "test", QUEUE = "*" }
+cwd = "app"
 
 [item."challenge.idempotent-api"]
 target = { api = "web" }
-with = { observe = "GET /orders" }
+with = { observe = "GET /orders", password = { env = "SHOP_PASSWORD" } }
 watch = ["app/**/*.py"]
 fresh-for = "30d"
 
 [grants.http-idempotency]
 digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
-allow = ["http:web", "read:src", "env:TOKEN", "listen"]
+allow = ["http:web", "read:src", "env:TOKEN", "listen", "process:worker"]
+programs = { worker = "/usr/bin/celery" }
+
+[secrets]
+env = ["SHOP_PASSWORD"]
+files = ["deploy/*.key"]
 
 [policy]
 must = "proven"
@@ -225,6 +232,8 @@ fn a_broken_checklist_is_refused() {
 fn a_broken_workspace_is_refused() {
     let replacements = [
         ("lang = \"zh\"", "lang = \"fr\""),
+        ("env = [\"SHOP_PASSWORD\"]", "env = [\"$SHOP_PASSWORD\"]"),
+        ("\"/usr/bin/celery\"", "\"celery\""),
         ("kind = \"http\"", "kind = \"https\""),
         ("kind = \"http\"", "kind = \"dir\""),
         ("url = \"http://127.0.0.1:{port}\"\n", ""),

@@ -1,17 +1,16 @@
 //! `double-submit`: when the user refreshes during a long operation, is the operation done once?
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mustdo_plugin::verdict::{Finding, Need, Severity};
-use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
-use serde_json::json;
+use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text};
 
 use crate::operation::{Operation, Pace, Race, is_accepted};
 use crate::probe::{Probe, excerpt, line_of, place_of};
 use crate::refusal::Advice;
 use crate::resource::identity;
-use crate::template::{Template, Values};
+use crate::submission::{self, submission};
+use crate::template::Values;
 
 const ADVICE: Advice = Advice {
     item: "idempotence.refresh-retry",
@@ -24,26 +23,9 @@ const ROUNDS: u32 = 4;
 /// Between the copies of the other rounds.
 const STAGGER: Duration = Duration::from_millis(1);
 
-parameters! {
+submission! {
     /// The slow operation and how its effect is counted.
-    pub struct DoubleSubmit {
-        /// Submits; `{token}` and `{number}` are filled with fresh values. The key goes where `{key}` is written (a form token, a natural key), else into `header`.
-        op: Template = Template::new("POST", "/orders").with_body(json!({"sku": "{token}", "quantity": "{number}"})),
-        /// The header of the key.
-        header: String = "Idempotency-Key".to_owned(),
-        /// Shows the stored rows. Without it: GET on the path of `op`.
-        observe: Option<Template> = None,
-        /// What to count there: a JSON pointer such as `/total`, or a text that occurs once a row. Empty: found by itself.
-        count: String = String::new(),
-        /// Copies of each submission.
-        #[range(3..=50)]
-        n: u32 = 10,
-        /// How long the operation takes in the tested set-up, in milliseconds. If it takes less than half, the copies would not meet it running, and nothing is judged.
-        #[range(20..=10000)]
-        slow_ms: u32 = 300,
-        /// Headers of every request, such as credentials.
-        headers: BTreeMap<String, String> = BTreeMap::new(),
-    }
+    pub struct DoubleSubmit {}
 }
 
 impl Check for DoubleSubmit {
@@ -63,35 +45,18 @@ impl Check for DoubleSubmit {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Report {
-        let mut report = Report::new(Text::new(
+        let passed = Text::new(
             "one submission was carried out once, however often it was sent",
             "同一次提交无论发多少遍，都只执行一次",
-        ));
-        let opened = Probe::open(context, &self.headers).map_err(Fault::from);
-        let Some(mut probe) = crate::opened(&mut report, opened) else { return report };
-        self.judge(&mut probe, &mut report);
-        crate::finish(&probe, &mut report);
-        report
+        );
+        submission::run(context, &self.headers, passed, |probe, report| self.judge(probe, report))
     }
 }
 
 impl DoubleSubmit {
     fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
-        let operation = Operation {
-            op: &self.op,
-            header: &self.header,
-            counter: Operation::counter(&self.op, self.observe.as_ref(), &self.count, ADVICE),
-            advice: ADVICE,
-        };
-        let values = Values::fresh(probe.generator());
-        let outcome = operation.first(probe, &values);
-        report.judge("first-is-counted", Need::Must, outcome, |_| {
-            Text::new("one submission is accepted and counted", "一次提交被接受，也数得到")
-        })?;
-        let outcome = operation.control(probe);
-        let pace = report.judge("control", Need::Must, outcome, |_| {
-            Text::new("different submissions are all counted", "不同的提交都数得到")
-        })?;
+        let operation = self.operation();
+        let (_, _, pace) = submission::begin(probe, report, &operation)?;
         let quickest = pace.quickest;
         report.measure("quickest-submission", quickest.as_secs_f64() * 1_000.0, "ms");
         report.judge("long-enough", Need::Must, long_enough(quickest, self.slow_ms), |()| {

@@ -17,9 +17,10 @@ use crate::operation::{Operation, Pace, Race, Submitted, is_accepted};
 use crate::probe::{Probe, excerpt, line_of, place_of};
 use crate::refusal::{Advice, refused};
 use crate::resource::{identity, location_path};
+use crate::submission::{self, submission};
 use crate::template::{Template, Values};
 
-const ADVICE: Advice = Advice {
+pub(crate) const ADVICE: Advice = Advice {
     item: "challenge.idempotent-api",
     with: "op = { method = \"POST\", path = \"/orders\", body = { sku = \"{token}\", quantity = \"{number}\" } }, observe = \"GET /orders\"",
 };
@@ -27,23 +28,9 @@ const ADVICE: Advice = Advice {
 /// The longest key that a service should take.
 const LONGEST_KEY: usize = 255;
 
-parameters! {
+submission! {
     /// The keyed operation, how its effect is counted, and what the service promises beyond the core.
     pub struct KeyProtocol {
-        /// Submits; `{token}` and `{number}` are filled with fresh values. The key goes where `{key}` is written, else into `header`.
-        op: Template = Template::new("POST", "/orders").with_body(json!({"sku": "{token}", "quantity": "{number}"})),
-        /// The header of the key.
-        header: String = "Idempotency-Key".to_owned(),
-        /// Shows the stored rows. Without it: GET on the path of `op`.
-        observe: Option<Template> = None,
-        /// What to count there: a JSON pointer such as `/total`, or a text that occurs once a row. Empty: found by itself.
-        count: String = String::new(),
-        /// Copies of the concurrent submission.
-        #[range(3..=50)]
-        n: u32 = 10,
-        /// How long the operation takes in the tested set-up, in milliseconds. If it takes less than half, the copies would not meet it running, and nothing is judged.
-        #[range(20..=10000)]
-        slow_ms: u32 = 300,
         /// A body that the service refuses with 4xx.
         invalid: Value = json!({}),
         /// Whether a request without a key must be refused.
@@ -54,8 +41,12 @@ parameters! {
         strict: bool = false,
         /// Fields and headers of a replayed answer that may differ from the first one.
         volatile: Vec<String> = Vec::new(),
-        /// Headers of every request, such as credentials.
-        headers: BTreeMap<String, String> = BTreeMap::new(),
+        /// How often the service is killed in the middle of the operation and started again, where mustdo may do so. 0 leaves it out.
+        #[range(0..=20)]
+        pub(crate) crashes: u32 = 6,
+        /// How many seconds a key stays locked after a crash, where locks end by themselves. 0: keys are free again when the service is.
+        #[range(0..=60)]
+        pub(crate) lease_s: u32 = 0,
     }
 }
 
@@ -80,46 +71,29 @@ impl Check for KeyProtocol {
         CheckInfo {
             title: Text::new("A full idempotency-key endpoint", "完整的幂等键接口"),
             description: Text::new(
-                "With fresh keys: a replay gets the same status and body; the key under another payload is refused and not carried out; concurrent copies act once; and, for a better score, replays of errors, missing keys, long and quoted keys, keys of two callers. The rows stay: use a test database.",
-                "用全新的键依次试：重放得到同样的状态码和正文；同一个键换了内容要被拒绝且不执行；并发的副本只执行一次；另外还看错误的重放、缺少键、超长和带引号的键、两个调用者各自的键，这些影响得分。产生的数据会留下，请用测试库。",
+                "With fresh keys: a replay gets the same status and body; the key under another payload is refused and not carried out; concurrent copies act once; and, for a better score, replays of errors, missing keys, long and quoted keys, keys of two callers. Where it is allowed to, it kills the service (SIGKILL) at several moments of the operation, starts it again and retries: the effect must be there exactly once. The rows stay: use a test database.",
+                "用全新的键依次试：重放得到同样的状态码和正文；同一个键换了内容要被拒绝且不执行；并发的副本只执行一次；另外还看错误的重放、缺少键、超长和带引号的键、两个调用者各自的键，这些影响得分。得到许可时，还会在操作进行中的不同时刻用 SIGKILL 杀掉服务，重启后重试：效果必须恰好一次。产生的数据会留下，请用测试库。",
             ),
-            capabilities: vec![crate::reach()],
-            typical: Duration::from_secs(8),
+            capabilities: vec![crate::reach(), crate::restart()],
+            typical: Duration::from_secs(20),
             exclusive: true,
         }
     }
 
     fn run(&self, context: &mut Context<'_>) -> Report {
-        let mut report = Report::new(Text::new(
+        let passed = Text::new(
             "keys are kept, compared and raced as the protocol asks",
             "键的保存、比对和并发都符合协议",
-        ));
-        let opened = Probe::open(context, &self.headers).map_err(Fault::from);
-        let Some(mut probe) = crate::opened(&mut report, opened) else { return report };
-        self.judge(&mut probe, &mut report);
-        crate::finish(&probe, &mut report);
-        report
+        );
+        submission::run(context, &self.headers, passed, |probe, report| self.judge(probe, report))
     }
 }
 
 impl KeyProtocol {
     fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let should = if self.strict { Need::Must } else { Need::Should };
-        let operation = Operation {
-            op: &self.op,
-            header: &self.header,
-            counter: Operation::counter(&self.op, self.observe.as_ref(), &self.count, ADVICE),
-            advice: ADVICE,
-        };
-        let values = Values::fresh(probe.generator());
-        let outcome = operation.first(probe, &values);
-        let first = report.judge("first-is-counted", Need::Must, outcome, |_| {
-            Text::new("one submission is accepted and counted", "一次提交被接受，也数得到")
-        })?;
-        let outcome = operation.control(probe);
-        let pace = report.judge("control", Need::Must, outcome, |_| {
-            Text::new("different keys are all counted", "不同的键都数得到")
-        })?;
+        let operation = self.operation();
+        let (first, values, pace) = submission::begin(probe, report, &operation)?;
         let outcome = self.replay(probe, &operation, &first);
         let replayed = report.judge("replay", Need::Must, outcome, |()| {
             Text::new("a replay got the same answer and added nothing", "重放得到同样的回应，没有多出数据")
@@ -128,11 +102,6 @@ impl KeyProtocol {
         self.judge_reuse(probe, report, &operation, &first, &values, should);
         probe.progress(0.45, "concurrent copies");
         self.judge_race(probe, report, &operation, pace, should);
-        report.judge("crash-restart", Need::Must, Err::<(), _>(Fault::skip(Text::new(
-            "not tried: killing and restarting the service needs the `process` capability, which this version does not use",
-            "没有试：杀掉并重启服务需要 process 权限，这个版本还没有用到",
-        ))), |()| Text::same(""));
-
         probe.progress(0.6, "errors and odd keys");
         let outcome = self.replay_refusal(probe, &operation);
         report.judge("replay-refusal", should, outcome, |status| {
@@ -176,11 +145,21 @@ impl KeyProtocol {
         report.judge("control-after", Need::Must, outcome, |()| {
             Text::new("another submission is still counted", "再次提交依然数得到")
         });
+        // Last, because a crash may take more with it than the keys. Where a replay fails anyway, there is no question.
+        if replayed.is_some() {
+            probe.progress(0.7, "kill and restart");
+            self.judge_crashes(probe, report, &operation, &first, pace);
+        }
         Some(())
     }
 
     /// Same key, same bytes: same status, same body, nothing added.
-    fn replay(&self, probe: &mut Probe, operation: &Operation, first: &Submitted) -> Result<(), Fault> {
+    pub(crate) fn replay(
+        &self,
+        probe: &mut Probe,
+        operation: &Operation,
+        first: &Submitted,
+    ) -> Result<(), Fault> {
         let before = operation.counter.before(probe)?;
         let again = probe.send(first.request.clone())?;
         let count = operation.counter.settled(probe)?;
@@ -221,7 +200,7 @@ impl KeyProtocol {
 
     /// What of a replayed answer is not as it was. Of the headers only those that describe the result count: the
     /// others (Date, Age, cookies, request ids) belong to the exchange.
-    fn answer_difference(&self, first: &Response, again: &Response) -> Option<Text> {
+    pub(crate) fn answer_difference(&self, first: &Response, again: &Response) -> Option<Text> {
         if first.status != again.status {
             return Some(Text::new(
                 format!("status {}, not {}", again.status, first.status),
@@ -623,7 +602,7 @@ fn with_such_a_key(fault: Fault, en: &str, zh: &str) -> Fault {
     fault.retold(Text::new(format!("{en}: {what_en}"), format!("{zh}：{what_zh}")))
 }
 
-fn problem(request: &Request, code: &str, summary: Text, message: Text, hint: Text) -> Fault {
+pub(crate) fn problem(request: &Request, code: &str, summary: Text, message: Text, hint: Text) -> Fault {
     let finding = Finding::new(Severity::Problem, format!("http-idempotency.{code}"), message);
     Fault::fail(summary).with(finding.at(place_of(request)).hint(hint))
 }

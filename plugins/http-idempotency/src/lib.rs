@@ -5,6 +5,7 @@
 
 mod clock;
 mod count;
+mod crash;
 mod double_submit;
 mod key_protocol;
 mod observation;
@@ -16,6 +17,7 @@ mod repeat_effect;
 mod resource;
 mod safe_get;
 mod session;
+mod submission;
 mod template;
 
 use mustdo_plugin::verdict::Need;
@@ -49,12 +51,22 @@ pub fn plugin() -> Plugin {
 
 mustdo_plugin::export!(plugin);
 
-/// The one capability of every check.
+/// The capability that every check needs.
 fn reach() -> CapabilityRequest {
     CapabilityRequest {
         capability: Capability::Http(probe::TARGET.to_owned()),
         reason: "to send requests to your service and look at what they change".to_owned(),
         required: true,
+    }
+}
+
+/// What only a check that kills and restarts the service asks for.
+fn restart() -> CapabilityRequest {
+    CapabilityRequest {
+        capability: Capability::Process(probe::TARGET.to_owned()),
+        reason: "to kill your service in the middle of an operation, start it again and see whether anything was lost or done twice"
+            .to_owned(),
+        required: false,
     }
 }
 

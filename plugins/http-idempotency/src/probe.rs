@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use mustdo_plugin::http::{Client, Options, Request, Response};
+use mustdo_plugin::process::Child;
 use mustdo_plugin::verdict::Location;
 use mustdo_plugin::{Context, Failure, Generator};
 
@@ -77,6 +78,31 @@ impl<'run, 'host> Probe<'run, 'host> {
             self.record(request, answer);
         }
         Ok(answers)
+    }
+
+    /// Sends one request and waits no longer than `time` for its answer. Without one in that time the connection stays
+    /// open, as long as what is returned beside it is kept.
+    pub(crate) fn send_and_hold(
+        &mut self,
+        request: Request,
+        time: Duration,
+    ) -> Result<(Result<Response, Failure>, Client), Failure> {
+        let client = self.context.http(TARGET, &Options::default())?;
+        let request = self.prepare(request).timeout(time.max(Duration::from_millis(1))).hold();
+        let answer = client.send(&request);
+        self.record(&request, &answer);
+        Ok((answer, client))
+    }
+
+    /// Kills what is left of the service and starts it once more.
+    pub(crate) fn restart(&self, timeout: Duration) -> Result<Child<'host>, Failure> {
+        let left = self.context.time_left().saturating_sub(RESERVE);
+        self.context.restart(TARGET, timeout.min(left))
+    }
+
+    /// How long the run has lasted, on a clock that never goes back.
+    pub(crate) fn clock(&self) -> Duration {
+        self.context.monotonic()
     }
 
     /// How many requests were sent.

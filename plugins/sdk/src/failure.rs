@@ -1,5 +1,7 @@
 //! Why the host could not do what a plugin asked for.
 
+use std::io;
+
 use crate::Text;
 
 /// A call that brought no answer. It says nothing about the learner's work, so it never fails a check by itself.
@@ -54,5 +56,20 @@ impl Failure {
             ),
             Self::Other(why) => Text::new(format!("the request failed: {why}"), format!("请求失败：{why}")),
         }
+    }
+}
+
+/// For streams: [`std::io::Read`] and [`std::io::Write`] speak of no other errors.
+impl From<Failure> for io::Error {
+    fn from(failure: Failure) -> Self {
+        let kind = match &failure {
+            Failure::TimedOut => io::ErrorKind::TimedOut,
+            Failure::Denied(_) => io::ErrorKind::PermissionDenied,
+            Failure::Unbound(_) => io::ErrorKind::NotFound,
+            Failure::Unreachable(_) => io::ErrorKind::ConnectionReset,
+            Failure::Protocol(_) => io::ErrorKind::InvalidData,
+            Failure::OverLimit(_) | Failure::Other(_) => io::ErrorKind::Other,
+        };
+        Self::new(kind, failure.explain().en)
     }
 }

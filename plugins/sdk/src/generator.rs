@@ -47,6 +47,28 @@ impl Generator {
         }
     }
 
+    /// `count` of the items, no place twice, each choice equally likely; all of them, shuffled, where there are not more.
+    pub fn sample<T: Clone>(&mut self, items: &[T], count: usize) -> Vec<T> {
+        let mut chosen = items.to_vec();
+        for place in 0..count.min(chosen.len()) {
+            let other = place + self.index(chosen.len() - place);
+            chosen.swap(place, other);
+        }
+        chosen.truncate(count);
+        chosen
+    }
+
+    /// The place of one weight, each as likely as its weight says; none where all are zero.
+    pub fn weighted(&mut self, weights: &[u32]) -> Option<usize> {
+        let total: u64 = weights.iter().copied().map(u64::from).sum();
+        let mut drawn = (total > 0).then(|| self.number(0..total))?;
+        weights.iter().position(|weight| {
+            let here = drawn < u64::from(*weight);
+            drawn = drawn.saturating_sub((*weight).into());
+            here
+        })
+    }
+
     fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.index(choices.len())]
     }
@@ -59,6 +81,7 @@ impl Generator {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::statistics::Spread;
 
     #[test]
     fn the_same_seed_makes_the_same_choices() {
@@ -80,6 +103,51 @@ mod tests {
                 "{token}"
             );
         }
+    }
+
+    /// Tells that `draw` gives each of `kinds` outcomes equally often; wrong once in ten thousand seeds.
+    #[track_caller]
+    fn expect_even(kinds: usize, mut draw: impl FnMut(&mut Generator) -> usize) {
+        let mut generator = Generator::new(11);
+        let mut seen = vec![0_u32; kinds];
+        (0..kinds * 400).for_each(|_| seen[draw(&mut generator)] += 1);
+        let spread = Spread::even(&seen).unwrap();
+        assert!(spread.p_value > 1e-4, "{spread:?} {seen:?}");
+    }
+
+    #[test]
+    fn every_order_is_equally_likely() {
+        expect_even(24, |generator| {
+            let mut items = [0, 1, 2, 3];
+            generator.shuffle(&mut items);
+            // The number of the order, by Lehmer.
+            let smaller = |place: usize| items[place..].iter().filter(|item| **item < items[place]).count();
+            smaller(0) * 6 + smaller(1) * 2 + smaller(2)
+        });
+    }
+
+    #[test]
+    fn every_sample_is_equally_likely_and_without_repetition() {
+        expect_even(20, |generator| {
+            let drawn = generator.sample(&[0, 1, 2, 3, 4], 2);
+            let [one, two] = drawn[..] else { panic!("{drawn:?}") };
+            assert_ne!(one, two);
+            one * 4 + if two > one { two - 1 } else { two }
+        });
+        let mut all = Generator::new(5).sample(&[1, 2, 3], 9);
+        all.sort_unstable();
+        assert_eq!(all, [1, 2, 3]);
+    }
+
+    #[test]
+    fn a_weight_of_two_is_drawn_twice_as_often() {
+        let mut generator = Generator::new(2);
+        let mut seen = [0_u32; 4];
+        (0..4_000).for_each(|_| seen[generator.weighted(&[1, 0, 2, 1]).unwrap()] += 1);
+        assert_eq!(seen[1], 0);
+        let spread = Spread::of(&[seen[0], seen[2], seen[3]], &[0.25, 0.5, 0.25]).unwrap();
+        assert!(spread.p_value > 1e-4, "{spread:?}");
+        assert_eq!((generator.weighted(&[]), generator.weighted(&[0, 0])), (None, None));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! The contract's side: generated bindings, the host behind its imports, and conversions. Nothing here is for authors.
 
+mod network;
+mod program;
+
 use std::time::Duration;
 
 use bindings::mustdo::verifier::{attachments, clock, control, failures, http, manifest, types};
@@ -11,11 +14,12 @@ use crate::http::{Options, Request, Response, Timing};
 use crate::verdict::{EvidenceBody, Finding, Location, Need, Severity, Status, Step};
 use crate::{Capability, Context, Failure, Plugin, Text};
 
+// The larger world: a component imports only those of its interfaces that the code in it can reach.
 #[expect(missing_docs, reason = "generated from the contract")]
 pub mod bindings {
     wit_bindgen::generate!({
         path: "../wit",
-        world: "verifier",
+        world: "verifier-with-process",
         pub_export_macro: true,
         export_macro_name: "export_component",
         default_bindings_module: "mustdo_plugin::guest::bindings",
@@ -66,7 +70,7 @@ pub fn run(plugin: &Plugin, request: RunRequest) -> Result<Verdict, RunError> {
 }
 
 /// The host behind the component's imports.
-struct Imports;
+pub(crate) struct Imports;
 
 impl Host for Imports {
     fn open_http(&self, target: &str, options: &Options) -> Result<Box<dyn Connection>, Failure> {
@@ -135,7 +139,6 @@ impl Connection for http::Client {
 }
 
 fn outgoing(request: &Request) -> http::Request {
-    let millis = |duration: Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
     http::Request {
         method: request.method.clone(),
         path_and_query: request.path.clone(),
@@ -148,8 +151,13 @@ fn outgoing(request: &Request) -> http::Request {
         timeout_millis: millis(request.timeout),
         max_body_bytes: request.keep_bytes,
         after_millis: millis(request.after),
-        extras: Vec::new(),
+        extras: if request.hold { vec![("mustdo.hold".to_owned(), "yes".to_owned())] } else { Vec::new() },
     }
+}
+
+/// Rounded up: nothing but zero becomes zero, which leaves the time to the host.
+fn millis(duration: Duration) -> u32 {
+    u32::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
 }
 
 fn incoming(response: http::Response) -> Response {
@@ -185,6 +193,11 @@ fn capability(request: crate::CapabilityRequest) -> manifest::CapabilityRequest 
     manifest::CapabilityRequest {
         capability: match request.capability {
             Capability::Http(target) => manifest::Capability::Http(target),
+            Capability::Tcp(target) => manifest::Capability::Tcp(target),
+            Capability::Udp(target) => manifest::Capability::Udp(target),
+            Capability::Listen => manifest::Capability::Listen,
+            Capability::Scratch(target) => manifest::Capability::Scratch(target),
+            Capability::Process(target) => manifest::Capability::Process(target),
         },
         reason: request.reason,
         required: request.required,

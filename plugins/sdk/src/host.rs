@@ -4,6 +4,10 @@ use std::time::Duration;
 
 use crate::Failure;
 use crate::http::{Options, Request, Response};
+use crate::process::{Command, Program};
+use crate::scratch::Folder;
+use crate::tcp::{self, Port, Stream};
+use crate::udp::Datagrams;
 
 /// How loud a log line is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +22,11 @@ pub enum Level {
     Error,
 }
 
-/// The host of a run.
+/// The host of a run: what every plugin has.
+///
+/// A component imports whatever its code can reach, and a `dyn Host` reaches every method here, called or not. What only
+/// some plugins use is therefore a trait of its own, which [`Context`](crate::Context) reaches without this one: the
+/// import list of a plugin shows what it can do.
 pub trait Host {
     /// Opens a client of an http target.
     fn open_http(&self, target: &str, options: &Options) -> Result<Box<dyn Connection>, Failure>;
@@ -38,6 +46,42 @@ pub trait Host {
     fn random_bytes(&self, length: u32) -> Vec<u8>;
     /// Keeps a blob as evidence and returns its handle.
     fn attach(&self, label: &str, media_type: &str, bytes: &[u8]) -> Result<u32, Failure>;
+    /// What starts programs. A component calls its imports directly instead.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn programs(&self) -> &dyn Programs;
+    /// What opens streams and datagram sockets. A component calls its imports directly instead.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn network(&self) -> &dyn Network;
+}
+
+/// What one of many attempts at a stream came to.
+pub type Attempt = Result<Box<dyn Stream>, Failure>;
+
+/// The part of the host that opens streams and datagram sockets. A duration of zero leaves the time to the host.
+pub trait Network {
+    /// Opens a stream to a tcp or http target.
+    fn connect(&self, target: &str, options: &tcp::Options) -> Result<Box<dyn Stream>, Failure>;
+    /// Opens `count` streams as fast as the host can; each has a result of its own.
+    fn connect_many(&self, target: &str, options: &tcp::Options, count: u32)
+    -> Result<Vec<Attempt>, Failure>;
+    /// Listens on an ephemeral loopback port.
+    fn listen(&self) -> Result<Box<dyn Port>, Failure>;
+    /// The places of the streams that can be read or have ended, as soon as there are any; zero only looks.
+    fn wait_readable(&self, streams: &[&dyn Stream], timeout: Duration) -> Vec<usize>;
+    /// Opens a socket that is connected to a udp target.
+    fn open_udp(&self, target: &str, source: Option<&str>) -> Result<Box<dyn Datagrams>, Failure>;
+}
+
+/// The part of the host that starts programs and makes copies.
+pub trait Programs {
+    /// Starts the program of a command target.
+    fn start(&self, command: &Command) -> Result<Box<dyn Program>, Failure>;
+    /// The running process that owns a target's listening port.
+    fn attached(&self, target: &str) -> Result<Box<dyn Program>, Failure>;
+    /// Starts the program behind a target once more; what is left of the one before is killed first.
+    fn restart(&self, target: &str, timeout: Duration) -> Result<Box<dyn Program>, Failure>;
+    /// Opens a private copy of a directory target, or an empty folder.
+    fn scratch(&self, target: Option<&str>) -> Result<Box<dyn Folder>, Failure>;
 }
 
 /// The host's side of a [`Client`](crate::http::Client).

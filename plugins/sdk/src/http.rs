@@ -28,6 +28,8 @@ pub struct Request {
     pub keep_bytes: u32,
     /// Starts this long after its batch does.
     pub after: Duration,
+    /// Keeps the connection open when the time is over.
+    pub hold: bool,
 }
 
 impl Request {
@@ -41,6 +43,7 @@ impl Request {
             timeout: Duration::ZERO,
             keep_bytes: KEEP_BYTES,
             after: Duration::ZERO,
+            hold: false,
         }
     }
 
@@ -73,6 +76,14 @@ impl Request {
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// Keeps the connection open when the time is over without an answer, until the client is dropped: the service does
+    /// not see its caller hang up. So a service can be stopped or killed in the middle of a request.
+    #[must_use]
+    pub fn hold(mut self) -> Self {
+        self.hold = true;
         self
     }
 

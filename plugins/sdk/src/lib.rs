@@ -1,11 +1,11 @@
 //! Write a mustdo verifier plugin in Rust.
 //!
 //! A check is a struct of its parameters with a function that judges: start at [`Check`], record steps in a
-//! [`Report`], reach the learner's service through [`Context::http`], name the checks in a [`Plugin`] and hand it to
-//! [`export!`]. The contract's own types stay behind this crate.
+//! [`Report`], reach the learner's service through [`Context::http`], [`Context::tcp`] or [`Context::udp`], name the
+//! checks in a [`Plugin`] and hand it to [`export!`]. The contract's own types stay behind this crate.
 //!
-//! Everything runs natively too: [`native::NativeHost`] sends real HTTP, so a check is tested with `cargo test`
-//! against a small server of its own.
+//! Everything runs natively too: [`native::NativeHost`] sends real HTTP over real sockets, so a check is tested with
+//! `cargo test` against a small server of its own.
 
 mod context;
 mod failure;
@@ -20,14 +20,19 @@ pub mod native;
 #[doc(hidden)]
 pub mod parameter;
 mod plugin;
+pub mod process;
 mod report;
+pub mod scratch;
+pub mod statistics;
+pub mod tcp;
 mod text;
+pub mod udp;
 pub mod verdict;
 
 pub use context::Context;
 pub use failure::Failure;
 pub use generator::Generator;
-pub use host::{Connection, Host, Level};
+pub use host::{Attempt, Connection, Host, Level, Network, Programs};
 pub use parameter::Parameter;
 pub use plugin::{Capability, CapabilityRequest, Check, CheckInfo, Plugin, RunError};
 pub use report::{Fault, Report};

@@ -1,19 +1,27 @@
 //! The native double of the host: real HTTP over plain sockets, so that a check runs under `cargo test`.
 //!
 //! It is for tests: targets are loopback addresses, every request has a connection of its own (`keep_alive` is not
-//! followed), and `source` is not offered.
+//! followed), and `source` is not offered for HTTP. Streams and datagrams are real ones (`network`). Programs are those that the test gives: [`NativeHost::serve`] one behind an
+//! http target, [`NativeHost::program`] one for a command target, [`NativeHost::folder`] a directory.
+
+mod folder;
+mod network;
+mod program;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZero;
-use std::sync::Mutex;
-use std::thread;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{process, thread};
 
-use crate::host::{Connection, Host, Level};
+use crate::host::{Connection, Host, Level, Network, Programs};
 use crate::http::{Options, Request, Response, Timing};
+use crate::process::{Command, Program};
+use crate::scratch::Folder;
 use crate::{Context, Failure};
 
 /// The wait for an answer where the request names none.
@@ -28,6 +36,8 @@ pub struct NativeHost {
     lines: RefCell<Vec<String>>,
     blobs: RefCell<Vec<Vec<u8>>>,
     random: Cell<u64>,
+    programs: program::Programs,
+    folders: HashMap<String, PathBuf>,
 }
 
 impl Default for NativeHost {
@@ -47,13 +57,41 @@ impl NativeHost {
             lines: RefCell::default(),
             blobs: RefCell::default(),
             random: Cell::new(0x9e37_79b9_7f4a_7c15),
+            programs: program::Programs::default(),
+            folders: HashMap::new(),
         }
     }
 
-    /// Binds an http target to an address.
+    /// Binds an http, tcp or udp target to an address.
     #[must_use]
     pub fn bind(mut self, target: &str, address: SocketAddr) -> Self {
         self.targets.insert(target.to_owned(), address);
+        self
+    }
+
+    /// Binds an http target to an address and starts a program there, as often as a check asks for it. Fails when the
+    /// program does not listen in time; it is stopped with the host.
+    pub fn serve(
+        self,
+        target: &str,
+        address: SocketAddr,
+        start: impl Fn() -> process::Command + 'static,
+    ) -> Result<Self, Failure> {
+        self.programs.serve(target, address, start)?;
+        Ok(self.bind(target, address))
+    }
+
+    /// Binds a command target to a program; the arguments and variables of a check are added to it.
+    #[must_use]
+    pub fn program(mut self, target: &str, start: impl Fn() -> process::Command + 'static) -> Self {
+        self.programs.register(target, start);
+        self
+    }
+
+    /// Binds a directory target, for private copies of it.
+    #[must_use]
+    pub fn folder(mut self, target: &str, path: impl Into<PathBuf>) -> Self {
+        self.folders.insert(target.to_owned(), path.into());
         self
     }
 
@@ -70,6 +108,10 @@ impl NativeHost {
         Context::new(self, self.targets.keys().cloned().collect(), seed)
     }
 
+    fn address(&self, target: &str) -> Result<SocketAddr, Failure> {
+        self.targets.get(target).copied().ok_or_else(|| Failure::Unbound(target.to_owned()))
+    }
+
     /// Progress messages and log lines so far.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
@@ -82,8 +124,8 @@ impl Host for NativeHost {
         if options.source.is_some() {
             return Err(Failure::Other("the native host chooses no source address".to_owned()));
         }
-        let address = self.targets.get(target).ok_or_else(|| Failure::Unbound(target.to_owned()))?;
-        Ok(Box::new(Plain { address: *address, began: self.began }))
+        let address = self.address(target)?;
+        Ok(Box::new(Plain { address, began: self.began, held: Mutex::default() }))
     }
 
     fn progress(&self, _fraction: Option<f32>, message: &str) {
@@ -128,20 +170,56 @@ impl Host for NativeHost {
         blobs.push(bytes.to_vec());
         u32::try_from(blobs.len() - 1).map_err(|_| Failure::OverLimit("attachments".to_owned()))
     }
+
+    fn network(&self) -> &dyn Network {
+        self
+    }
+
+    fn programs(&self) -> &dyn Programs {
+        self
+    }
+}
+
+impl Programs for NativeHost {
+    fn start(&self, command: &Command) -> Result<Box<dyn Program>, Failure> {
+        self.programs.start(command, None)
+    }
+
+    fn attached(&self, target: &str) -> Result<Box<dyn Program>, Failure> {
+        self.programs.attached(target)
+    }
+
+    fn restart(&self, target: &str, timeout: Duration) -> Result<Box<dyn Program>, Failure> {
+        self.programs.restart(target, timeout)
+    }
+
+    fn scratch(&self, target: Option<&str>) -> Result<Box<dyn Folder>, Failure> {
+        let source = target
+            .map(|name| self.folders.get(name).ok_or_else(|| Failure::Unbound(name.to_owned())))
+            .transpose()?;
+        folder::copy_of(source.map(PathBuf::as_path), &self.programs)
+    }
 }
 
 /// A client that opens a connection for each request.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 struct Plain {
     address: SocketAddr,
     began: Instant,
+    /// Connections of held requests whose time was over.
+    held: Mutex<Vec<TcpStream>>,
 }
 
 impl Connection for Plain {
     fn send(&self, request: &Request) -> Result<Response, Failure> {
         thread::sleep(request.after);
         let started = self.began.elapsed();
-        let mut response = exchange(self.address, request).map_err(|error| failure(&error))?;
+        let stream = connect(self.address, request).map_err(|error| failure(&error))?;
+        let answer = exchange(&stream, self.address, request).map_err(|error| failure(&error));
+        if request.hold && answer == Err(Failure::TimedOut) {
+            self.held.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
+        }
+        let mut response = answer?;
         let total = self.began.elapsed().saturating_sub(started);
         response.timing = Timing { started, connect: Duration::ZERO, first_byte: total, total };
         Ok(response)
@@ -185,12 +263,16 @@ fn failure(error: &io::Error) -> Failure {
     }
 }
 
-fn exchange(address: SocketAddr, request: &Request) -> io::Result<Response> {
+fn connect(address: SocketAddr, request: &Request) -> io::Result<TcpStream> {
     let timeout = if request.timeout.is_zero() { DEFAULT_TIMEOUT } else { request.timeout };
-    let mut stream = TcpStream::connect_timeout(&address, timeout)?;
+    let stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
     stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+fn exchange(mut stream: &TcpStream, address: SocketAddr, request: &Request) -> io::Result<Response> {
     let mut head =
         format!("{} {} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n", request.method, request.path);
     for (name, value) in &request.headers {
@@ -325,6 +407,25 @@ mod tests {
         let (address, _server) = answer_once("hello\r\n");
         let host = NativeHost::new().bind("api", address);
         assert!(matches!(client(&host).send(&Request::get("/")), Err(Failure::Protocol(_))));
+    }
+
+    #[test]
+    fn a_held_request_keeps_its_connection_until_the_client_goes() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let host = NativeHost::new().bind("api", listener.local_addr().unwrap());
+        for hold in [true, false] {
+            let client = client(&host);
+            let request = Request { hold, ..Request::get("/").timeout(Duration::from_millis(30)) };
+            assert_eq!(client.send(&request), Err(Failure::TimedOut));
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+            let mut rest = [0; 1024];
+            assert!(stream.read(&mut rest).unwrap() > 0);
+            let end = stream.read(&mut rest).map_err(|error| failure(&error));
+            assert_eq!(end, if hold { Err(Failure::TimedOut) } else { Ok(0) });
+            drop(client);
+            assert_eq!(stream.read(&mut rest).unwrap(), 0);
+        }
     }
 
     #[test]

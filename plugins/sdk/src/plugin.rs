@@ -43,6 +43,16 @@ pub struct CheckInfo {
 pub enum Capability {
     /// Talk HTTP to an http target.
     Http(String),
+    /// Open TCP streams to a tcp or http target.
+    Tcp(String),
+    /// Exchange datagrams with a udp target.
+    Udp(String),
+    /// Listen on an ephemeral loopback port, as a server that the learner's program connects to.
+    Listen,
+    /// Work in a private copy of a directory target.
+    Scratch(String),
+    /// Start a command target, or signal, watch and restart the program behind any target.
+    Process(String),
 }
 
 /// A capability and why it is wanted.

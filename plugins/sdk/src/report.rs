@@ -165,6 +165,13 @@ impl Fault {
         self
     }
 
+    /// The same fault under another line; what is to be read about it stays.
+    #[must_use]
+    pub fn headed(mut self, summary: Text) -> Self {
+        self.summary = summary;
+        self
+    }
+
     /// Fail, inconclusive or skip.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -25,8 +25,11 @@ pub(crate) struct LintArgs {
 /// Reads everything and tells every problem; fails where one is an error.
 pub(crate) fn run(context: &Context, args: &LintArgs) -> Result<Exit, Failure> {
     let (project, mut diagnostics) = Project::lint(context)?;
-    let opened = Shelf::open(project.workspace.as_ref())
-        .and_then(|shelf| Plugins::describe_all(context, &project.effective_settings().limits, &shelf));
+    let settings = project.effective_settings();
+    let opened = Shelf::open(project.workspace.as_ref()).and_then(|shelf| {
+        diagnostics.extend(shelf.diagnostics());
+        Plugins::describe(context, &settings, shelf.iter().filter(|file| file.trusted().is_ok()))
+    });
     let plugins = match opened {
         Ok(plugins) => plugins,
         Err(failure) => {

@@ -23,6 +23,8 @@ pub(crate) enum SchemaFile {
     Workspace,
     /// `progress/*.toml`
     Progress,
+    /// `mustdo.lock`
+    Lock,
     /// `mustdo report --format json`
     Report,
 }
@@ -33,6 +35,7 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaFile::Checklist => crate::syntax::schema::CHECKLIST,
         SchemaFile::Workspace => crate::syntax::schema::WORKSPACE,
         SchemaFile::Progress => crate::syntax::schema::PROGRESS,
+        SchemaFile::Lock => crate::syntax::schema::LOCK,
         SchemaFile::Report => crate::report::JSON_SCHEMA,
     };
     answer(schema)?;

@@ -9,7 +9,7 @@ use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::model::{
-    Asked, Definition, Entry, Item, Language, Outcome, Record, Selection, Standing, plain_line,
+    Asked, Definition, Entry, Item, Language, Outcome, Record, Selection, Standing, plain_line, plain_text,
 };
 use crate::report;
 use crate::syntax;
@@ -23,12 +23,18 @@ pub(crate) struct ShowArgs {
     /// Show this many hints
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) hints: usize,
+    /// Print what the last run of each of its checks really opened, logged and concluded
+    #[arg(long, conflicts_with = "hints")]
+    pub(crate) transcript: bool,
 }
 
 /// Prints it.
 pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
     let project = Project::read(context)?;
     let item = Selection::one(&project.catalog, &args.item)?;
+    if args.transcript {
+        return transcripts(&project, item);
+    }
     let shelf = Shelf::open(project.workspace.as_ref())?;
     let settings = project.effective_settings();
     let asked = project.asked(item, &settings, &shelf)?;
@@ -42,6 +48,23 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
     text.push_str(&page.cards());
     text.push_str(&page.hints(args.hints));
     answer(&text)?;
+    Ok(Exit::Holds)
+}
+
+/// The accounts of an item's last runs, as they were kept.
+fn transcripts(project: &Project, item: &Item) -> Result<Exit, Failure> {
+    /// Characters of one; what mustdo writes is shorter.
+    const LONGEST: usize = 1 << 20;
+    let mut texts = vec![];
+    for check in &item.checks {
+        let kept = project.workspace.as_ref().map(|workspace| workspace.transcript(&item.id, &check.uses));
+        texts.extend(kept.transpose()?.flatten().map(|text| format!("{}\n", plain_text(&text, LONGEST))));
+    }
+    if texts.is_empty() {
+        return Err(Failure::usage(format!("no check of {} has been run here", item.id))
+            .hint(format!("mustdo verify {}", item.id)));
+    }
+    answer(&texts.join("\n"))?;
     Ok(Exit::Holds)
 }
 

@@ -1,5 +1,7 @@
 //! `mustdo verify`: runs checks and records what they see.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::cli::argument::SelectionArgs;
@@ -30,9 +32,12 @@ pub(crate) struct VerifyArgs {
     /// Longest time for one check, such as 60s [default: five times what the plugin expects, 10s at least]
     #[arg(long, value_name = "SPAN", env = "MUSTDO_TIMEOUT", hide_env_values = true)]
     pub(crate) timeout: Option<Span>,
-    /// Do not write verdicts into progress/
+    /// Do not write verdicts into progress/ (--record is about something else: the calls)
     #[arg(long)]
     pub(crate) no_record: bool,
+    /// Also write every host call of each check into a file in DIR: mustdo replay runs the check again from it
+    #[arg(long, value_name = "DIR")]
+    pub(crate) record: Option<PathBuf>,
     /// Commit the progress files
     #[arg(long, conflicts_with = "no_record")]
     pub(crate) commit: bool,
@@ -65,7 +70,15 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
         commit: args.commit,
     };
     let display = Display::new(context);
-    let verification = Verification { context, project: &project, shelf: &shelf, options, display: &display };
+    let recordings = args.record.as_deref().map(|folder| context.environment.directory.join(folder));
+    let verification = Verification {
+        context,
+        project: &project,
+        shelf: &shelf,
+        options,
+        recordings: recordings.as_deref(),
+        display: &display,
+    };
     let outcome = runtime()?.block_on(verification.run(&selection))?;
 
     // What was just recorded is read back: the report is the same code as `mustdo report`. Without recording it is

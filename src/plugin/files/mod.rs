@@ -1,5 +1,6 @@
 //! Read-only views of directory targets.
 
+mod root;
 mod secret;
 mod tree;
 
@@ -8,15 +9,16 @@ use std::time::Instant;
 
 use wasmtime::component::Resource;
 
-use crate::model::{Capability, Endpoint, TargetKind};
+use crate::model::{Capability, Endpoint};
 
 use super::contract::Failure;
 use super::contract::files::{Entry, Host, HostTree};
 use super::state::State;
 
+pub(super) use root::{Root, of_errno, parts};
 pub use secret::SecretError;
 pub(super) use secret::Secrets;
-use tree::Tree;
+pub(super) use tree::Tree;
 
 /// What a plugin's handle stands for: a read that waits for a disk shares it.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -36,7 +38,7 @@ const READ_BYTES: u64 = 8 << 20;
 
 impl State {
     async fn tree(&mut self, target: &str) -> Result<Tree, Failure> {
-        let endpoint = self.endpoint(target, TargetKind::Dir, Capability::Read)?;
+        let endpoint = self.endpoint(target, Capability::Read)?;
         let Endpoint::Dir(path) = endpoint else {
             return Err(Failure::Unbound(format!("the target \"{target}\" is not a directory")));
         };
@@ -61,7 +63,7 @@ impl State {
 }
 
 /// Runs `act` where it may wait for a disk.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     act: impl FnOnce() -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
     match tokio::task::spawn_blocking(act).await {
@@ -74,7 +76,7 @@ impl Host for State {
     async fn open(&mut self, target: String) -> wasmtime::Result<Result<Resource<TreeHandle>, Failure>> {
         let at = Instant::now();
         match self.tree(&target).await {
-            Ok(tree) => Ok(Ok(self.table.push(Arc::new(tree))?)),
+            Ok(tree) => Ok(Ok(self.keep(Arc::new(tree))?)),
             Err(refused) => {
                 self.accesses.note(at, || format!("read open {target}"), Some(&refused));
                 Ok(Err(refused))
@@ -116,7 +118,6 @@ impl HostTree for State {
     }
 
     fn drop(&mut self, tree: Resource<TreeHandle>) -> wasmtime::Result<()> {
-        self.table.delete(tree)?;
-        Ok(())
+        self.release(tree)
     }
 }

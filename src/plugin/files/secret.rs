@@ -56,6 +56,7 @@ pub struct SecretError {
 }
 
 /// Tells which paths hold secrets.
+#[derive(Clone)]
 pub(in crate::plugin) struct Secrets {
     names: GlobSet,
     public: GlobSet,

@@ -1,43 +1,39 @@
 //! A directory target: listed, looked at and read, never left.
 
-use std::fs::File;
-use std::io;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use globset::GlobBuilder;
 use ignore::WalkBuilder;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, fstat, openat, statat};
+use rustix::fs::{AtFlags, FileType, fstat, statat};
 
 use crate::model::TargetName;
 use crate::plugin::contract::Failure;
 use crate::plugin::contract::files::{Entry, Kind};
-use crate::plugin::failure;
 use crate::plugin::state::Common;
 
-use super::{ENTRIES, PATH_BYTES, READ_BYTES, VISITED};
+use super::root::{Root, of_errno, parts};
+use super::{ENTRIES, PATH_BYTES, VISITED};
 
 /// An open directory target.
 ///
-/// Every path is walked part by part from the open root, and a symbolic link is never followed: one that stays inside
-/// could still lead around the rule for secrets. A tree that changes meanwhile can therefore not lead outside either.
+/// No path leads out of it, and no symbolic link is followed: one that stays inside could still lead around the rule for
+/// secrets.
 pub(in crate::plugin) struct Tree {
     /// The plugin's name for it.
     pub(super) target: TargetName,
-    path: PathBuf,
-    root: OwnedFd,
+    root: Root,
     common: Arc<Common>,
 }
 
 impl Tree {
     /// Opens the directory `path`.
-    pub(super) fn open(target: TargetName, path: PathBuf, common: Arc<Common>) -> Result<Self, Failure> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let root =
-            rustix::fs::open(&path, flags, Mode::empty()).map_err(|error| failure::of_io(&error.into()))?;
-        Ok(Self { target, path, root, common })
+    pub(in crate::plugin) fn open(
+        target: TargetName,
+        path: PathBuf,
+        common: Arc<Common>,
+    ) -> Result<Self, Failure> {
+        Ok(Self { target, root: Root::open(path)?, common })
     }
 
     /// Entries below `under` whose path relative to it matches `glob`, sorted by path: the first `max`.
@@ -45,28 +41,15 @@ impl Tree {
         let parts = self.parts(under)?;
         // A pattern becomes a program: its size is what it costs.
         short(glob)?;
-        self.open_dir(&parts).map_err(|error| of_errno(under, error))?;
-        let start = parts.iter().fold(self.path.clone(), |path, part| path.join(part));
+        self.root.folder(&parts).map_err(|error| of_errno(under, error))?;
+        let start = parts.iter().fold(self.root.path().to_owned(), |path, part| path.join(part));
         let pattern = if glob.is_empty() { "**" } else { glob };
         let matcher = GlobBuilder::new(pattern)
             .literal_separator(true)
             .build()
             .map_err(|error| Failure::Other(format!("{glob:?} is not a glob: {error}")))?
             .compile_matcher();
-        let common = self.common.clone();
-        let root = self.path.clone();
-        let walk = WalkBuilder::new(&start)
-            .hidden(false)
-            .ignore(false)
-            .git_global(false)
-            .git_exclude(!all)
-            .git_ignore(!all)
-            .parents(!all)
-            .follow_links(false)
-            .filter_entry(move |entry| {
-                relative(&root, entry.path()).is_some_and(|path| !common.secrets.hold(&path))
-            })
-            .build();
+        let walk = self.entries(&start, all);
         let mut found = Vec::new();
         for (visited, entry) in walk.enumerate() {
             if visited > VISITED {
@@ -75,7 +58,7 @@ impl Tree {
             // What vanishes while it is walked, or may not be read, is not there for a plugin.
             let Ok(entry) = entry else { continue };
             let (Some(below), Some(path)) =
-                (relative(&start, entry.path()), relative(&self.path, entry.path()))
+                (relative(&start, entry.path()), relative(self.root.path(), entry.path()))
             else {
                 continue;
             };
@@ -97,14 +80,43 @@ impl Tree {
         Ok(found)
     }
 
+    /// Everything at and below `start`, a path in it: what git ignores only if `all` is set, secrets never.
+    pub(in crate::plugin) fn entries(&self, start: &Path, all: bool) -> ignore::Walk {
+        let common = self.common.clone();
+        let root = self.root.path().to_owned();
+        WalkBuilder::new(start)
+            .hidden(false)
+            .ignore(false)
+            .git_global(false)
+            .git_exclude(!all)
+            .git_ignore(!all)
+            .parents(!all)
+            .follow_links(false)
+            .filter_entry(move |entry| {
+                relative(&root, entry.path()).is_some_and(|path| !common.secrets.hold(&path))
+            })
+            .build()
+    }
+
+    /// The folder itself.
+    pub(in crate::plugin) fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// A path below it with "/" between its parts; none where it is not UTF-8.
+    pub(in crate::plugin) fn relative(&self, path: &Path) -> Option<String> {
+        relative(self.root.path(), path)
+    }
+
     /// What `path` is; a link is itself.
     pub(super) fn stat(&self, path: &str) -> Result<Entry, Failure> {
         let parts = self.parts(path)?;
         let found = match parts.split_last() {
-            None => fstat(&self.root),
-            Some((name, folder)) => {
-                self.open_dir(folder).and_then(|folder| statat(folder.fd(), *name, AtFlags::SYMLINK_NOFOLLOW))
-            }
+            None => self.root.folder(&[]).and_then(|root| fstat(root.fd())),
+            Some((name, folder)) => self
+                .root
+                .folder(folder)
+                .and_then(|folder| statat(folder.fd(), *name, AtFlags::SYMLINK_NOFOLLOW)),
         };
         let found = found.map_err(|error| of_errno(path, error))?;
         let kind = match FileType::from_raw_mode(found.st_mode) {
@@ -124,71 +136,17 @@ impl Tree {
     /// Up to `max` bytes from `offset`; fewer only where the file ends.
     pub(super) fn read(&self, path: &str, offset: u64, max: u32) -> Result<Vec<u8>, Failure> {
         let parts = self.parts(path)?;
-        let Some((name, folder)) = parts.split_last() else {
-            return Err(Failure::Other("the root is a directory, not a file".to_owned()));
-        };
-        // Opening a FIFO would wait for a writer, and opening a terminal could take it over.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let file = self
-            .open_dir(folder)
-            .and_then(|folder| openat(folder.fd(), *name, flags, Mode::empty()))
-            .map_err(|error| of_errno(path, error))?;
-        let file = File::from(file);
-        let metadata = file.metadata().map_err(|error| failure::of_io(&error))?;
-        if !metadata.is_file() {
-            return Err(Failure::Other(format!("{path:?} is not a regular file")));
-        }
-        let wanted = metadata.len().saturating_sub(offset).min(max.into());
-        if wanted > READ_BYTES {
-            return Err(Failure::OverLimit(format!("one call reads at most {} MiB", READ_BYTES >> 20)));
-        }
-        let mut bytes = vec![0; usize::try_from(wanted).unwrap_or(0)];
-        let count = read_at(&file, &mut bytes, offset).map_err(|error| failure::of_io(&error))?;
-        bytes.truncate(count);
-        Ok(bytes)
+        self.root.read(path, &parts, offset, max.into())
     }
 
     /// The parts of a relative path; none of them leaves the tree, and none is secret.
     fn parts<'a>(&self, path: &'a str) -> Result<Vec<&'a str>, Failure> {
         short(path)?;
-        let path = path.trim_end_matches('/');
-        if path.is_empty() || path == "." {
-            return Ok(Vec::new());
-        }
-        let parts: Vec<&str> = path.split('/').collect();
-        if parts.iter().any(|part| matches!(*part, "" | "." | "..") || part.contains('\0')) {
-            return Err(Failure::Denied(format!(
-                "{path:?} is not a path below the target \"{}\"",
-                self.target
-            )));
-        }
+        let parts = parts(&format!("the target \"{}\"", self.target), path)?;
         if self.common.secrets.hold(path) {
             return Err(Failure::Denied(format!("{path:?} may hold secrets; plugins never read it")));
         }
         Ok(parts)
-    }
-
-    fn open_dir(&self, parts: &[&str]) -> rustix::io::Result<Folder<'_>> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut folder = Folder::Root(&self.root);
-        for part in parts {
-            folder = Folder::Below(openat(folder.fd(), *part, flags, Mode::empty())?);
-        }
-        Ok(folder)
-    }
-}
-
-enum Folder<'a> {
-    Root(&'a OwnedFd),
-    Below(OwnedFd),
-}
-
-impl Folder<'_> {
-    fn fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        match self {
-            Self::Root(fd) => fd.as_fd(),
-            Self::Below(fd) => fd.as_fd(),
-        }
     }
 }
 
@@ -197,31 +155,6 @@ fn short(text: &str) -> Result<(), Failure> {
         return Err(Failure::OverLimit(format!("a path or a pattern may have {PATH_BYTES} bytes")));
     }
     Ok(())
-}
-
-fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
-    let mut count = 0;
-    while count < bytes.len() {
-        match file.read_at(&mut bytes[count..], offset + count as u64) {
-            Ok(0) => break,
-            Ok(more) => count += more,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(count)
-}
-
-fn of_errno(path: &str, error: rustix::io::Errno) -> Failure {
-    match error {
-        rustix::io::Errno::LOOP | rustix::io::Errno::MLINK => {
-            Failure::Denied(format!("{path:?} leads through a symbolic link; links are not followed"))
-        }
-        rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => {
-            Failure::Unreachable(format!("no such file: {path:?}"))
-        }
-        error => failure::of_io(&error.into()),
-    }
 }
 
 /// `path` relative to `root` with "/" between its parts; none where it is not UTF-8, as the contract has no way to name
@@ -246,13 +179,14 @@ fn kind_of(kind: std::fs::FileType) -> Kind {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
+    use std::fs::File;
     use std::os::unix::fs::symlink;
     use std::process::Command;
 
     use tempfile::TempDir;
 
-    use crate::plugin::files::Secrets;
+    use crate::plugin::failure;
+    use crate::plugin::files::READ_BYTES;
 
     use super::*;
 
@@ -263,13 +197,8 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             write(&path, text);
         }
-        let common = Common {
-            environment: BTreeMap::new(),
-            limits: crate::model::Limits::default(),
-            secrets: Secrets::new(&[]).unwrap(),
-        };
         let root = dir.path().canonicalize().unwrap();
-        let tree = Tree::open("src".parse().unwrap(), root, Arc::new(common)).unwrap();
+        let tree = Tree::open("src".parse().unwrap(), root, Common::bare()).unwrap();
         (dir, tree)
     }
 

@@ -1,6 +1,7 @@
 //! Connections to one target, and one exchange over one of them.
 
-use std::net::Ipv4Addr;
+use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ use crate::plugin::failure;
 
 use super::outgoing::Outgoing;
 use super::upstream::Upstream;
-use super::{BODY_BYTES, HEAD_BYTES, HEADERS, IDLE, IDLE_CONNECTIONS, KEPT_BYTES, KEPT_HEAD_BYTES};
+use super::{BODY_BYTES, HEAD_BYTES, HEADERS, HELD, IDLE, IDLE_CONNECTIONS, KEPT_BYTES, KEPT_HEAD_BYTES};
 
 /// What a plugin opened: one target with one set of options. Its connections are shared with nobody.
 pub(in crate::plugin) struct Client {
@@ -27,13 +28,16 @@ pub(in crate::plugin) struct Client {
     pub(super) upstream: Arc<Upstream>,
     /// Whether connections are used again.
     pub(super) keep_alive: bool,
-    /// Where connections come from.
-    pub(super) source: Option<Ipv4Addr>,
     /// What timings are counted from.
     pub(super) origin: Instant,
     /// The one that was used last is last.
     idle: Mutex<Vec<Idle>>,
+    /// Exchanges whose time was over and whose connections stay open; the oldest is first.
+    held: Mutex<VecDeque<Exchange>>,
 }
+
+/// A request on its way, on a connection of its own.
+type Exchange = Pin<Box<dyn Future<Output = Result<Answer, Failure>> + Send>>;
 
 struct Idle {
     connection: Connection,
@@ -60,25 +64,30 @@ struct Answer {
 
 impl Client {
     /// A client without connections.
-    pub(super) fn new(
-        upstream: Arc<Upstream>,
-        keep_alive: bool,
-        source: Option<Ipv4Addr>,
-        origin: Instant,
-    ) -> Self {
-        Self { upstream, keep_alive, source, origin, idle: Mutex::default() }
+    pub(super) fn new(upstream: Arc<Upstream>, keep_alive: bool, origin: Instant) -> Self {
+        Self { upstream, keep_alive, origin, idle: Mutex::default(), held: Mutex::default() }
     }
 
     /// Sends one request and reads its answer to the end. `budget` is what all answers of a batch may keep together.
     pub(super) async fn send(
         &self,
         outgoing: Outgoing,
-        budget: &Budget,
+        budget: &Arc<Budget>,
     ) -> Result<contract::Response, Failure> {
-        let started = Instant::now();
-        let exchange = self.exchange(started, outgoing.request, outgoing.keep, budget);
-        let answer =
-            tokio::time::timeout(outgoing.timeout, exchange).await.map_err(|_| Failure::TimedOut)??;
+        let Outgoing { request, timeout, keep, after: _, hold } = outgoing;
+        let began = Began { at: Instant::now(), origin: self.origin };
+        let answer = if hold {
+            let mut exchange: Exchange =
+                Box::pin(exchange(Arc::clone(&self.upstream), began, request, keep, Arc::clone(budget)));
+            let Ok(answer) = tokio::time::timeout(timeout, &mut exchange).await else {
+                self.hold(exchange);
+                return Err(Failure::TimedOut);
+            };
+            answer?
+        } else {
+            let exchange = self.exchange(began, request, keep, budget);
+            tokio::time::timeout(timeout, exchange).await.map_err(|_| Failure::TimedOut)??
+        };
         if self.keep_alive {
             self.give_back(answer.connection);
         }
@@ -87,77 +96,34 @@ impl Client {
 
     async fn exchange(
         &self,
-        started: Instant,
+        began: Began,
         request: Request<Full<Bytes>>,
         keep: usize,
-        budget: &Budget,
+        budget: &Arc<Budget>,
     ) -> Result<Answer, Failure> {
-        let (connection, connect, response) = match self.reuse().await {
-            Some(mut connection) => match connection.sender.try_send_request(request).await {
-                Ok(response) => (connection, Duration::ZERO, response),
-                // The message comes back only when not one byte of it was written; anything else may have reached the
-                // service, and sending it again would be a second request that the plugin never made.
-                Err(mut refused) => match refused.take_message() {
-                    Some(unsent) => self.send_on_new(started, unsent).await?,
-                    None => return Err(of_hyper(&refused.into_error())),
-                },
-            },
-            None => self.send_on_new(started, request).await?,
+        let Some(mut connection) = self.reuse().await else {
+            let sent = send_on_new(&self.upstream, began, request).await?;
+            return answer(sent, began, keep, budget).await;
         };
-        let first_byte = started.elapsed();
-        let (head, body) = response.into_parts();
-        let head_bytes = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-        if take(&budget.heads, head_bytes) < head_bytes {
-            let most = KEPT_HEAD_BYTES >> 20;
-            return Err(Failure::OverLimit(format!(
-                "the heads of a call's answers are kept up to {most} MiB"
-            )));
+        let sent = match connection.sender.try_send_request(request).await {
+            Ok(response) => Sent { connection, connect: Duration::ZERO, response },
+            // The message comes back only when not one byte of it was written; anything else may have reached the
+            // service, and sending it again would be a second request that the plugin never made.
+            Err(mut refused) => match refused.take_message() {
+                Some(unsent) => send_on_new(&self.upstream, began, unsent).await?,
+                None => return Err(of_hyper(&refused.into_error())),
+            },
+        };
+        answer(sent, began, keep, budget).await
+    }
+
+    /// Keeps a connection open whose time is over: nobody reads from it, and it closes with the client.
+    fn hold(&self, exchange: Exchange) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if held.len() == HELD {
+            held.pop_front();
         }
-        let body = read(body, keep, budget).await?;
-        let total = started.elapsed();
-        let response = contract::Response {
-            status: head.status.as_u16(),
-            headers: head
-                .headers
-                .iter()
-                .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
-                .collect(),
-            truncated: body.count > body.kept.len() as u64,
-            body: body.kept,
-            body_bytes: body.count,
-            timing: contract::Timing {
-                started_nanos: nanos(started.saturating_duration_since(self.origin)),
-                connect_nanos: nanos(connect),
-                first_byte_nanos: nanos(first_byte),
-                total_nanos: nanos(total),
-            },
-            extras: Vec::new(),
-        };
-        Ok(Answer { response, connection })
-    }
-
-    async fn send_on_new(
-        &self,
-        started: Instant,
-        request: Request<Full<Bytes>>,
-    ) -> Result<(Connection, Duration, http::Response<Incoming>), Failure> {
-        let mut connection = self.connect().await?;
-        let connect = started.elapsed();
-        let response = connection.sender.send_request(request).await.map_err(|error| of_hyper(&error))?;
-        Ok((connection, connect, response))
-    }
-
-    async fn connect(&self) -> Result<Connection, Failure> {
-        let stream = self.upstream.connect(self.source).await?;
-        let (sender, driver) = http1::Builder::new()
-            .max_buf_size(HEAD_BYTES)
-            .max_headers(HEADERS)
-            .handshake(TokioIo::new(stream))
-            .await
-            .map_err(|error| of_hyper(&error))?;
-        // How a connection ends is told to whoever waits for an answer on it.
-        let driver = tokio::spawn(async move { drop(driver.await) });
-        Ok(Connection { sender, driver })
+        held.push_back(exchange);
     }
 
     /// A connection that is open and at rest, as far as can be told without writing to it.
@@ -185,6 +151,89 @@ impl Client {
         // A list of connections is whole at any time.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// When a request began, and what timings are counted from.
+#[derive(Clone, Copy)]
+struct Began {
+    at: Instant,
+    origin: Instant,
+}
+
+/// A request that was sent, and the head of its answer.
+struct Sent {
+    connection: Connection,
+    connect: Duration,
+    response: http::Response<Incoming>,
+}
+
+/// One request over a connection of its own, which owns all it needs.
+async fn exchange(
+    upstream: Arc<Upstream>,
+    began: Began,
+    request: Request<Full<Bytes>>,
+    keep: usize,
+    budget: Arc<Budget>,
+) -> Result<Answer, Failure> {
+    let sent = send_on_new(&upstream, began, request).await?;
+    answer(sent, began, keep, &budget).await
+}
+
+async fn send_on_new(
+    upstream: &Upstream,
+    began: Began,
+    request: Request<Full<Bytes>>,
+) -> Result<Sent, Failure> {
+    let mut connection = connect(upstream).await?;
+    let connect = began.at.elapsed();
+    let response = connection.sender.send_request(request).await.map_err(|error| of_hyper(&error))?;
+    Ok(Sent { connection, connect, response })
+}
+
+async fn connect(upstream: &Upstream) -> Result<Connection, Failure> {
+    let stream = upstream.connect().await?;
+    let (sender, driver) = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES)
+        .max_headers(HEADERS)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| of_hyper(&error))?;
+    // How a connection ends is told to whoever waits for an answer on it.
+    let driver = tokio::spawn(async move { drop(driver.await) });
+    Ok(Connection { sender, driver })
+}
+
+/// Reads an answer to its end.
+async fn answer(sent: Sent, began: Began, keep: usize, budget: &Budget) -> Result<Answer, Failure> {
+    let Sent { connection, connect, response } = sent;
+    let first_byte = began.at.elapsed();
+    let (head, body) = response.into_parts();
+    let head_bytes = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if take(&budget.heads, head_bytes) < head_bytes {
+        let most = KEPT_HEAD_BYTES >> 20;
+        return Err(Failure::OverLimit(format!("the heads of a call's answers are kept up to {most} MiB")));
+    }
+    let body = read(body, keep, budget).await?;
+    let total = began.at.elapsed();
+    let response = contract::Response {
+        status: head.status.as_u16(),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+            .collect(),
+        truncated: body.count > body.kept.len() as u64,
+        body: body.kept,
+        body_bytes: body.count,
+        timing: contract::Timing {
+            started_nanos: nanos(began.at.saturating_duration_since(began.origin)),
+            connect_nanos: nanos(connect),
+            first_byte_nanos: nanos(first_byte),
+            total_nanos: nanos(total),
+        },
+        extras: Vec::new(),
+    };
+    Ok(Answer { response, connection })
 }
 
 /// A body: its first bytes, and how many there were.
@@ -284,13 +333,14 @@ fn of_hyper_body(error: &hyper::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
+    use std::net::{Ipv4Addr, SocketAddr};
     use std::sync::atomic::AtomicU32;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpListener, TcpStream};
 
     use crate::model::Authority;
+    use crate::plugin::network::Dial;
 
     use super::*;
 
@@ -325,10 +375,13 @@ mod tests {
         }
 
         async fn client(&self, keep_alive: bool) -> Client {
+            self.client_from(None, keep_alive).await
+        }
+
+        async fn client_from(&self, source: Option<Ipv4Addr>, keep_alive: bool) -> Client {
             let authority = Authority { host: self.address.ip().to_string(), port: self.address.port() };
-            let upstream =
-                Upstream::resolve("web".parse().unwrap(), &authority, String::new()).await.unwrap();
-            Client::new(Arc::new(upstream), keep_alive, None, Instant::now())
+            let dial = Dial { source, no_delay: true, ..Dial::default() };
+            Client::new(Arc::new(Upstream::web(&authority, "", dial).await), keep_alive, Instant::now())
         }
 
         fn requests(&self) -> Vec<String> {
@@ -381,7 +434,7 @@ mod tests {
 
     async fn send(client: &Client, request: contract::Request) -> Result<contract::Response, Failure> {
         let outgoing = Outgoing::new(request, &client.upstream, client.keep_alive)?;
-        client.send(outgoing, &Budget::default()).await
+        client.send(outgoing, &Arc::default()).await
     }
 
     async fn post(client: &Client) -> Result<contract::Response, Failure> {
@@ -465,20 +518,23 @@ mod tests {
         );
         // What the batch may still keep is less than what the request asks for.
         let outgoing = Outgoing::new(request("GET", 100, 0), &client.upstream, true).unwrap();
-        let budget = Budget { bodies: AtomicUsize::new(3), ..Budget::default() };
+        let budget = Arc::new(Budget { bodies: AtomicUsize::new(3), ..Budget::default() });
         let response = client.send(outgoing, &budget).await.unwrap();
         assert_eq!(
             (response.body.as_slice(), response.body_bytes, response.truncated),
             (&b"012"[..], 10, true)
         );
-        assert_eq!(budget.bodies.into_inner(), 0);
+        assert_eq!(budget.bodies.load(Ordering::SeqCst), 0);
     }
 
     #[tokio::test]
     async fn heads_of_a_batch_have_a_limit_of_their_own() {
         let server = Server::start(|_| &[OK; 2]).await;
         let client = server.client(true).await;
-        let budget = Budget { heads: AtomicUsize::new("content-length2".len()), bodies: AtomicUsize::new(0) };
+        let budget = Arc::new(Budget {
+            heads: AtomicUsize::new("content-length2".len()),
+            bodies: AtomicUsize::new(0),
+        });
         for fits in [true, false] {
             let outgoing = Outgoing::new(request("GET", 100, 0), &client.upstream, true).unwrap();
             let answer = client.send(outgoing, &budget).await;
@@ -496,6 +552,42 @@ mod tests {
         let sent = send(&server.client(true).await, request("GET", 100, 150)).await;
         assert!(matches!(sent, Err(Failure::TimedOut)));
         assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
+    }
+
+    #[tokio::test]
+    async fn a_held_request_keeps_its_connection_until_the_client_goes() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Server {
+            address: listener.local_addr().unwrap(),
+            connections: Arc::default(),
+            requests: Arc::default(),
+        };
+        let client = server.client(false).await;
+        let mut patient = request("POST", 100, 50);
+        patient.extras = vec![("mustdo.hold".to_owned(), "yes".to_owned())];
+        let (accepted, sent) = tokio::join!(listener.accept(), send(&client, patient));
+        assert!(matches!(sent, Err(Failure::TimedOut)));
+        let (mut stream, _) = accepted.unwrap();
+        let mut head = [0; 1024];
+        assert!(stream.read(&mut head).await.unwrap() > 0);
+        // The service does not see its caller hang up: neither an end nor a reset comes.
+        let end = tokio::time::timeout(Duration::from_millis(150), stream.read(&mut head)).await;
+        assert!(end.is_err(), "{end:?}");
+        drop(client);
+        let end = tokio::time::timeout(Duration::from_secs(2), stream.read(&mut head)).await.unwrap();
+        assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+    }
+
+    #[tokio::test]
+    async fn a_held_request_that_is_answered_in_time_is_like_any_other() {
+        let server = Server::start(|_| &[OK, OK]).await;
+        let client = server.client(true).await;
+        let mut held = request("POST", 100, 2_000);
+        held.extras = vec![("mustdo.hold".to_owned(), "yes".to_owned())];
+        assert_eq!(send(&client, held).await.unwrap().body, b"ok");
+        assert_eq!(post(&client).await.unwrap().status, 200);
+        assert_eq!(server.connections(), 1);
+        assert!(client.held.lock().unwrap().is_empty());
     }
 
     #[tokio::test]
@@ -562,9 +654,7 @@ mod tests {
             connections: Arc::default(),
             requests: Arc::default(),
         };
-        let upstream = server.client(false).await.upstream;
-        let source = Some(Ipv4Addr::new(127, 0, 0, 7));
-        let connected = Client::new(upstream, false, source, Instant::now());
+        let connected = server.client_from(Some(Ipv4Addr::new(127, 0, 0, 7)), false).await;
         let (peer, sent) = tokio::join!(
             async {
                 let (mut stream, peer) = listener.accept().await.unwrap();

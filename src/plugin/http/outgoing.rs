@@ -9,9 +9,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 
 use crate::plugin::contract::{Failure, http as contract};
+use crate::plugin::network;
 
+use super::HEADERS;
 use super::upstream::Upstream;
-use super::{HEADERS, TIMEOUT};
 
 /// What the host owns: how long a message is and how long a connection lives (RFC 9112, 6 and 9.6), and what it can not
 /// answer to (RFC 9110, 10.1.1 and 7.8).
@@ -27,6 +28,9 @@ const OWNED: [&str; 9] = [
     "upgrade",
 ];
 
+/// Asks for a connection that stays open when the time is over: the service must not see its caller hang up.
+const HOLD: &str = "mustdo.hold";
+
 /// The longest path that is sent; servers refuse at 8 KiB or less.
 const PATH_BYTES: usize = 64 << 10;
 
@@ -40,6 +44,8 @@ pub(super) struct Outgoing {
     pub(super) keep: usize,
     /// Since the batch began.
     pub(super) after: Duration,
+    /// Whether the connection stays open when the time is over without an answer.
+    pub(super) hold: bool,
 }
 
 impl Outgoing {
@@ -78,12 +84,10 @@ impl Outgoing {
         *ready.headers_mut() = headers;
         Ok(Self {
             request: ready,
-            timeout: match request.timeout_millis {
-                0 => TIMEOUT,
-                millis => Duration::from_millis(millis.into()),
-            },
+            timeout: network::time(request.timeout_millis),
             keep: usize::try_from(request.max_body_bytes).unwrap_or(usize::MAX),
             after: Duration::from_millis(request.after_millis.into()),
+            hold: request.extras.iter().any(|(key, value)| key == HOLD && value == "yes"),
         })
     }
 }
@@ -129,12 +133,13 @@ fn headers(given: Vec<(String, Vec<u8>)>) -> Result<HeaderMap, String> {
 #[cfg(test)]
 mod tests {
     use crate::model::Authority;
+    use crate::plugin::network::{Dial, TIMEOUT};
 
     use super::*;
 
     async fn upstream(prefix: &str) -> Upstream {
         let authority = Authority { host: "127.0.0.1".to_owned(), port: 8080 };
-        Upstream::resolve("web".parse().unwrap(), &authority, prefix.to_owned()).await.unwrap()
+        Upstream::web(&authority, prefix, Dial::default()).await
     }
 
     fn request(method: &str, path: &str, headers: &[(&str, &str)]) -> contract::Request {

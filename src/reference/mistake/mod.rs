@@ -2,6 +2,7 @@
 //!
 //! Each mistake is one function that reads like the code it stands for. `None` means "not a request that I spoil".
 
+mod crash;
 pub(super) mod garbage;
 mod key;
 mod list;
@@ -24,6 +25,7 @@ pub(super) struct Mistake {
     workers: submit::Workers,
     history: list::History,
     quota: trap::Quota,
+    at_work: crash::AtWork,
 }
 
 impl Mistake {
@@ -35,6 +37,7 @@ impl Mistake {
             workers: submit::Workers::default(),
             history: list::History::default(),
             quota: trap::Quota::default(),
+            at_work: crash::AtWork::default(),
         }
     }
 
@@ -75,6 +78,9 @@ impl Mistake {
             Flaw::ReuseAnswers417 => key::reuse_answers_417(shop, request).await,
             Flaw::SharedKeys => key::shared_keys(shop, request).await,
 
+            Flaw::KeyBeforeEffect => crash::key_before_effect(shop, request, &self.at_work).await,
+            Flaw::EffectBeforeKey => crash::effect_before_key(shop, request, &self.at_work).await,
+
             Flaw::FrozenLists => list::frozen(request),
             Flaw::LaggingLists => list::lagging(shop, request, &self.history).await,
 
@@ -88,8 +94,8 @@ impl Mistake {
             Flaw::NeverAnswers => std::future::pending().await,
             Flaw::AnswersLate => trap::late(shop, request).await,
             Flaw::TooManyRequests => self.quota.take(),
-            // Its answers are not made here: the connection writes them.
-            Flaw::Garbage => None,
+            // Not made here: the store leaves the keys out of what it keeps, and the connection writes the garbage.
+            Flaw::KeysInMemory | Flaw::Garbage => None,
         }
     }
 }

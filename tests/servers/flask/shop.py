@@ -108,6 +108,11 @@ class MemoryStore:
             self.keys.setdefault((caller, key), (fingerprint, answer_to(order)))
             return is_new
 
+    def set_answer(self, caller, key, fingerprint, answer):
+        """Keeps an answer under the key, whatever was there."""
+        with self.lock:
+            self.keys[caller, key] = (fingerprint, answer)
+
     def tickets(self):
         with self.lock:
             return list(self.ticket_rows.values())
@@ -263,6 +268,12 @@ class SqliteStore:
             row = (caller, key, fingerprint, os.getpid(), answer_to(order))
             insert = "INSERT INTO keys VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
             return database.execute(insert, row).rowcount == 1
+
+    def set_answer(self, caller, key, fingerprint, answer):
+        with self.transaction() as database:
+            row = (caller, key, fingerprint, os.getpid(), answer)
+            upsert = "INSERT INTO keys VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET answer = excluded.answer"
+            database.execute(upsert, row)
 
     def tickets(self):
         return self.query("SELECT id, seat FROM tickets ORDER BY id")
@@ -509,17 +520,22 @@ def show_order(id):
     return Response(answer_to(store.order(id) or abort(404)), mimetype="application/json")
 
 
+def repetition(known, payload):
+    """The answer under a key that is known."""
+    first_payload, answer = known
+    if first_payload != payload:
+        abort(422, "this key was used with another payload; take a new one")
+    if answer is None:
+        abort(409, "a request with this key is still running; try again later")
+    return replayed(answer)
+
+
 @app.post("/orders")
 def place_order():
     key, draft, payload = read_key(), read_order(), fingerprint()
     known = store.claim(g.caller, key, payload)
     if known is not None:
-        first_payload, answer = known
-        if first_payload != payload:
-            abort(422, "this key was used with another payload; take a new one")
-        if answer is None:
-            abort(409, "a request with this key is still running; try again later")
-        return replayed(answer)
+        return repetition(known, payload)
     try:
         time.sleep(SLOW)
         return created(answer_to(store.commit_order(g.caller, key, payload, draft)))
@@ -634,6 +650,63 @@ def shared_keys():
     return place_order()
 
 
+# What only a crash shows. The keys of running requests are in memory, which a crash rightly forgets; one worker is assumed.
+running = MemoryStore()
+
+
+def while_running(work):
+    """Does the work of a key that nobody is at work on, unless its answer is known."""
+    key, draft, payload = read_key(), read_order(), fingerprint()
+    if running.claim(g.caller, key, payload) is not None:
+        abort(409, "a request with this key is still running; try again later")
+    try:
+        if known := store.look_up(g.caller, key):
+            if known[0] != payload:
+                abort(422, "this key was used with another payload; take a new one")
+            return replayed(known[1]) if known[1] else ("", 200)
+        return created(work(key, draft, payload))
+    finally:
+        running.release(g.caller, key)
+
+
+def key_before_effect():
+    """Marked as done first, so that nobody does it twice. After a crash nobody does it at all."""
+
+    def work(key, draft, payload):
+        store.set_answer(g.caller, key, payload, "")
+        time.sleep(SLOW)
+        answer = answer_to(store.add_order(g.caller, draft))
+        store.set_answer(g.caller, key, payload, answer)
+        return answer
+
+    return while_running(work)
+
+
+def effect_before_key():
+    """First the order, then the mail that confirms it, then the key. After a crash in between the order is made again."""
+
+    def work(key, draft, payload):
+        time.sleep(SLOW / 2)
+        answer = answer_to(store.add_order(g.caller, draft))
+        time.sleep(SLOW / 2)
+        store.set_answer(g.caller, key, payload, answer)
+        return answer
+
+    return while_running(work)
+
+
+def keys_in_memory():
+    """The orders are in the database, and the keys in a dictionary beside it."""
+    key, draft, payload = read_key(), read_order(), fingerprint()
+    known = running.claim(g.caller, key, payload)
+    if known is not None:
+        return repetition(known, payload)
+    time.sleep(SLOW)
+    answer = answer_to(store.add_order(g.caller, draft))
+    running.set_answer(g.caller, key, payload, answer)
+    return created(answer)
+
+
 def put_appends(id):
     """Keeps every PUT as a revision, in the table that the list shows."""
     answer = put_item(id)
@@ -656,6 +729,9 @@ FLAWS = {
     "double-submit/lock-per-process": {"place_order": lock_per_process},
     "key-protocol/reuse-replays": {"place_order": reuse_replays},
     "key-protocol/shared-keys": {"place_order": shared_keys},
+    "key-protocol/key-before-effect": {"place_order": key_before_effect},
+    "key-protocol/effect-before-key": {"place_order": effect_before_key},
+    "key-protocol/keys-in-memory": {"place_order": keys_in_memory},
     "repeat-effect/put-appends": {"put_item": put_appends},
     "safe-get/get-deletes": {"confirm_delete": get_deletes},
 }

@@ -3,4 +3,8 @@
 #[cfg(test)]
 mod check;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod durable;
+#[cfg(test)]
 mod shop;

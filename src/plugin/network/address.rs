@@ -4,7 +4,9 @@
 //! their workspace: a name could begin to resolve to one later. Everything else is refused, above all the link-local
 //! addresses behind which clouds keep their credentials.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
+
+use crate::model;
 
 /// What an address leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,47 +26,14 @@ pub(in crate::plugin) fn canonical(address: IpAddr) -> IpAddr {
 
 /// What `address` leads to, whatever form it is written in.
 pub(in crate::plugin) fn reach(address: IpAddr) -> Reach {
-    match canonical(address) {
-        IpAddr::V4(address) => reach_v4(address),
-        IpAddr::V6(address) => reach_v6(address),
-    }
-}
-
-fn reach_v4(address: Ipv4Addr) -> Reach {
-    if address.is_loopback() {
-        Reach::Loopback
-    } else if address.is_link_local() {
-        Reach::Never("a link-local address; clouds keep credentials there")
-    } else if address.is_private() {
-        Reach::Private
-    } else if address.octets()[0] == 0 {
-        Reach::Never("not the address of a host")
-    } else if address.is_multicast() {
-        Reach::Never("a multicast address")
-    } else if address.octets()[0] >= 240 {
-        Reach::Never("a broadcast or reserved address")
-    } else {
-        Reach::Never("a public address; mustdo reaches this machine and private networks only")
-    }
-}
-
-fn reach_v6(address: Ipv6Addr) -> Reach {
-    /// The instance metadata service of one large cloud, in the middle of the private range.
-    const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
-    if address.is_loopback() {
-        Reach::Loopback
-    } else if address == METADATA {
-        Reach::Never("a metadata address; clouds keep credentials there")
-    } else if address.is_unicast_link_local() {
-        Reach::Never("a link-local address; clouds keep credentials there")
-    } else if address.is_unique_local() {
-        Reach::Private
-    } else if address.is_unspecified() {
-        Reach::Never("not the address of a host")
-    } else if address.is_multicast() {
-        Reach::Never("a multicast address")
-    } else {
-        Reach::Never("a public address; mustdo reaches this machine and private networks only")
+    match model::Reach::of(address) {
+        model::Reach::Loopback => Reach::Loopback,
+        model::Reach::Private => Reach::Private,
+        model::Reach::Shared => Reach::Never("on the network of a provider"),
+        model::Reach::Public => {
+            Reach::Never("a public address; mustdo reaches this machine and private networks only")
+        }
+        model::Reach::Never(why) => Reach::Never(why),
     }
 }
 

@@ -1,0 +1,41 @@
+//! What a plugin is, as `add` and `info` show it.
+
+use crate::cli::plugins::Opened;
+use crate::model::{Language, PluginInfo};
+
+/// Its name and title, its digest and contract, and `more` rows.
+pub(super) fn head(opened: &Opened, language: Language, more: &[(&str, String)]) -> String {
+    const OWN: &str = "mustdo:verifier/";
+    let Opened { info, digest, contract, sources, imports } = opened;
+    let own = imports.iter().filter_map(|import| import.strip_prefix(OWN)?.split('@').next());
+    let others: Vec<_> = imports.iter().filter(|import| !import.starts_with(OWN)).cloned().collect();
+    let mut text = format!("{} {}: {}\n\n", info.id, info.version, info.title.get(language));
+    let rows = [
+        ("digest", digest.to_string()),
+        ("contract", format!("mustdo:verifier@{contract}")),
+        ("imports", own.collect::<Vec<_>>().join(", ")),
+        // WASI: linked, so that any toolchain will do, with nothing behind it.
+        ("and empty", others.join(", ")),
+        ("sources", sources.clone().unwrap_or_default()),
+        ("license", info.license.clone()),
+        ("homepage", info.homepage.clone()),
+    ];
+    for (name, value) in rows.iter().chain(more).filter(|(_, value)| !value.is_empty()) {
+        text.push_str(&format!("  {name:<9} {value}\n"));
+    }
+    text
+}
+
+/// What it asks for, all checks together.
+pub(super) fn requests(info: &PluginInfo, language: Language) -> String {
+    let requests = info.requests();
+    if requests.is_empty() {
+        return "  asks for nothing\n".to_owned();
+    }
+    let mut text = "  asks for\n".to_owned();
+    for request in requests.values() {
+        let must = if request.required { "" } else { " (if you like)" };
+        text.push_str(&format!("    {}{must}: {}\n", request.capability, request.reason.get(language)));
+    }
+    text
+}

@@ -1,0 +1,276 @@
+//! `mustdo.lock`: reading it, holding it against what is there, and writing it over what is there.
+//!
+//! One block for each plugin, sorted by id, one key on a line: two branches that add different plugins merge. Keys and
+//! lists of a newer version survive.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+
+use toml_edit::{ArrayOfTables, Item, Table};
+
+use super::edit::{edit, line, put};
+use super::table::{Field, document};
+use super::{BrokenText, Code, Diagnostic, Read, Source, Spot};
+use crate::model::{Digest, IdError, Lock, LockedPlugin, PluginId};
+
+/// The format that this version reads and writes, and the key it stands under.
+const VERSION: (&str, i64) = ("version", super::table::FORMAT);
+
+/// A lock and where its parts are written.
+#[derive(Debug, Clone)]
+pub struct LockFile {
+    lock: Lock,
+    source: Source,
+    marks: BTreeMap<PluginId, Marks>,
+}
+
+#[derive(Debug, Clone)]
+struct Marks {
+    id: Range<usize>,
+    digest: Range<usize>,
+}
+
+impl LockFile {
+    /// What it says.
+    #[must_use]
+    pub fn lock(&self) -> &Lock {
+        &self.lock
+    }
+
+    /// What is wrong where the file at `place` has `digest`; none where the lock says the same, or nothing of it.
+    #[must_use]
+    pub fn changed(&self, id: &PluginId, place: &str, digest: &Digest) -> Option<Diagnostic> {
+        let locked = self.lock.plugins.get(id).filter(|locked| locked.digest != *digest)?;
+        let message = format!("{place} is not the {id} {} that was added", locked.version);
+        let changed =
+            Diagnostic::new(Code::ChangedPlugin, message, self.spot(|marks| marks.digest.clone(), id), "")
+                .also(whole(place), format!("has the digest {digest}"));
+        Some(changed.help(format!(
+            "mustdo plugin update {id} fetches it again; mustdo plugin add {place} takes the file as it is"
+        )))
+    }
+
+    /// A problem for each plugin that is not among those `present`.
+    pub fn missing<'a>(
+        &'a self,
+        present: &'a BTreeSet<&PluginId>,
+    ) -> impl Iterator<Item = Diagnostic> + use<'a> {
+        self.lock.plugins.keys().filter(|id| !present.contains(id)).map(|id| {
+            let message = format!("{id} was added, and its file is not there");
+            let spot = self.spot(|marks| marks.id.clone(), id);
+            Diagnostic::new(Code::MissingPlugin, message, spot, "").help(format!(
+                "mustdo plugin update {id} fetches it again; mustdo plugin remove {id} forgets it"
+            ))
+        })
+    }
+
+    fn spot(&self, span: impl Fn(&Marks) -> Range<usize>, id: &PluginId) -> Spot {
+        self.source.spot(self.marks.get(id).map(span).unwrap_or_default())
+    }
+}
+
+/// What is wrong with a file in the plugins' folder whose name is no id.
+#[must_use]
+pub fn misnamed_plugin(place: &str, why: &IdError) -> Diagnostic {
+    let message = format!("{place} is not named like a plugin: {why}");
+    Diagnostic::new(Code::MisnamedPlugin, message, whole(place), "")
+        .help("name the file after the plugin's id: acme.http-extra.wasm for acme:http-extra")
+}
+
+/// What is to be said of a plugin that the lock does not name.
+#[must_use]
+pub fn unlocked_plugin(place: &str, id: &PluginId) -> Diagnostic {
+    let message = format!("{id} is not in mustdo.lock");
+    Diagnostic::new(Code::UnlockedPlugin, message, whole(place), "")
+        .help(format!("mustdo plugin add {place} writes it down"))
+}
+
+/// A file that is no text.
+fn whole(place: &str) -> Spot {
+    Source::new(place, "").spot(0..0)
+}
+
+/// Reads `mustdo.lock`.
+#[must_use]
+pub fn read_lock(source: &Source) -> Read<LockFile> {
+    document(source, |mut table| {
+        table.format_in(VERSION.0)?;
+        let mut file = LockFile { lock: Lock::default(), source: source.clone(), marks: BTreeMap::new() };
+        for field in table.optional("plugin").and_then(|field| field.list()).into_iter().flatten() {
+            plugin(&field, &mut file);
+        }
+        table.close_open();
+        Some(file)
+    })
+}
+
+fn plugin(field: &Field<'_>, file: &mut LockFile) {
+    let Some(mut table) = field.table("a plugin") else { return };
+    let id_field = table.required("id");
+    let id = id_field.as_ref().and_then(|field| field.parse::<PluginId>(Code::BadName));
+    let version = table.required("version").and_then(|field| field.version());
+    let source = table.required("source").and_then(|field| field.parse(Code::BadSource));
+    let digest_field = table.required("digest");
+    let digest = digest_field.as_ref().and_then(|field| field.parse(Code::BadDigest));
+    let contract = table.required("contract").and_then(|field| field.version());
+    let description = table.required("describe-digest").and_then(|field| field.parse(Code::BadDigest));
+    table.close_open();
+    let (Some(id), Some(id_field), Some(digest_field)) = (id, id_field, digest_field) else { return };
+    if let Some(first) = file.marks.get(&id) {
+        let message = format!("{id} is locked twice");
+        let twice = Diagnostic::new(Code::DuplicateId, message, id_field.spot(), "");
+        field.push(twice.also(file.source.spot(first.id.clone()), "first here").help(format!(
+            "after a merge, keep one of them; then mustdo plugin update {id} fetches what it names"
+        )));
+        return;
+    }
+    file.marks.insert(id.clone(), Marks { id: id_field.span(), digest: digest_field.span() });
+    if let (Some(version), Some(source), Some(digest), Some(contract), Some(description)) =
+        (version, source, digest, contract, description)
+    {
+        file.lock.plugins.insert(id, LockedPlugin { version, source, digest, contract, description });
+    }
+}
+
+/// The text of a lock: `old` with everything changed that `lock` says otherwise. [`BrokenText`] where `old` is not what
+/// [`read_lock`] reads: then nothing may be written over it.
+pub fn write_lock(old: &str, lock: &Lock) -> Result<String, BrokenText> {
+    edit(old, |document| {
+        let root = document.as_table_mut();
+        if root.is_empty() {
+            root.decor_mut()
+                .set_prefix("# Written by mustdo: which plugins this workspace took, and from where.\n");
+        }
+        if !root.contains_key(VERSION.0) {
+            put(root, VERSION.0, Some(VERSION.1.into()));
+        }
+        let plugins = root.entry("plugin").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+        let plugins = plugins.as_array_of_tables_mut().ok_or(BrokenText)?;
+        let mut tables: BTreeMap<String, Table> = BTreeMap::new();
+        for table in plugins.iter() {
+            let id = table.get("id").and_then(Item::as_str).ok_or(BrokenText)?;
+            if tables.insert(id.to_owned(), table.clone()).is_some() {
+                return Err(BrokenText);
+            }
+        }
+        tables.retain(|id, _| lock.plugins.keys().any(|known| known.as_str() == id));
+        for (id, locked) in &lock.plugins {
+            write(tables.entry(id.to_string()).or_default(), id, locked);
+        }
+        plugins.clear();
+        for (_, mut table) in tables {
+            // Without a place of its own it stands where it is put.
+            table.set_position(None);
+            plugins.push(table);
+        }
+        if plugins.is_empty() {
+            root.remove("plugin");
+        }
+        Ok(())
+    })
+}
+
+fn write(table: &mut Table, id: &PluginId, locked: &LockedPlugin) {
+    let LockedPlugin { version, source, digest, contract, description } = locked;
+    for (key, value) in [
+        ("id", id.to_string()),
+        ("version", version.to_string()),
+        ("source", source.to_string()),
+        ("digest", digest.to_string()),
+        ("contract", contract.to_string()),
+        ("describe-digest", description.to_string()),
+    ] {
+        if table.get(key).and_then(Item::as_str) != Some(&value) {
+            put(table, key, Some(line(&value)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(text: &str) -> PluginId {
+        text.parse().unwrap()
+    }
+
+    fn locked(seed: &str) -> LockedPlugin {
+        LockedPlugin {
+            version: "1.2.0".parse().unwrap(),
+            source: format!("https://example.org/{seed}.wasm").parse().unwrap(),
+            digest: Digest::of(seed.as_bytes()),
+            contract: "0.1.0".parse().unwrap(),
+            description: Digest::of(b"says"),
+        }
+    }
+
+    fn lock(ids: &[&str]) -> Lock {
+        Lock { plugins: ids.iter().map(|text| (id(text), locked(text))).collect() }
+    }
+
+    fn written(old: &str, lock: &Lock) -> String {
+        let text = write_lock(old, lock).unwrap();
+        let read = read_lock(&Source::new("mustdo.lock", text.as_str()));
+        assert_eq!(read.diagnostics, [], "{text}");
+        assert_eq!(read.value.unwrap().lock(), lock, "{text}");
+        text
+    }
+
+    #[test]
+    fn lock_is_read_as_it_was_written_sorted_and_stable() {
+        let text = written("", &lock(&["zed", "acme:http-extra"]));
+        assert!(text.starts_with("# Written by mustdo"), "{text}");
+        assert!(text.find("acme:http-extra") < text.find("zed"), "{text}");
+        assert_eq!(written(&text, &lock(&["zed", "acme:http-extra"])), text);
+        let grown = written(&text, &lock(&["zed", "m", "acme:http-extra"]));
+        let without = written(&grown, &lock(&["zed", "acme:http-extra"]));
+        assert_eq!(without, text);
+        assert!(!written(&text, &Lock::default()).contains("[["));
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_survives() {
+        let text = written("", &lock(&["a"]));
+        let newer = text.replace("[[plugin]]", "needs = \"x\"\n\n[[plugin]]\nsigned-by = \"acme\" # new")
+            + "\n[[checklist]]\nid = \"theirs\"\nversion = \"2.0.0\"\n";
+        let rewritten = written(&newer, &lock(&["a", "b"]));
+        for kept in ["needs = \"x\"", "signed-by = \"acme\" # new", "[[checklist]]\nid = \"theirs\""] {
+            assert!(rewritten.contains(kept), "{rewritten}");
+        }
+    }
+
+    #[test]
+    fn only_the_lines_that_changed_change() {
+        let mut lock = lock(&["a", "b", "c"]);
+        let old = written("", &lock);
+        lock.plugins.get_mut(&id("b")).unwrap().digest = Digest::of(b"new");
+        let new = written(&old, &lock);
+        let differing = old.lines().zip(new.lines()).filter(|(old, new)| old != new).count();
+        assert_eq!((differing, new.lines().count()), (1, old.lines().count()));
+    }
+
+    #[test]
+    fn broken_lock_is_not_written_over() {
+        for text in [
+            "[",
+            "plugin = 1",
+            "[[plugin]]\nversion = \"1.0.0\"",
+            "[[plugin]]\nid=\"a\"\n[[plugin]]\nid=\"a\"",
+        ] {
+            assert_eq!(write_lock(text, &lock(&["a"])), Err(BrokenText), "{text}");
+        }
+    }
+
+    #[test]
+    fn files_are_held_against_it() {
+        let text = written("", &lock(&["a", "b"]));
+        let file = read_lock(&Source::new("mustdo.lock", text)).value.unwrap();
+        assert_eq!(file.changed(&id("a"), "plugins/a.wasm", &Digest::of(b"a")), None);
+        assert_eq!(file.changed(&id("c"), "plugins/c.wasm", &Digest::of(b"c")), None);
+        let changed = file.changed(&id("a"), "plugins/a.wasm", &Digest::of(b"x")).unwrap();
+        assert_eq!(changed.code, Code::ChangedPlugin);
+        let (a, b) = (id("a"), id("b"));
+        let missing = |present: &[&PluginId]| file.missing(&present.iter().copied().collect()).count();
+        assert_eq!((missing(&[&a, &b]), missing(&[&a]), missing(&[])), (0, 1, 2));
+    }
+}
