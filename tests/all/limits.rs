@@ -51,7 +51,9 @@ fn every_other_limit_is_told_with_its_value() {
 
 /// `NAME = VALUE` of a number or a span of time that is declared at the top of a file.
 fn constant(line: &str) -> Option<String> {
-    let rest = line.strip_prefix("const ").or_else(|| line.strip_prefix("pub(super) const "))?;
+    let rest = ["const ", "pub(super) const ", "pub(in crate::plugin) const "]
+        .iter()
+        .find_map(|declared| line.strip_prefix(declared))?;
     let (name, rest) = rest.split_once(": ")?;
     let (kind, value) = rest.split_once(" = ")?;
     let number = ["usize", "u64", "u32", "Duration"].contains(&kind);
