@@ -51,7 +51,7 @@ fn every_other_limit_is_told_with_its_value() {
 
 /// `NAME = VALUE` of a number or a span of time that is declared at the top of a file.
 fn constant(line: &str) -> Option<String> {
-    let rest = ["const ", "pub(super) const ", "pub(in crate::plugin) const "]
+    let rest = ["const ", "pub const ", "pub(super) const ", "pub(in crate::plugin) const "]
         .iter()
         .find_map(|declared| line.strip_prefix(declared))?;
     let (name, rest) = rest.split_once(": ")?;
