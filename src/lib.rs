@@ -6,6 +6,9 @@
 
 pub mod cli;
 pub mod fetch;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod model;
 pub mod plugin;
 pub mod process;

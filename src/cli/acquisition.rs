@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::plugins::{Opened, Unusable, inspect};
 use super::shelf::read_lock;
 use crate::fetch::{FetchError, Fetched, Limits, fetch};
-use crate::model::{Digest, Lock, LockedPlugin, PluginId, PluginSource, SourcePlace};
+use crate::model::{Digest, Lock, LockedPlugin, PluginId, PluginSource, Settings, SourcePlace};
 use crate::plugin::{COMPONENT_BYTES, LoadError};
 use crate::store::{PLUGINS, StoreError, Workspace, WriteLock, read_at_most};
 use crate::syntax;
@@ -30,6 +30,7 @@ pub(crate) fn limits() -> Limits {
 /// Reads what `source` names, a file relative to `base`, holds it against the digest that it must have, and opens it.
 pub(crate) async fn acquire(
     context: &Context,
+    settings: &Settings,
     source: &PluginSource,
     base: &Path,
 ) -> Result<Acquired, Failure> {
@@ -51,7 +52,7 @@ pub(crate) async fn acquire(
             fetched.map_err(|error| explain(source, error))?
         }
     };
-    let opened = inspect(context, &source.to_string(), &bytes).await?;
+    let opened = inspect(context, settings, &source.to_string(), &bytes).await?;
     let opened = opened.map_err(|error| unusable(source, media_type.as_deref(), &error))?;
     Ok(Acquired { bytes, opened })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::context::Context;
+use super::printer::disarmed;
 use crate::model::{Language, TargetName, plain};
 use crate::report;
 use crate::verify::{Event, Plan, Planned, TaskId};
@@ -61,7 +62,7 @@ impl Display {
         } else {
             // Hidden bars print nothing.
             use std::io::Write as _;
-            let _ = writeln!(std::io::stderr().lock(), "{text}");
+            let _ = writeln!(std::io::stderr().lock(), "{}", disarmed(text));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use super::exit::Exit;
-use crate::model::SelectError;
+use crate::model::{SelectError, plain_text};
 use crate::store::StoreError;
 
 /// A command that could not do its work: what went wrong, and ways out.
@@ -62,21 +62,26 @@ impl Failure {
         let mut text = match &self.what {
             What::Rendered(rendered) => rendered.clone(),
             What::Error(error) => {
-                let mut text = format!("error: {error}\n");
+                let mut text = format!("error: {}\n", fit(error.as_ref()));
                 let mut cause = error.source();
                 while let Some(error) = cause {
                     // Writing to a string can not fail.
-                    let _ = writeln!(text, "  because: {error}");
+                    let _ = writeln!(text, "  because: {}", fit(error));
                     cause = error.source();
                 }
                 text
             }
         };
         for hint in &self.hints {
-            let _ = writeln!(text, "  try: {hint}");
+            let _ = writeln!(text, "  try: {}", plain_text(hint, usize::MAX));
         }
         text
     }
+}
+
+/// An error may name a file, and a file may be called anything.
+fn fit(error: &dyn Error) -> String {
+    plain_text(&error.to_string(), usize::MAX)
 }
 
 impl From<StoreError> for Failure {

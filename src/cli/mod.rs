@@ -13,6 +13,7 @@ mod edit;
 mod environment;
 mod exit;
 mod failure;
+mod hidden;
 mod output;
 mod permission;
 mod planning;
@@ -35,6 +36,7 @@ use context::Context;
 use environment::Environment;
 use exit::Exit;
 use failure::Failure;
+use hidden::Hidden;
 
 use crate::process::guard;
 
@@ -43,6 +45,9 @@ use crate::process::guard;
 pub fn main() -> ExitCode {
     if let Some(exit) = guard(std::env::args_os()) {
         return exit;
+    }
+    if let Some(hidden) = Hidden::of(std::env::args_os().skip(1)) {
+        return hidden.run();
     }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,

@@ -8,10 +8,12 @@ use tokio::runtime::Runtime;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::hidden;
 use super::shelf::{PluginFile, Provenance, Shelf};
-use crate::model::{Digest, PluginId, PluginInfo};
+use crate::model::{Digest, PluginId, PluginInfo, Settings};
 use crate::plugin::{
-    CachePolicy, DescribeError, Host, HostError, HostOptions, LoadError, Loaded, Plugin, ProgramOptions,
+    CachePolicy, Compiler, DescribeError, Host, HostError, HostOptions, LoadError, Loaded, Plugin,
+    ProgramOptions,
 };
 use crate::store::Workspace;
 
@@ -50,31 +52,36 @@ pub(crate) enum Unusable {
 
 impl Plugins {
     /// Opens every plugin on the shelf.
-    pub(crate) fn describe_all(context: &Context, shelf: &Shelf) -> Result<Self, Failure> {
-        Self::describe(context, shelf.iter())
+    pub(crate) fn describe_all(
+        context: &Context,
+        settings: &Settings,
+        shelf: &Shelf,
+    ) -> Result<Self, Failure> {
+        Self::describe(context, settings, shelf.iter())
     }
 
     /// Opens these plugins and asks each for its description.
     pub(crate) fn describe<'a>(
         context: &Context,
+        settings: &Settings,
         files: impl IntoIterator<Item = &'a PluginFile>,
     ) -> Result<Self, Failure> {
-        runtime()?.block_on(Self::open(context, files, &[]))
+        runtime()?.block_on(Self::open(context, settings, files))
     }
 
-    /// The same inside a runtime, with globs of files that no plugin reads.
+    /// The same inside a runtime, with the limits and the secrets of these settings.
     pub(crate) async fn open<'a>(
         context: &Context,
+        settings: &Settings,
         files: impl IntoIterator<Item = &'a PluginFile>,
-        secrets: &[String],
     ) -> Result<Self, Failure> {
-        let host = host(context, secrets)?;
+        let host = host(context, settings)?;
         let mut opened = BTreeMap::new();
         for file in files {
             let unusable = |error: &dyn std::fmt::Display| {
                 Failure::usage(format!("the plugin {} ({}) can not be used: {error}", file.id, file.place))
             };
-            let known = open(context, &host, file.trusted()?.id.as_str(), &file.bytes).await;
+            let known = open(context, &host, file.trusted()?.id.as_str(), &file.bytes, file.embedded).await;
             let (plugin, found) = known.map_err(|error| unusable(&error))?;
             if found.info.id != file.id {
                 let failure = unusable(&format!("it calls itself {}", found.info.id));
@@ -96,8 +103,12 @@ impl Plugins {
     }
 
     /// What a plugin says of itself, where it can be opened: for a comparison that can do without.
-    pub(crate) async fn description(context: &Context, file: &PluginFile) -> Option<PluginInfo> {
-        let plugins = Self::open(context, [file], &[]).await.ok()?;
+    pub(crate) async fn description(
+        context: &Context,
+        settings: &Settings,
+        file: &PluginFile,
+    ) -> Option<PluginInfo> {
+        let plugins = Self::open(context, settings, [file]).await.ok()?;
         plugins.info(&file.id).cloned()
     }
 
@@ -115,11 +126,12 @@ impl Plugins {
 /// Opens bytes of which nobody knows yet what they are, called `name`; nothing can be run with what is given back.
 pub(crate) async fn inspect(
     context: &Context,
+    settings: &Settings,
     name: &str,
     bytes: &[u8],
 ) -> Result<Result<Opened, Unusable>, Failure> {
-    let host = host(context, &[])?;
-    Ok(open(context, &host, name, bytes).await.map(|(_, opened)| opened))
+    let host = host(context, settings)?;
+    Ok(open(context, &host, name, bytes, false).await.map(|(_, opened)| opened))
 }
 
 async fn open(
@@ -127,8 +139,9 @@ async fn open(
     host: &Host,
     name: &str,
     bytes: &[u8],
+    embedded: bool,
 ) -> Result<(Plugin, Opened), Unusable> {
-    let Loaded { plugin, warning } = host.load(bytes)?;
+    let Loaded { plugin, warning } = if embedded { host.load_own(bytes)? } else { host.load(bytes)? };
     if let Some(warning) = warning {
         context.printer.note(&format!("warning: {name} is compiled every time: {warning}"));
     }
@@ -143,7 +156,7 @@ async fn open(
     Ok((plugin, opened))
 }
 
-fn host(context: &Context, secrets: &[String]) -> Result<Host, Failure> {
+fn host(context: &Context, settings: &Settings) -> Result<Host, Failure> {
     let cache = match &context.environment.cache {
         Some(folder) if context.environment.keep_compiled => CachePolicy::Directory(folder.join("cwasm-v1")),
         _ => CachePolicy::Off,
@@ -151,7 +164,17 @@ fn host(context: &Context, secrets: &[String]) -> Result<Host, Failure> {
     let programs =
         ProgramOptions { guard: context.environment.guard.clone(), search: context.environment.path.clone() };
     // Which variables plugins may read is known once the plan is: see `Host::set_environment`.
-    let options = HostOptions { cache, environment: BTreeMap::new(), secrets: secrets.to_vec(), programs };
+    let compiler = match &context.environment.program {
+        Some(program) => Compiler::Process(program.clone(), hidden::COMPILE),
+        None => Compiler::Here,
+    };
+    let options = HostOptions {
+        compiler,
+        limits: settings.limits.clone(),
+        secrets: settings.secrets.files.clone(),
+        programs,
+        ..HostOptions::new(cache)
+    };
     Host::new(options).map_err(|error| match error {
         HostError::Engine(_) => Failure::bug(error),
         HostError::Secret(_) => Failure::usage(error).hint("mend [secrets] files in mustdo.toml"),

@@ -1,11 +1,13 @@
 //! stdout is the answer, stderr is the rest.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 
 use clap::ValueEnum;
 
 use super::environment::Environment;
 use super::failure::Failure;
+use crate::model;
 
 /// When to use colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Default)]
@@ -59,6 +61,7 @@ impl Printer {
 
 /// Prints a part of the answer. A reader that has gone away (`mustdo list | head`) is no error.
 pub(crate) fn answer(text: &str) -> Result<(), Failure> {
+    let text = disarmed(text);
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -71,5 +74,29 @@ pub(crate) fn answer(text: &str) -> Result<(), Failure> {
 /// Says something beside the answer that must be seen.
 pub(crate) fn warn(text: &str) {
     // Nobody is left to tell when standard error is closed.
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", disarmed(text));
+}
+
+/// The text with nothing that a build server would take for an order: `##[group]x` anywhere, and `::error::x` at the start
+/// of a line, spaces before it left out, and lines are broken where a terminal ends. Nothing of mustdo's own is like that.
+pub(crate) fn disarmed(text: &str) -> Cow<'_, str> {
+    let order = |line: &str| line.trim_start().starts_with("::");
+    let text = model::disarmed(text);
+    if !text.lines().any(order) {
+        return text;
+    }
+    let line = |line: &str| if order(line) { line.replacen("::", ": :", 1) } else { line.to_owned() };
+    Cow::Owned(text.split_inclusive('\n').map(line).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_that_a_build_server_obeys_is_taken_apart() {
+        assert!(matches!(disarmed("a ::error::b\nstd::x\n"), Cow::Borrowed(_)));
+        assert_eq!(disarmed("a ##[group]b"), "a # #[group]b");
+        assert_eq!(disarmed("a\n  ::error file=x::b\n::::\n"), "a\n  : :error file=x::b\n: :::\n");
+    }
 }

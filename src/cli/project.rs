@@ -115,6 +115,7 @@ impl Project {
         settings.timeout = settings.timeout.or(user.timeout);
         settings.secrets.env.extend(user.secrets.env.iter().cloned());
         settings.secrets.files.extend(user.secrets.files.iter().cloned());
+        settings.limits = settings.limits.or(&user.limits);
         settings
     }
 

@@ -130,7 +130,7 @@ impl Verification<'_> {
             .collect::<BTreeSet<_>>();
         let mut settings = self.project.effective_settings();
         let files = files.into_iter().filter_map(|id| self.shelf.find(id));
-        let mut plugins = Plugins::open(self.context, files, &settings.secrets.files).await?;
+        let mut plugins = Plugins::open(self.context, &settings, files).await?;
         let seed = match self.options.seed {
             Some(seed) => seed,
             None => getrandom::u64().map_err(Failure::bug)?,

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::path::{Component, Path, PathBuf};
 
 use super::{
-    Capability, CheckId, CheckUse, Digest, Item, ItemId, Language, PluginId, Policy, Span, TargetKind,
-    TargetName, Value,
+    Capability, CheckId, CheckUse, Digest, Item, ItemId, Language, Limits, PluginId, Policy, Span,
+    TargetKind, TargetName, Value,
 };
 
 /// What `mustdo.toml` says.
@@ -32,6 +32,8 @@ pub struct Settings {
     pub jobs: Option<usize>,
     /// Longest time for one check; none for the plugin's own guess times five.
     pub timeout: Option<Span>,
+    /// How much a plugin may use.
+    pub limits: Limits,
 }
 
 impl Settings {

@@ -34,7 +34,7 @@ impl AccessLog {
             self.listed.push(Access {
                 at: at.saturating_duration_since(self.origin),
                 what: plain_line(&what(), LINE_CHARS),
-                refused: refused.map(failure::words),
+                refused: refused.map(|failure| plain_line(&failure::words(failure), LINE_CHARS)),
             });
         } else {
             self.more += 1;

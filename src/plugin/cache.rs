@@ -16,9 +16,11 @@ use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::model::{Digest, Hasher};
+use crate::model::{Digest, Hasher, plain_line};
 
+use super::compile::CompileError;
 use super::engine::COMPILER;
+use super::limit::LINE_CHARS;
 
 /// Where compiled plugins are kept.
 #[derive(Debug, Clone)]
@@ -67,24 +69,25 @@ impl Cache {
         Self { policy, fingerprint: fingerprint.0.finish().short() }
     }
 
-    /// The component of `bytes`, whose digest is `digest`; beside it why it could not be kept, if it could not.
+    /// The component whose bytes have this digest, and which `compile` compiles where it was not kept; beside it why it
+    /// could not be kept, if it could not.
     pub(super) fn component(
         &self,
         engine: &Engine,
         digest: &Digest,
-        bytes: &[u8],
-    ) -> wasmtime::Result<(Component, Option<CacheError>)> {
+        compile: impl FnOnce() -> Result<Vec<u8>, CompileError>,
+    ) -> Result<(Component, Option<CacheError>), CompileError> {
         let directory = match &self.policy {
-            CachePolicy::Off => return Ok((Component::from_binary(engine, bytes)?, None)),
+            CachePolicy::Off => return Ok((revive(engine, &compile()?)?, None)),
             CachePolicy::Directory(directory) => directory,
         };
         let name = format!("{}-{}.cwasm", digest.hex(), self.fingerprint);
         match Directory::open(directory) {
-            Err(error) => Ok((Component::from_binary(engine, bytes)?, Some(error))),
+            Err(error) => Ok((revive(engine, &compile()?)?, Some(error))),
             Ok(directory) => match directory.load(engine, &name) {
                 Ok(Some(component)) => Ok((component, None)),
-                Ok(None) => directory.compile(engine, &name, bytes),
-                Err(error) => Ok((Component::from_binary(engine, bytes)?, Some(error))),
+                Ok(None) => directory.keep(engine, &name, &compile()?),
+                Err(error) => Ok((revive(engine, &compile()?)?, Some(error))),
             },
         }
     }
@@ -133,15 +136,14 @@ impl<'a> Directory<'a> {
         Ok(deserialize(engine, &path).ok())
     }
 
-    fn compile(
+    fn keep(
         &self,
         engine: &Engine,
         name: &str,
-        bytes: &[u8],
-    ) -> wasmtime::Result<(Component, Option<CacheError>)> {
-        let compiled = engine.precompile_component(bytes)?;
+        compiled: &[u8],
+    ) -> Result<(Component, Option<CacheError>), CompileError> {
         let path = self.path.join(name);
-        let error = match self.write(&path, &compiled) {
+        let error = match self.write(&path, compiled) {
             Ok(()) => match self.load(engine, name) {
                 Ok(Some(component)) => return Ok((component, None)),
                 Ok(None) => None,
@@ -149,7 +151,7 @@ impl<'a> Directory<'a> {
             },
             Err(cause) => Some(CacheError::Io { path, cause }),
         };
-        Ok((Component::from_binary(engine, bytes)?, error))
+        Ok((revive(engine, compiled)?, error))
     }
 
     /// A process that has the old entry mapped keeps the old file; one that looks now sees one or the other, whole.
@@ -160,6 +162,16 @@ impl<'a> Directory<'a> {
         aside.persist(path)?;
         Ok(())
     }
+}
+
+/// What was just compiled, made ready to run from memory.
+#[expect(unsafe_code, reason = "there is no safe way to run what another process compiled")]
+fn revive(engine: &Engine, compiled: &[u8]) -> Result<Component, CompileError> {
+    // SAFETY: the bytes must be what `precompile_component` gave. They are: `compile` called it, here or in a process of
+    // this same program whose pipe nobody else holds, and they have been nowhere since. What another version of this
+    // program compiled, replaced on disk while we run, is legal input and gives an error.
+    unsafe { Component::deserialize(engine, compiled) }
+        .map_err(|error| CompileError::Broken(plain_line(&format!("{error:#}"), LINE_CHARS)))
 }
 
 #[expect(unsafe_code, reason = "there is no safe way to run what was compiled before")]
@@ -205,7 +217,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
-    use crate::plugin::engine;
+    use crate::plugin::{compile, engine};
 
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
 
@@ -216,7 +228,7 @@ mod tests {
     fn load(directory: &Path) -> Option<CacheError> {
         let engine = engine::start().unwrap();
         let cache = Cache::new(&engine, CachePolicy::Directory(directory.to_owned()));
-        cache.component(&engine, &Digest::of(EMPTY), EMPTY).unwrap().1
+        cache.component(&engine, &Digest::of(EMPTY), || compile::own(&engine, EMPTY)).unwrap().1
     }
 
     fn overwrite(path: &Path, bytes: &[u8]) {

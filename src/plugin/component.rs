@@ -5,6 +5,7 @@ use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::compile::CompileError;
 use super::contract;
 use super::limit::COMPONENT_BYTES;
 
@@ -29,6 +30,9 @@ pub enum LoadError {
     /// Not valid, or it needs what the host does not have.
     #[error("is not a valid component: {0}")]
     Invalid(String),
+    /// Too much work for the compiler.
+    #[error(transparent)]
+    Compile(CompileError),
     /// A component of another kind.
     #[error("is not a mustdo plugin: it does not export \"mustdo:verifier/plugin\"")]
     NotAPlugin,
@@ -54,6 +58,17 @@ pub enum LoadError {
     /// The contract is the right one, but something it imports is not there.
     #[error("needs something that this mustdo does not offer: {0}")]
     Link(String),
+}
+
+impl From<CompileError> for LoadError {
+    fn from(error: CompileError) -> Self {
+        match error {
+            CompileError::Invalid(why) => Self::Invalid(why),
+            CompileError::Time { .. } | CompileError::Memory { .. } | CompileError::Broken(_) => {
+                Self::Compile(error)
+            }
+        }
+    }
 }
 
 /// The export that makes a component a plugin, without its version.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::model::{
-    Capability, CapabilityRequest, CheckId, CheckInfo, PluginId, PluginInfo, Text, plain_line, plain_text,
+    Capability, CapabilityRequest, CheckId, CheckInfo, PluginId, PluginInfo, Text, is_invisible, plain_line,
+    plain_text,
 };
 
 use super::contract::manifest;
@@ -92,7 +93,12 @@ fn schema(text: String) -> Result<Option<String>, String> {
     if text.len() > SCHEMA {
         return Err(format!("its schema has more than {} KiB", SCHEMA >> 10));
     }
-    let value = serde_json::from_str(&text).map_err(|error| format!("its schema is not JSON: {error}"))?;
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|error| format!("its schema is not JSON: {error}"))?;
+    // People read it, and JSON escapes only some of what steers a terminal.
+    if value.to_string().contains(|c: char| c.is_control() || is_invisible(c)) {
+        return Err("its schema has characters in it that draw nothing".to_owned());
+    }
     jsonschema::draft202012::new(&value)
         .map_err(|error| format!("its schema is not JSON Schema 2020-12: {error}"))?;
     Ok(Some(text))
@@ -201,6 +207,15 @@ mod tests {
         assert!(broken(|plugin| plugin.checks.push(plugin.checks[0].clone())).contains("two checks"));
         assert!(broken(|plugin| plugin.checks[0].id = "a/b".to_owned()).contains("check name"));
         assert!(broken(|plugin| plugin.checks[0].params_schema = "{".to_owned()).contains("not JSON"));
+        assert!(
+            broken(|plugin| plugin.checks[0].params_schema = r#"{"title":"\u009b31m"}"#.to_owned())
+                .contains("draw nothing")
+        );
+        for elsewhere in [r#"{"$ref":"file:///etc/passwd"}"#, r#"{"$ref":"http://127.0.0.1:1/"}"#] {
+            let mut given = plugin();
+            given.checks[0].params_schema = elsewhere.to_owned();
+            assert!(convert(given).unwrap_err().contains("JSON Schema 2020-12"), "{elsewhere}");
+        }
         assert!(
             broken(|plugin| plugin.checks[0].params_schema = r#"{"type":"strnig"}"#.to_owned())
                 .contains("JSON Schema 2020-12")

@@ -11,11 +11,26 @@ use super::state::State;
 /// The compiler's name, part of every cache key: artefacts of two compilers look alike and are not.
 pub(super) const COMPILER: &str = "cranelift";
 
+/// Of every engine here: what one compiles, another takes.
+fn config() -> Config {
+    let mut config = Config::new();
+    config
+        .strategy(wasmtime::Strategy::Cranelift)
+        .epoch_interruption(true)
+        .wasm_component_model(true)
+        .max_wasm_stack(limit::STACK_BYTES)
+        .async_stack_size(limit::HOST_STACK_BYTES);
+    config
+}
+
+/// An engine that only compiles.
+pub(super) fn compiler() -> wasmtime::Result<Engine> {
+    Engine::new(&config())
+}
+
 /// An engine whose epoch moves on every [`TICK`] for as long as it lives.
 pub(super) fn start() -> wasmtime::Result<Engine> {
-    let mut config = Config::new();
-    config.strategy(wasmtime::Strategy::Cranelift).epoch_interruption(true).wasm_component_model(true);
-    let engine = Engine::new(&config)?;
+    let engine = Engine::new(&config())?;
     let weak = engine.weak();
     spawn(weak).map_err(|error| wasmtime::format_err!("no thread for the clock: {error}"))?;
     Ok(engine)

@@ -7,7 +7,7 @@ use wasmtime::component::ResourceTableError;
 use crate::model::plain_line;
 use crate::verify::RunFault;
 
-use super::limit::{HOSTCALL_BYTES, LINE_CHARS, RESOURCES, Refusal, TABLE_ELEMENTS};
+use super::limit::{HOSTCALL_BYTES, LINE_CHARS, RESOURCES, Refusal, STACK_BYTES, TABLE_ELEMENTS};
 use super::state::State;
 
 /// A host function was asked for more than it gives and has no failure to answer with.
@@ -32,6 +32,9 @@ pub(super) fn of(error: &wasmtime::Error, state: &State) -> RunFault {
     // wasmtime has a type for this and keeps it to itself; a test holds the words.
     if error.root_cause().to_string().contains("fuel allocated for hostcalls") {
         return RunFault::OverLimit(format!("one call may carry {} MiB to the host", HOSTCALL_BYTES >> 20));
+    }
+    if let Some(Trap::StackOverflow) = error.downcast_ref() {
+        return RunFault::OutOfStack { limit: STACK_BYTES as u64 };
     }
     let cause = match error.downcast_ref::<Trap>() {
         Some(trap) => trap.to_string(),

@@ -8,10 +8,11 @@ use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::Linker;
 
-use crate::model::{Digest, PluginInfo, plain_line};
+use crate::model::{Digest, Limits, PluginInfo, plain_line};
 use crate::verify::{Reporter, Run, RunError, RunFault, Task, Trace, Verifier};
 
 use super::cache::{Cache, CacheError, CachePolicy};
+use super::compile::{self, CompileError, Compiler};
 use super::component::{self, LoadError};
 use super::contract::{RunError as Refusal, RunRequest, VerifierWithProcess, VerifierWithProcessPre};
 use super::files::{SecretError, Secrets};
@@ -27,6 +28,10 @@ use super::{description, engine, fault, verdict};
 pub struct HostOptions {
     /// Where compiled plugins are kept.
     pub cache: CachePolicy,
+    /// Where foreign plugins are compiled.
+    pub compiler: Compiler,
+    /// How much a plugin may use, and compiling one.
+    pub limits: Limits,
     /// Environment variables that a plugin may be granted; nothing else of the environment reaches one.
     pub environment: BTreeMap<String, String>,
     /// Globs, relative to the root of a directory target, of files that no plugin reads, beside the built-in ones.
@@ -36,10 +41,17 @@ pub struct HostOptions {
 }
 
 impl HostOptions {
-    /// Nothing but a cache: no variable, no secret beside the built-in ones, no guard.
+    /// Nothing but a cache: compiled in this process, the ordinary limits, no variable, no secret beside the built-in ones, no guard.
     #[must_use]
     pub fn new(cache: CachePolicy) -> Self {
-        Self { cache, environment: BTreeMap::new(), secrets: vec![], programs: ProgramOptions::default() }
+        Self {
+            cache,
+            compiler: Compiler::Here,
+            limits: Limits::default(),
+            environment: BTreeMap::new(),
+            secrets: vec![],
+            programs: ProgramOptions::default(),
+        }
     }
 }
 
@@ -137,6 +149,7 @@ pub struct Host {
     engine: Engine,
     linker: Linker<State>,
     cache: Cache,
+    compiler: Compiler,
     common: Arc<Common>,
     plugins: RwLock<BTreeMap<Digest, Arc<Added>>>,
     recorder: Option<Recorder>,
@@ -150,27 +163,38 @@ struct Added {
 impl Host {
     /// Starts the engine.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
-        let HostOptions { cache, environment, secrets, programs } = options;
+        let HostOptions { cache, compiler, limits, environment, secrets, programs } = options;
         let secrets = Secrets::new(&secrets)?;
-        let common = Arc::new(Common { environment, secrets, programs, descriptors: Arc::default() });
+        let common = Arc::new(Common { environment, limits, secrets, programs, descriptors: Arc::default() });
         scratch::sweep();
         let fault = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
         let engine = engine::start().map_err(fault)?;
         let linker = linker(&engine).map_err(fault)?;
         let cache = Cache::new(&engine, cache);
-        Ok(Self { engine, linker, cache, common, plugins: RwLock::default(), recorder: None })
+        Ok(Self { engine, linker, cache, compiler, common, plugins: RwLock::default(), recorder: None })
     }
 
-    /// Compiles `bytes`, or takes what was compiled before, and links it.
+    /// Compiles `bytes`, or takes what was compiled before, and links it. Compiling is bounded in time and, with
+    /// [`Compiler::Process`], in memory.
     ///
     /// Blocks for as long as compiling takes: a tenth of a second for a plugin in Rust, ten for one with an interpreter.
     pub fn load(&self, bytes: &[u8]) -> Result<Loaded, LoadError> {
+        self.load_with(bytes, || self.compiler.compile(&self.engine, bytes, &self.common.limits))
+    }
+
+    /// As [`Host::load`], for bytes that ship inside this very program: compiled here, and without bounds.
+    pub fn load_own(&self, bytes: &[u8]) -> Result<Loaded, LoadError> {
+        self.load_with(bytes, || compile::own(&self.engine, bytes))
+    }
+
+    fn load_with(
+        &self,
+        bytes: &[u8],
+        compile: impl FnOnce() -> Result<Vec<u8>, CompileError>,
+    ) -> Result<Loaded, LoadError> {
         component::admit(bytes)?;
         let digest = Digest::of(bytes);
-        let (component, warning) = self
-            .cache
-            .component(&self.engine, &digest, bytes)
-            .map_err(|error| LoadError::Invalid(plain_line(&format!("{error:#}"), LINE_CHARS)))?;
+        let (component, warning) = self.cache.component(&self.engine, &digest, compile)?;
         let contract = component::contract_version(&self.engine, &component)?;
         let pre =
             self.linker.instantiate_pre(&component).and_then(VerifierWithProcessPre::new).map_err(
@@ -192,7 +216,8 @@ impl Host {
         match tokio::time::timeout(DESCRIBE, call).await {
             Err(_) => Err(DescribeError::Fault(RunFault::TimedOut { limit: DESCRIBE })),
             Ok(Err(error)) => Err(DescribeError::Fault(fault::of(&error, store.data()))),
-            Ok(Ok(info)) => description::convert(info).map_err(DescribeError::Contract),
+            Ok(Ok(info)) => description::convert(info)
+                .map_err(|why| DescribeError::Contract(plain_line(&why, LINE_CHARS))),
         }
     }
 

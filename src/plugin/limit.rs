@@ -4,20 +4,29 @@ use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 
+use crate::model::{Limit, Limits};
+
 use super::network::SOCKETS;
 
-/// A component larger than this is refused before it is compiled: compiling is not metered. The largest seen, a whole
+/// A component larger than this is refused before it is compiled or kept. The largest seen, a whole
 /// Python interpreter, has 18 MiB.
 pub const COMPONENT_BYTES: usize = 32 << 20;
 
-/// Linear memory of one run. Plugins in Rust, and in JavaScript on a small engine, start with less than 4 MiB.
-pub(super) const MEMORY_BYTES: usize = 64 << 20;
+/// Bytes of native code that one component may become; the largest seen becomes 35 MiB.
+pub(super) const ARTEFACT_BYTES: usize = 512 << 20;
 
-/// Linear memory of one run of a component that carries an interpreter.
-pub(super) const LARGE_MEMORY_BYTES: usize = 256 << 20;
+/// MiB of linear memory of one run of a component that carries an interpreter, where the user says nothing.
+pub(super) const LARGE_MEMORY: u32 = 256;
 
 /// A component larger than this carries an interpreter: Python needs 16 MiB of memory before it does anything.
 pub(super) const LARGE_COMPONENT_BYTES: usize = 4 << 20;
+
+/// The stack of one run. Compilers give the part of it that they lay out themselves 64 KiB to 1 MiB of linear memory; this
+/// is the other part, return addresses and spilled registers, and also lies on one of the host's own stacks.
+pub(super) const STACK_BYTES: usize = 512 << 10;
+
+/// What a run's host stack has: the plugin's, and the host's own below it.
+pub(super) const HOST_STACK_BYTES: usize = STACK_BYTES + (1536 << 10);
 
 /// Elements in all tables of one run; a table holds a component's function pointers.
 pub(super) const TABLE_ELEMENTS: usize = 20_000;
@@ -56,11 +65,11 @@ pub(super) const PROGRESS_EVERY: Duration = Duration::from_millis(50);
 /// Random bytes that one call may ask for.
 pub(super) const RANDOM_BYTES: u32 = 64 << 10;
 
-/// Bytes of one attachment.
-pub(super) const ATTACHMENT_BYTES: usize = 1 << 20;
+/// One attachment may have this part of what all of a run may have, so that one does not crowd out the others.
+pub(super) const ATTACHMENT_SHARE: usize = 8;
 
-/// Bytes of all attachments of one run.
-pub(super) const ATTACHMENTS_BYTES: usize = 8 << 20;
+/// Bytes of a piece of evidence that is text inside the verdict.
+pub(super) const INLINE_BYTES: usize = 1 << 20;
 
 /// Attachments of one run.
 pub(super) const ATTACHMENTS: usize = 64;
@@ -92,8 +101,11 @@ pub(super) enum Refusal {
 
 impl Limiter {
     /// For a component of `component_bytes`.
-    pub(super) fn new(component_bytes: usize) -> Self {
-        Self { memory_limit: memory_limit(component_bytes), memory: 0, table: 0, refused: None }
+    pub(super) fn new(component_bytes: usize, limits: &Limits) -> Self {
+        let usual =
+            if component_bytes > LARGE_COMPONENT_BYTES { LARGE_MEMORY } else { Limit::Memory.usual() };
+        let memory_limit = mebibytes(limits.chosen(Limit::Memory).unwrap_or(usual));
+        Self { memory_limit, memory: 0, table: 0, refused: None }
     }
 
     /// What was refused first, if anything was.
@@ -116,8 +128,9 @@ impl Limiter {
     }
 }
 
-fn memory_limit(component_bytes: usize) -> usize {
-    if component_bytes > LARGE_COMPONENT_BYTES { LARGE_MEMORY_BYTES } else { MEMORY_BYTES }
+/// Bytes; as many as can be addressed, where there are more.
+pub(super) fn mebibytes(count: u32) -> usize {
+    usize::try_from(u64::from(count) << 20).unwrap_or(usize::MAX)
 }
 
 impl ResourceLimiter for Limiter {
@@ -156,7 +169,7 @@ mod tests {
 
     #[test]
     fn memories_share_one_limit() {
-        let mut limiter = Limiter::new(1);
+        let mut limiter = Limiter::new(1, &Limits::default());
         assert!(limiter.memory_growing(0, 40 << 20, None).unwrap());
         assert!(limiter.memory_growing(0, 24 << 20, None).unwrap());
         assert_eq!(limiter.refused(), None);
@@ -166,13 +179,19 @@ mod tests {
 
     #[test]
     fn interpreters_get_more_memory() {
-        assert_eq!(Limiter::new(LARGE_COMPONENT_BYTES).memory_limit(), MEMORY_BYTES);
-        assert_eq!(Limiter::new(LARGE_COMPONENT_BYTES + 1).memory_limit(), LARGE_MEMORY_BYTES);
+        let limit = |bytes: usize, limits: &Limits| {
+            Limiter::new(LARGE_COMPONENT_BYTES + bytes, limits).memory_limit()
+        };
+        assert_eq!(limit(0, &Limits::default()), 64 << 20);
+        assert_eq!(limit(1, &Limits::default()), 256 << 20);
+        let mut chosen = Limits::default();
+        assert!(chosen.choose(Limit::Memory, 100));
+        assert_eq!((limit(0, &chosen), limit(1, &chosen)), (100 << 20, 100 << 20));
     }
 
     #[test]
     fn first_refusal_is_remembered() {
-        let mut limiter = Limiter::new(1);
+        let mut limiter = Limiter::new(1, &Limits::default());
         assert!(!limiter.table_growing(0, TABLE_ELEMENTS + 1, None).unwrap());
         assert!(!limiter.memory_growing(0, usize::MAX, None).unwrap());
         assert_eq!(limiter.refused(), Some(Refusal::Table));

@@ -9,6 +9,7 @@ mod access;
 mod attachment;
 mod cache;
 mod clock;
+mod compile;
 mod component;
 mod contract;
 mod control;
@@ -18,6 +19,8 @@ mod environment;
 mod failure;
 mod fault;
 mod files;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod host;
 mod http;
 mod limit;
@@ -34,6 +37,7 @@ mod udp;
 mod verdict;
 
 pub use cache::{CacheError, CachePolicy};
+pub use compile::{CompileError, Compiler, compile};
 pub use component::LoadError;
 pub use files::SecretError;
 pub use host::{DescribeError, Host, HostError, HostOptions, Loaded, Plugin};

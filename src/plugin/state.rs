@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use wasmtime::component::{Resource, ResourceTable, ResourceTableError};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
-use crate::model::{Capability, Endpoint, TargetName};
+use crate::model::{Capability, Endpoint, Limits, TargetName};
 use crate::process::Supervised;
 use crate::verify::{Reporter, Task};
 
@@ -72,6 +72,8 @@ pub(super) struct State {
 pub(super) struct Common {
     /// The variables a plugin may be allowed to read.
     pub(super) environment: BTreeMap<String, String>,
+    /// How much a plugin may use.
+    pub(super) limits: Limits,
     /// The files no plugin reads.
     pub(super) secrets: Secrets,
     /// How programs are started.
@@ -130,11 +132,11 @@ impl State {
             deadline: origin + limit,
             table,
             kept: 0,
-            limiter: Limiter::new(component_bytes),
+            limiter: Limiter::new(component_bytes, &common.limits),
             log,
             accesses: AccessLog::new(origin),
-            attachments: Attachments::default(),
-            http: Allowance::default(),
+            attachments: Attachments::new(&common.limits),
+            http: Allowance::new(&common.limits),
             network: Network::new(common.descriptors.clone()),
             reporter: None,
             reported: None,
@@ -236,7 +238,13 @@ impl Common {
     pub(super) fn bare() -> Arc<Self> {
         let secrets = Secrets::new(&[]).unwrap();
         let programs = ProgramOptions::default();
-        Arc::new(Self { environment: BTreeMap::new(), secrets, programs, descriptors: Arc::default() })
+        Arc::new(Self {
+            environment: BTreeMap::new(),
+            limits: Limits::default(),
+            secrets,
+            programs,
+            descriptors: Arc::default(),
+        })
     }
 }
 

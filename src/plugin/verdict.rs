@@ -10,7 +10,7 @@ use crate::verify::RunFault;
 use super::attachment::Attachments;
 use super::contract::types;
 use super::description::{line, text};
-use super::limit::ATTACHMENT_BYTES;
+use super::limit::INLINE_BYTES;
 
 /// Characters of a summary.
 const SUMMARY: usize = 500;
@@ -143,8 +143,8 @@ fn piece(given: types::Evidence, attachments: &mut Attachments) -> Result<Eviden
         return Err(contract(format!("{:?} is not a media type", plain_line(&media_type, LABEL))));
     }
     let body = match body {
-        types::EvidenceBody::InlineText(text) if text.len() > ATTACHMENT_BYTES => {
-            return Err(contract(format!("a piece of evidence may have {} MiB", ATTACHMENT_BYTES >> 20)));
+        types::EvidenceBody::InlineText(text) if text.len() > INLINE_BYTES => {
+            return Err(contract(format!("a piece of evidence may have {} MiB", INLINE_BYTES >> 20)));
         }
         types::EvidenceBody::InlineText(text) => text.into_bytes(),
         types::EvidenceBody::Stored(handle) => attachments.take(handle).ok_or_else(|| {
@@ -182,7 +182,7 @@ fn measurement(given: types::Measurement) -> Result<Measurement, RunFault> {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::{Text, VerdictError};
+    use crate::model::{Limits, Text, VerdictError};
 
     use super::*;
 
@@ -221,7 +221,7 @@ mod tests {
     }
 
     fn convert(given: types::Verdict) -> Result<Verdict, RunFault> {
-        super::convert(given, &mut Attachments::default())
+        super::convert(given, &mut Attachments::new(&Limits::default()))
     }
 
     fn broken(change: impl FnOnce(&mut types::Verdict)) -> RunFault {

@@ -8,6 +8,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Element, Level, Renderer, Snippet};
 
 use super::{Diagnostic, Label, Severity, Source};
+use crate::model::is_invisible;
 
 /// Shows diagnostics one after the other, each with code, file, line, column, the line itself and a caret, a blank line
 /// between them and a newline at the end; nothing for none. Columns count characters, carets follow the width that
@@ -54,13 +55,13 @@ fn report<'a>(diagnostic: &'a Diagnostic, lines: &mut Lines) -> annotate_snippet
     for (window, labels) in windows {
         let source = &labels[0].source;
         let (number, bytes) = lines.bytes(source, window);
-        let mut snippet = Snippet::source(&source.text[bytes.clone()])
-            .line_start(number)
-            .path(visible(&source.name))
-            .fold(true);
+        let window = &source.text[bytes.clone()];
+        let mut snippet =
+            Snippet::source(drawn(window)).line_start(number).path(visible(&source.name)).fold(true);
         for label in labels {
             let kind = if label.primary { AnnotationKind::Primary } else { AnnotationKind::Context };
             let span = within(&source.text, &label.span, &bytes);
+            let span = drawn(&window[..span.start]).len()..drawn(&window[..span.end]).len();
             let text = Some(visible(&label.text)).filter(|text| !text.is_empty());
             snippet = snippet.annotation(kind.span(span).label(text));
         }
@@ -79,13 +80,10 @@ fn within(text: &str, span: &Range<usize>, window: &Range<usize>) -> Range<usize
     start..end.max(start)
 }
 
-/// Control characters, and those that change the direction of text, as escapes: what a file holds must not be able to
-/// steer a terminal.
+/// Control characters, and those that draw nothing and change what is drawn, as escapes: what a file holds must not be
+/// able to steer a terminal.
 fn visible(text: &str) -> Cow<'_, str> {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let steers = |c: char| c.is_control() || is_invisible(c);
     if !text.contains(steers) {
         return Cow::Borrowed(text);
     }
@@ -94,6 +92,14 @@ fn visible(text: &str) -> Cow<'_, str> {
         if steers(c) { shown.extend(c.escape_default()) } else { shown.push(c) }
     }
     Cow::Owned(shown)
+}
+
+/// Lines of a file with every character that draws nothing replaced by one that does, so that a caret can stand under
+/// it. The renderer does the same with ASCII's control characters, and not with those of ISO 6429 (C1), which a terminal
+/// also obeys.
+fn drawn(text: &str) -> Cow<'_, str> {
+    let steers = |c: char| matches!(c, '\u{80}'..='\u{9f}') || is_invisible(c);
+    if text.contains(steers) { Cow::Owned(text.replace(steers, "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 /// Where the lines of each text begin, found once for each.
@@ -165,12 +171,21 @@ mod tests {
 
     #[test]
     fn text_can_not_steer_the_terminal() {
-        let text = "a = \"\u{1b}[2J\u{7}\u{202e}\"";
+        let text = "a = \"\u{1b}[2J\u{7}\u{202e}\u{9b}31m\"";
         let source = Source::new("\u{1b}[31m.toml", text);
         let found = Diagnostic::new(Code::Syntax, "\u{1b}]0;x\u{7}", source.spot(4..text.len()), "\u{9b}")
             .help("\u{202e}help");
         let shown = render(&[found], false);
         assert!(!shown.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}', '\u{0}']), "{shown:?}");
+    }
+
+    #[test]
+    fn invisible_characters_are_seen_and_carets_stay_under_what_they_mean() {
+        let text = "a\u{200b}\u{feff}\u{e0041} = 1\n";
+        let at = text.find('1').unwrap();
+        let shown = shown(text, at..at + 1);
+        assert!(shown.contains("1 | a\u{fffd}\u{fffd}\u{fffd} = 1\n  |        ^\n"), "{shown}");
+        assert!(shown.contains("a.toml:1:8\n"), "{shown}");
     }
 
     #[test]

@@ -9,7 +9,9 @@ use super::parameter::{Writer, globs, parameters, targets, variable};
 use super::table::{Field, Table, document};
 use super::target::target;
 use super::{Code, Diagnostic, Read, Source};
-use crate::model::{Ask, Capability, Grant, ItemBinding, Language, Policy, Settings, TargetName, Undecided};
+use crate::model::{
+    Ask, Capability, Grant, ItemBinding, Language, Limit, Policy, Settings, TargetName, Undecided,
+};
 
 /// Settings and where their parts are written.
 #[derive(Debug, Clone)]
@@ -60,7 +62,8 @@ pub fn read_settings(source: &Source) -> Read<SettingsFile> {
     })
 }
 
-/// Reads the user's own file: what holds in every workspace, which is language, freshness, secrets, git and how to verify.
+/// Reads the user's own file: what holds in every workspace, which is language, freshness, secrets, git, how to verify
+/// and how much a plugin may use.
 #[must_use]
 pub fn read_user_settings(source: &Source) -> Read<SettingsFile> {
     read(source, |table, settings, _| {
@@ -108,6 +111,17 @@ fn personal(table: &mut Table<'_>, settings: &mut Settings) {
         let jobs = table.optional("jobs").and_then(|field| field.integer_within(1, 64));
         settings.jobs = jobs.and_then(|jobs| usize::try_from(jobs).ok());
         settings.timeout = table.optional("timeout").and_then(|field| lasting(&field));
+        table.close();
+    }
+    if let Some(mut table) = table.optional("limits").and_then(|field| field.table("the limits table")) {
+        for limit in Limit::ALL {
+            let Some(field) = table.optional(limit.key()) else { continue };
+            let (least, most) = limit.range().into_inner();
+            let value = field.integer_within(least.into(), most.into());
+            if let Some(value) = value.and_then(|value| u32::try_from(value).ok()) {
+                settings.limits.choose(limit, value);
+            }
+        }
         table.close();
     }
 }

@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Code, Diagnostic, Read, Source, Spot};
-use crate::model::{Language, Text, nearest};
+use crate::model::{Language, Text, nearest, plain_text};
 
 /// The format that this version reads and writes.
 pub(super) const FORMAT: i64 = 1;
@@ -444,14 +444,15 @@ impl<'a> Field<'a> {
                 self.report(Code::MissingLanguage, format!("{} has no \"{code}\"", self.subject()), HELP);
                 return String::new();
             };
-            let words = field.text().unwrap_or_default();
+            // A checklist is somebody else's, and TOML can write any character.
+            let words = plain_text(field.text().unwrap_or_default(), usize::MAX);
             if words.trim().is_empty() {
                 whole = false;
                 if matches!(field.raw(), DeValue::String(_)) {
                     field.report(Code::Empty, format!("{} is empty in \"{code}\"", self.subject()), "");
                 }
             }
-            words.to_owned()
+            words
         };
         let text = Text { en: read(Language::En), zh: read(Language::Zh) };
         table.close();

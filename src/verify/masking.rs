@@ -49,7 +49,7 @@ fn error(error: RunError, mask: &Mask) -> RunError {
 
 fn fault(fault: RunFault, mask: &Mask) -> RunFault {
     match fault {
-        RunFault::TimedOut { .. } | RunFault::OutOfMemory { .. } => fault,
+        RunFault::TimedOut { .. } | RunFault::OutOfMemory { .. } | RunFault::OutOfStack { .. } => fault,
         RunFault::OverLimit(words) => RunFault::OverLimit(mask.text(&words)),
         RunFault::Trapped(words) => RunFault::Trapped(mask.text(&words)),
         RunFault::Verdict(error) => {

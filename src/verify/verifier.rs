@@ -7,7 +7,7 @@ use semver::Version;
 use thiserror::Error;
 
 use super::{Reporter, Task};
-use crate::model::{PluginId, Verdict, VerdictError};
+use crate::model::{Limit, PluginId, Verdict, VerdictError};
 
 /// Something that can run one check to its end. Dropping the future stops the check.
 pub trait Verifier {
@@ -74,12 +74,18 @@ pub enum RunFault {
         limit: Duration,
     },
     /// It asked for more memory than it may have.
-    #[error("ran out of memory: it may use {} MiB", .limit >> 20)]
+    #[error("ran out of memory: it may use {} MiB; {}", .limit >> 20, Limit::Memory.way_out())]
     OutOfMemory {
         /// Bytes.
         limit: u64,
     },
-    /// A host limit other than time and memory: sizes, counts, handles.
+    /// It called itself too deep.
+    #[error("ran out of stack: calls may take {} KiB, and it called itself too deep", .limit >> 10)]
+    OutOfStack {
+        /// Bytes.
+        limit: u64,
+    },
+    /// A host limit other than time, memory and stack: sizes, counts, handles.
     #[error("went over a limit: {0}")]
     OverLimit(String),
     /// It panicked or executed an illegal instruction.

@@ -61,6 +61,7 @@ pub(crate) struct Guest {
     refusal: Option<(u8, String)>,
     evidence: Option<u32>,
     schema: String,
+    words: Option<String>,
     /// What it calls itself, and its version.
     name: (&'static str, &'static str),
     asks: Vec<(Capability, bool)>,
@@ -82,10 +83,17 @@ impl Guest {
             refusal: None,
             evidence: None,
             schema: String::new(),
+            words: None,
             name: ("test-guest", "1.2.3"),
             asks: vec![],
             exclusive: false,
         }
+    }
+
+    /// Says this wherever the contract leaves the words to the plugin, and asks for the directory `src` with it.
+    pub(crate) fn words(mut self, words: &str) -> Self {
+        self.words = Some(words.to_owned());
+        self
     }
 
     /// Its check wants to be alone on its targets.
@@ -267,11 +275,64 @@ impl Guest {
         image.number(check + 40, 100);
         image.byte(check + 44, u8::from(self.exclusive));
         let info = image.room(56);
+        if let Some(words) = &self.words {
+            image.string(check + 8, words);
+            image.string(check + 16, words);
+            let request = image.room(24);
+            image.byte(request, 4);
+            image.string(request + 4, "src");
+            image.string(request + 12, words);
+            image.byte(request + 20, 1);
+            image.list(check + 32, request, 1);
+            let extras = image.extras(&[("title.zh", words), ("description.zh", words), (words, words)]);
+            image.list(check + 48, extras, 3);
+            image.string(info + 24, words);
+            image.string(info + 32, words);
+            image.list(info + 48, extras, 3);
+        }
         image.string(info, self.name.0);
         image.string(info + 8, self.name.1);
-        image.string(info + 16, "A guest");
+        image.string(info + 16, self.words.as_deref().unwrap_or("A guest"));
         image.list(info + 40, check, 1);
         info
+    }
+
+    /// Puts `words` into every text of the verdict that begins at `verdict` and has one step.
+    fn lay_out_words(image: &mut Image, verdict: u32, step: u32, words: &str) {
+        let extras =
+            image.extras(&[("summary.zh", words), ("zh", words), ("message.zh", words), ("hint.zh", words)]);
+        image.string(verdict + 4, words);
+        image.list(verdict + 72, extras, 4);
+        image.string(step + 12, words);
+        image.list(step + 20, extras, 4);
+        // Two findings: one with a note, one with an exchange.
+        let findings = image.room(192);
+        for (finding, case, texts) in [(findings, 4, &[words][..]), (findings + 96, 1, &["web", words])] {
+            image.byte(finding, 2);
+            image.string(finding + 4, "probe.words");
+            image.string(finding + 12, words);
+            image.byte(finding + 20, 1);
+            image.byte(finding + 24, case);
+            for (at, text) in (finding + 28..).step_by(8).zip(texts) {
+                image.string(at, text);
+            }
+            image.byte(finding + 76, 1);
+            image.string(finding + 80, words);
+            image.list(finding + 88, extras, 4);
+        }
+        image.list(verdict + 48, findings, 2);
+        let evidence = image.room(28);
+        image.string(evidence, words);
+        image.string(evidence + 8, "text/plain");
+        image.string(evidence + 20, words);
+        image.list(verdict + 56, evidence, 1);
+        let measurement = image.room(48);
+        image.string(measurement, words);
+        image.string(measurement + 16, words);
+        image.number(measurement + 24, 1);
+        image.string(measurement + 28, words);
+        image.list(measurement + 36, extras, 4);
+        image.list(verdict + 64, measurement, 1);
     }
 
     /// `result<verdict, run-error>`: the case, then at 8 the verdict (80 bytes) or the error.
@@ -290,6 +351,9 @@ impl Guest {
         image.byte(result + 8, self.status as u8);
         image.string(result + 12, "it was seen");
         image.list(result + 48, step, 1);
+        if let Some(words) = &self.words {
+            Self::lay_out_words(image, result + 8, step, words);
+        }
         if let Some(handle) = self.evidence {
             let evidence = image.room(28);
             image.string(evidence, "what came back");
@@ -341,6 +405,16 @@ impl Image {
     fn list(&mut self, at: u32, first: u32, count: u32) {
         self.number(at, first);
         self.number(at + 4, count);
+    }
+
+    /// Pairs of a key and a text; where the first is.
+    fn extras(&mut self, pairs: &[(&str, &str)]) -> u32 {
+        let first = self.room(16 * pairs.len());
+        for (at, (key, text)) in (first..).step_by(16).zip(pairs) {
+            self.string(at, key);
+            self.string(at + 8, text);
+        }
+        first
     }
 
     fn string(&mut self, at: u32, text: &str) {

@@ -93,6 +93,14 @@ commit = true
 [verify]
 jobs = 2
 timeout = "30s"
+
+[limits]
+memory-mib = 128
+attachments-mib = 32
+requests = 100_000
+concurrency = 1_000
+compile-memory-mib = 8_192
+compile-seconds = 300
 "#;
 
 const GOOD_PROGRESS: &str = r#"
@@ -241,6 +249,9 @@ fn a_broken_workspace_is_refused() {
         ("stale = 0", "stale = -1"),
         ("commit = true", "commit = \"yes\""),
         ("jobs = 2", "jobs = 65"),
+        ("memory-mib = 128", "memory-mib = 4097"),
+        ("compile-seconds = 300", "compile-seconds = 0"),
+        ("requests = 100_000", "handles = 100_000"),
         ("url = \"http:", "url = \"https:"),
         ("inconclusive = \"allow\"", "inconclusive = \"pass\""),
         ("read:src", "read:*"),

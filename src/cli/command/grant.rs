@@ -83,7 +83,7 @@ fn asked(
     plugin: &PluginFile,
     settings: &Settings,
 ) -> Result<Vec<Wanted>, Failure> {
-    let plugins = Plugins::describe(context, [plugin])?;
+    let plugins = Plugins::describe(context, settings, [plugin])?;
     let uses = |item: &&Item| item.checks.iter().any(|check| check.uses.plugin == plugin.id);
     let items: Vec<&Item> = project.catalog.items().filter(uses).collect();
     let planning = Planning { context, project, shelf, plugins: &plugins, seed: 0, timeout: None };

@@ -25,9 +25,10 @@ pub(crate) struct LintArgs {
 /// Reads everything and tells every problem; fails where one is an error.
 pub(crate) fn run(context: &Context, args: &LintArgs) -> Result<Exit, Failure> {
     let (project, mut diagnostics) = Project::lint(context)?;
+    let settings = project.effective_settings();
     let opened = Shelf::open(project.workspace.as_ref()).and_then(|shelf| {
         diagnostics.extend(shelf.diagnostics());
-        Plugins::describe(context, shelf.iter().filter(|file| file.trusted().is_ok()))
+        Plugins::describe(context, &settings, shelf.iter().filter(|file| file.trusted().is_ok()))
     });
     let plugins = match opened {
         Ok(plugins) => plugins,

@@ -11,6 +11,7 @@ use crate::cli::output::select;
 use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
+use crate::model::plain;
 use crate::report;
 
 /// What can follow `mustdo list`.
@@ -36,7 +37,10 @@ pub(crate) fn run(context: &Context, args: &ListArgs) -> Result<Exit, Failure> {
             if heading.is_some() {
                 text.push('\n');
             }
-            text.push_str(&report::heading(checklist.title.get(language), context.printer.stdout_color));
+            text.push_str(&report::heading(
+                &plain(checklist.title.get(language)),
+                context.printer.stdout_color,
+            ));
             text.push('\n');
             heading = Some(&checklist.id);
         }
@@ -47,7 +51,7 @@ pub(crate) fn run(context: &Context, args: &ListArgs) -> Result<Exit, Failure> {
         text.push_str(&format!(
             "  {status}  {:<widest$}  {level:<9}  {proof}  {}\n",
             item.id,
-            item.title.get(language)
+            plain(item.title.get(language))
         ));
     }
     if text.is_empty() {

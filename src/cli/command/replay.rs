@@ -15,7 +15,7 @@ use crate::cli::project::Project;
 use crate::cli::recording::{EXTENSION, read};
 use crate::cli::secret::Secrets;
 use crate::cli::shelf::Shelf;
-use crate::model::{Digest, Mask, PluginId, plain_line};
+use crate::model::{Digest, Mask, PluginId, Settings, plain_line};
 use crate::plugin::{Comparison, Loaded, Recording, Replayed, Replayer};
 use crate::store::{files, read_file};
 use crate::verify::{Reporter, Run, RunError, TaskId};
@@ -43,9 +43,9 @@ pub(crate) fn run(context: &Context, args: &ReplayArgs) -> Result<Exit, Failure>
     }
     let project = Project::read(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
-    let mask = Secrets::all(&project.effective_settings());
+    let settings = project.effective_settings();
     runtime()?.block_on(async {
-        let mut bench = Bench::open(context, &shelf, mask, args.plugin.as_deref()).await?;
+        let mut bench = Bench::open(context, &shelf, &settings, args.plugin.as_deref()).await?;
         let mut worst = Exit::Holds;
         for file in files {
             let exit = match bench.replay(&file).await {
@@ -76,10 +76,11 @@ impl<'a> Bench<'a> {
     async fn open(
         context: &'a Context,
         shelf: &'a Shelf,
-        mask: Mask,
+        settings: &Settings,
         given: Option<&Path>,
     ) -> Result<Self, Failure> {
-        let plugins = Plugins::open(context, [], &[]).await?;
+        let plugins = Plugins::open(context, settings, []).await?;
+        let mask = Secrets::all(settings);
         let mut bench = Self { context, shelf, plugins, mask, given: None };
         if let Some(path) = given {
             let bytes = read_file(&context.environment.directory.join(path), COMPONENT_BYTES)?;

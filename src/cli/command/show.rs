@@ -80,20 +80,20 @@ impl Page<'_> {
     fn head(&self) -> String {
         let (item, language) = (self.item, self.language);
         let color = self.context.printer.stdout_color;
-        let title = report::heading(item.title.get(language), color);
+        let title = report::heading(&line(item.title.get(language)), color);
         let status = report::status(self.standing.status, language, color);
         let mut text = format!("{title}\n{}  {status}\n\n", item.id);
         let group = self
             .project
             .catalog
             .lineage(&item.group)
-            .map(|group| group.title.get(language))
+            .map(|group| line(group.title.get(language)))
             .collect::<Vec<_>>();
         let group = group.into_iter().rev().collect::<Vec<_>>().join(" › ");
         text.push_str(&row("in", &group));
         text.push_str(&row("level", &format!("{}, weight {}", item.level, item.weight.get())));
         if let Some(source) = &item.source {
-            text.push_str(&row("source", source));
+            text.push_str(&row("source", &line(source)));
         }
         if !item.tags.is_empty() {
             text.push_str(&row(
@@ -102,7 +102,7 @@ impl Page<'_> {
             ));
         }
         for needed in item.needs.iter().filter_map(|id| self.project.catalog.item(id)) {
-            text.push_str(&row("needs", &format!("{}  {}", needed.id, needed.title.get(language))));
+            text.push_str(&row("needs", &format!("{}  {}", needed.id, line(needed.title.get(language)))));
         }
         for (check, why) in &self.standing.staleness {
             text.push_str(&row("stale", &format!("{check}: {}", report::staleness(why, language))));
@@ -140,7 +140,7 @@ impl Page<'_> {
             text.push_str(&format!("  {plugin} = [targets.{workspace}]{state}\n"));
         }
         if !definition.with.is_empty() {
-            text.push_str(&format!("  with {}\n", syntax::params_json(&definition.with)));
+            text.push_str(&format!("  with {}\n", line(&syntax::params_json(&definition.with))));
         }
         if !asked.unbound.is_empty() {
             text.push_str("  not bound: add to mustdo.toml, with your own address:\n");

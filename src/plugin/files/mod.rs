@@ -24,6 +24,9 @@ pub(super) use tree::Tree;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub type TreeHandle = Arc<Tree>;
 
+/// Bytes of a path or a pattern: the longest path that Linux takes.
+const PATH_BYTES: usize = 4_096;
+
 /// Entries that one walk lists.
 const ENTRIES: usize = 10_000;
 

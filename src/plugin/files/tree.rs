@@ -13,7 +13,7 @@ use crate::plugin::contract::files::{Entry, Kind};
 use crate::plugin::state::Common;
 
 use super::root::{Root, of_errno, parts};
-use super::{ENTRIES, VISITED};
+use super::{ENTRIES, PATH_BYTES, VISITED};
 
 /// An open directory target.
 ///
@@ -39,6 +39,8 @@ impl Tree {
     /// Entries below `under` whose path relative to it matches `glob`, sorted by path: the first `max`.
     pub(super) fn walk(&self, under: &str, glob: &str, all: bool, max: u32) -> Result<Vec<Entry>, Failure> {
         let parts = self.parts(under)?;
+        // A pattern becomes a program: its size is what it costs.
+        short(glob)?;
         self.root.folder(&parts).map_err(|error| of_errno(under, error))?;
         let start = parts.iter().fold(self.root.path().to_owned(), |path, part| path.join(part));
         let pattern = if glob.is_empty() { "**" } else { glob };
@@ -139,12 +141,20 @@ impl Tree {
 
     /// The parts of a relative path; none of them leaves the tree, and none is secret.
     fn parts<'a>(&self, path: &'a str) -> Result<Vec<&'a str>, Failure> {
+        short(path)?;
         let parts = parts(&format!("the target \"{}\"", self.target), path)?;
         if self.common.secrets.hold(path) {
             return Err(Failure::Denied(format!("{path:?} may hold secrets; plugins never read it")));
         }
         Ok(parts)
     }
+}
+
+fn short(text: &str) -> Result<(), Failure> {
+    if text.len() > PATH_BYTES {
+        return Err(Failure::OverLimit(format!("a path or a pattern may have {PATH_BYTES} bytes")));
+    }
+    Ok(())
 }
 
 /// `path` relative to `root` with "/" between its parts; none where it is not UTF-8, as the contract has no way to name
@@ -304,6 +314,20 @@ mod tests {
         assert!(matches!(tree.read("a", 0, u32::MAX), Err(Failure::OverLimit(_))));
         assert_eq!(tree.read("a", READ_BYTES, u32::MAX).unwrap(), [0]);
         assert_eq!(tree.stat("a").unwrap().size, READ_BYTES + 1);
+    }
+
+    #[test]
+    fn path_and_pattern_have_a_length() {
+        let (_root, tree) = tree(&[("a.txt", "a")]);
+        let long = "a/".repeat(PATH_BYTES);
+        for refused in [
+            tree.read(&long, 0, 1).map(drop),
+            tree.stat(&long).map(drop),
+            tree.walk(&long, "**", false, 1).map(drop),
+            tree.walk("", &"{a,b}".repeat(PATH_BYTES), false, 1).map(drop),
+        ] {
+            assert!(matches!(refused, Err(Failure::OverLimit(_))), "{refused:?}");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::plugin::failure;
 
 use super::outgoing::Outgoing;
 use super::upstream::Upstream;
-use super::{BODY_BYTES, HEAD_BYTES, HEADERS, HELD, IDLE, IDLE_CONNECTIONS};
+use super::{BODY_BYTES, HEAD_BYTES, HEADERS, HELD, IDLE, IDLE_CONNECTIONS, KEPT_BYTES, KEPT_HEAD_BYTES};
 
 /// What a plugin opened: one target with one set of options. Its connections are shared with nobody.
 pub(in crate::plugin) struct Client {
@@ -72,7 +72,7 @@ impl Client {
     pub(super) async fn send(
         &self,
         outgoing: Outgoing,
-        budget: &Arc<AtomicUsize>,
+        budget: &Arc<Budget>,
     ) -> Result<contract::Response, Failure> {
         let Outgoing { request, timeout, keep, after: _, hold } = outgoing;
         let began = Began { at: Instant::now(), origin: self.origin };
@@ -99,7 +99,7 @@ impl Client {
         began: Began,
         request: Request<Full<Bytes>>,
         keep: usize,
-        budget: &AtomicUsize,
+        budget: &Arc<Budget>,
     ) -> Result<Answer, Failure> {
         let Some(mut connection) = self.reuse().await else {
             let sent = send_on_new(&self.upstream, began, request).await?;
@@ -173,7 +173,7 @@ async fn exchange(
     began: Began,
     request: Request<Full<Bytes>>,
     keep: usize,
-    budget: Arc<AtomicUsize>,
+    budget: Arc<Budget>,
 ) -> Result<Answer, Failure> {
     let sent = send_on_new(&upstream, began, request).await?;
     answer(sent, began, keep, &budget).await
@@ -204,10 +204,15 @@ async fn connect(upstream: &Upstream) -> Result<Connection, Failure> {
 }
 
 /// Reads an answer to its end.
-async fn answer(sent: Sent, began: Began, keep: usize, budget: &AtomicUsize) -> Result<Answer, Failure> {
+async fn answer(sent: Sent, began: Began, keep: usize, budget: &Budget) -> Result<Answer, Failure> {
     let Sent { connection, connect, response } = sent;
     let first_byte = began.at.elapsed();
     let (head, body) = response.into_parts();
+    let head_bytes = head.headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if take(&budget.heads, head_bytes) < head_bytes {
+        let most = KEPT_HEAD_BYTES >> 20;
+        return Err(Failure::OverLimit(format!("the heads of a call's answers are kept up to {most} MiB")));
+    }
     let body = read(body, keep, budget).await?;
     let total = began.at.elapsed();
     let response = contract::Response {
@@ -237,13 +242,13 @@ struct Read {
     count: u64,
 }
 
-async fn read(mut body: Incoming, keep: usize, budget: &AtomicUsize) -> Result<Read, Failure> {
+async fn read(mut body: Incoming, keep: usize, budget: &Budget) -> Result<Read, Failure> {
     let mut read = Read { kept: Vec::new(), count: 0 };
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| of_hyper_body(&error))?;
         let Some(data) = frame.data_ref() else { continue };
         let room = keep.saturating_sub(read.kept.len()).min(data.len());
-        let granted = take(budget, room);
+        let granted = take(&budget.bodies, room);
         read.kept.extend_from_slice(&data[..granted]);
         read.count += data.len() as u64;
         if granted < room {
@@ -269,6 +274,18 @@ fn limit(count: u64) -> Result<(), Failure> {
         return Err(Failure::OverLimit(format!("an answer is read up to {} MiB", BODY_BYTES >> 20)));
     }
     Ok(())
+}
+
+/// What all answers of one call may keep together, and what is left of it.
+pub(super) struct Budget {
+    bodies: AtomicUsize,
+    heads: AtomicUsize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { bodies: AtomicUsize::new(KEPT_BYTES), heads: AtomicUsize::new(KEPT_HEAD_BYTES) }
+    }
 }
 
 /// Takes up to `wanted` out of `budget`.
@@ -323,7 +340,6 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream};
 
     use crate::model::Authority;
-    use crate::plugin::http::KEPT_BYTES;
     use crate::plugin::network::Dial;
 
     use super::*;
@@ -418,7 +434,7 @@ mod tests {
 
     async fn send(client: &Client, request: contract::Request) -> Result<contract::Response, Failure> {
         let outgoing = Outgoing::new(request, &client.upstream, client.keep_alive)?;
-        client.send(outgoing, &Arc::new(AtomicUsize::new(KEPT_BYTES))).await
+        client.send(outgoing, &Arc::default()).await
     }
 
     async fn post(client: &Client) -> Result<contract::Response, Failure> {
@@ -502,13 +518,28 @@ mod tests {
         );
         // What the batch may still keep is less than what the request asks for.
         let outgoing = Outgoing::new(request("GET", 100, 0), &client.upstream, true).unwrap();
-        let budget = Arc::new(AtomicUsize::new(3));
+        let budget = Arc::new(Budget { bodies: AtomicUsize::new(3), ..Budget::default() });
         let response = client.send(outgoing, &budget).await.unwrap();
         assert_eq!(
             (response.body.as_slice(), response.body_bytes, response.truncated),
             (&b"012"[..], 10, true)
         );
-        assert_eq!(budget.load(Ordering::SeqCst), 0);
+        assert_eq!(budget.bodies.load(Ordering::SeqCst), 0);
+    }
+
+    #[tokio::test]
+    async fn heads_of_a_batch_have_a_limit_of_their_own() {
+        let server = Server::start(|_| &[OK; 2]).await;
+        let client = server.client(true).await;
+        let budget = Arc::new(Budget {
+            heads: AtomicUsize::new("content-length2".len()),
+            bodies: AtomicUsize::new(0),
+        });
+        for fits in [true, false] {
+            let outgoing = Outgoing::new(request("GET", 100, 0), &client.upstream, true).unwrap();
+            let answer = client.send(outgoing, &budget).await;
+            assert_eq!(answer.is_ok(), fits, "{answer:?}");
+        }
     }
 
     #[tokio::test]

@@ -128,6 +128,11 @@ while time.process_time() < end: pass
 print(len(os.listdir('/proc/self/fd')), flush=True)
 time.sleep(60)";
         let (_child, id, files) = python(script);
+        // What it printed is here before it sleeps.
+        let begun = std::time::Instant::now();
+        while facts(&[id])[0].state != "S" && begun.elapsed().as_secs() < 10 {
+            std::thread::yield_now();
+        }
         let tree = id.tree();
         let facts = facts(&tree);
         assert_eq!((tree.len(), facts.len(), tree[0]), (3, 3, id));

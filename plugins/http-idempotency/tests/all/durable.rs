@@ -55,6 +55,11 @@ fn free_address() -> SocketAddr {
 #[ignore = "this is the shop itself, which other tests start"]
 fn serve() {
     let Ok(address) = std::env::var("SHOP_ADDRESS") else { return };
+    // The host holds the other end of its input: without a host there is no shop.
+    thread::spawn(|| {
+        let _ = std::io::copy(&mut std::io::stdin(), &mut std::io::sink());
+        std::process::abort();
+    });
     let file = PathBuf::from(std::env::var("SHOP_FOLDER").unwrap()).join("rows");
     let shop = Arc::new(Shop::open(std::env::var("SHOP_QUIRK").unwrap(), file));
     if shop.is("slow-start") {

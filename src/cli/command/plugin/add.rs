@@ -29,7 +29,12 @@ pub(crate) fn run(context: &Context, args: &AddArgs) -> Result<Exit, Failure> {
     let workspace = context.workspace()?;
     // A file with a wrong name is no reason not to add or to update others, and adding it gives it its right one.
     let (shelf, _) = Shelf::gather(Some(&workspace))?;
-    let acquired = runtime()?.block_on(acquire(context, &args.source, &context.environment.directory))?;
+    let acquired = runtime()?.block_on(acquire(
+        context,
+        &project.effective_settings(),
+        &args.source,
+        &context.environment.directory,
+    ))?;
     refuse_shipped(&acquired.opened)?;
     let (id, opened) = (&acquired.opened.info.id, &acquired.opened);
     let entry = locked(opened, settled(context, &workspace, &args.source));

@@ -11,6 +11,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::plugins::{inspect, runtime};
 use crate::cli::printer::{answer, warn};
+use crate::model::Settings;
 use crate::plugin::{COMPONENT_BYTES, package};
 use crate::store::{Scratch, read_at_most, replace};
 use crate::toolchain::{Language, Order, Surroundings, ToolchainError, World, build, contract};
@@ -74,8 +75,9 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<Exit, Failure> 
         |error: &dyn std::error::Error| Failure::usage(format!("what was built can not be used: it {error}"));
     let component = package(&bytes).map_err(|error| unusable(&error))?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    let opened =
-        runtime()?.block_on(inspect(context, &name, &component))?.map_err(|error| unusable(&error))?;
+    let opened = runtime()?
+        .block_on(inspect(context, &Settings::default(), &name, &component))?
+        .map_err(|error| unusable(&error))?;
     let file = format!("{}.wasm", opened.info.id.stem());
     let shown = args.output.clone().unwrap_or_else(|| args.folder.join(file));
     replace(&context.environment.directory.join(&shown), &component)?;

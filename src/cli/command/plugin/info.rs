@@ -27,7 +27,7 @@ pub(crate) fn run(context: &Context, args: &InfoArgs) -> Result<Exit, Failure> {
     let shelf = Shelf::open(project.workspace.as_ref())?;
     let language = project.language(context);
     let file = find(&shelf, &args.plugin)?;
-    let plugins = Plugins::describe(context, [file])?;
+    let plugins = Plugins::describe(context, &project.effective_settings(), [file])?;
     let Some(opened) = plugins.opened(&file.id) else {
         return Err(Failure::bug(format!("{} was described and is not there", file.id)));
     };

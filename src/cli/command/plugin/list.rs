@@ -13,7 +13,7 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     let project = Project::read(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
     let language = project.language(context);
-    let plugins = Plugins::describe_all(context, &shelf)?;
+    let plugins = Plugins::describe_all(context, &project.effective_settings(), &shelf)?;
     let mut text = String::new();
     for file in shelf.iter() {
         let Some(info) = plugins.info(&file.id) else { continue };

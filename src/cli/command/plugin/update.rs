@@ -15,8 +15,8 @@ use crate::cli::project::Project;
 use crate::cli::shelf::{PluginFile, Provenance, Shelf};
 use crate::fetch::look;
 use crate::model::{
-    Artifact, Digest, Language, LockedPlugin, PluginId, PluginInfo, PluginSource, Remote, SourcePlace,
-    nearest,
+    Artifact, Digest, Language, LockedPlugin, PluginId, PluginInfo, PluginSource, Remote, Settings,
+    SourcePlace, nearest,
 };
 use crate::plugin::COMPONENT_BYTES;
 use crate::store::{Workspace, read_at_most};
@@ -47,8 +47,10 @@ pub(crate) fn run(context: &Context, args: &UpdateArgs) -> Result<Exit, Failure>
     let workspace = context.workspace()?;
     // A file with a wrong name is no reason not to add or to update others, and adding it gives it its right one.
     let (shelf, _) = Shelf::gather(Some(&workspace))?;
+    let settings = project.effective_settings();
     let update = Update {
         context,
+        settings: &settings,
         workspace: &workspace,
         shelf: &shelf,
         language: project.language(context),
@@ -82,6 +84,7 @@ pub(crate) fn run(context: &Context, args: &UpdateArgs) -> Result<Exit, Failure>
 
 struct Update<'a> {
     context: &'a Context,
+    settings: &'a Settings,
     workspace: &'a Workspace,
     shelf: &'a Shelf,
     language: Language,
@@ -93,12 +96,13 @@ impl Update<'_> {
         let whole = matches!(self.file(id).map(|file| &file.provenance), Some(Provenance::Locked(_)));
         if let Some(pin) = locked.source.digest {
             if !whole && !self.check {
-                let acquired = acquire(self.context, &locked.source, self.workspace.root()).await?;
+                let acquired =
+                    acquire(self.context, self.settings, &locked.source, self.workspace.root()).await?;
                 self.take(id, locked, acquired).await?;
             }
             return self.pinned(id, locked, pin).await;
         }
-        let acquired = acquire(self.context, &locked.source, self.workspace.root()).await?;
+        let acquired = acquire(self.context, self.settings, &locked.source, self.workspace.root()).await?;
         if acquired.opened.digest == locked.digest && whole {
             answer(&format!("{id} {} is what its source has\n", locked.version))?;
             return Ok(Outcome::Same);
@@ -125,7 +129,7 @@ impl Update<'_> {
         } else {
             let before = self.file(id).filter(|file| file.digest == locked.digest);
             let before = match before {
-                Some(file) => Plugins::description(self.context, file).await,
+                Some(file) => Plugins::description(self.context, self.settings, file).await,
                 None => None,
             };
             answer(&difference(locked, &entry, before.as_ref(), &opened.info, self.language))?;

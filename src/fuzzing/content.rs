@@ -1,0 +1,70 @@
+//! Files that people write, and that others may have sent them.
+
+use crate::model::{Digest, Grant};
+use crate::syntax::{
+    self, Diagnostic, Read, Source, grant, link, read_checklist, read_progress, read_settings,
+    read_user_settings, render, write_progress,
+};
+
+use super::assert_plain;
+
+/// Longer files are refused nowhere, and make the fuzzer slow.
+const LONGEST: usize = 16 << 10;
+
+fn read<T>(bytes: &[u8], name: &str, read: impl FnOnce(&Source) -> Read<T>) -> Option<(Source, T)> {
+    if bytes.len() > LONGEST {
+        return None;
+    }
+    let source = Source::of_bytes(name, bytes);
+    let Read { value, diagnostics } = read(&source);
+    hold(&diagnostics);
+    let broken = diagnostics.iter().any(|found| found.severity == syntax::Severity::Error);
+    value.filter(|_| !broken).map(|value| (source, value))
+}
+
+/// A diagnostic points into its text, and what is shown of it steers no terminal.
+fn hold(diagnostics: &[Diagnostic]) {
+    for found in diagnostics {
+        assert!(!found.labels.is_empty());
+        for label in &found.labels {
+            let text = &label.source.text;
+            assert!(label.span.end <= text.len() && label.span.start <= label.span.end, "{found:?}");
+        }
+    }
+    assert_plain(&render(diagnostics, false), "a diagnostic");
+}
+
+pub(super) fn checklist(bytes: &[u8]) {
+    if let Some((_, file)) = read(bytes, "checklists/x.toml", read_checklist) {
+        hold(&link(vec![file]).diagnostics);
+    }
+}
+
+pub(super) fn settings(bytes: &[u8]) {
+    read(bytes, "config.toml", read_user_settings);
+    let Some((source, settings)) = read(bytes, "mustdo.toml", read_settings) else { return };
+    // A permission can be added to whatever can be read, and nothing else changes.
+    let given = Grant {
+        allow: ["listen".parse().expect("a capability")].into(),
+        ..Grant::new(Digest::of(b"plugin"))
+    };
+    let plugin = "fuzz:guest".parse().expect("an id");
+    let Ok(text) = grant(&source.text, &plugin, &given) else { return };
+    let mut wanted = settings.into_settings();
+    wanted.grants.insert(plugin, given);
+    let again = read_settings(&Source::new("mustdo.toml", text.as_str()));
+    let again = again.value.unwrap_or_else(|| panic!("a granted file can not be read: {text}"));
+    assert!(same(&again.into_settings(), &wanted), "{text}");
+}
+
+/// Parameters may have numbers that are not themselves: NaN.
+fn same<T: std::fmt::Debug>(left: &T, right: &T) -> bool {
+    format!("{left:?}") == format!("{right:?}")
+}
+
+pub(super) fn progress(bytes: &[u8]) {
+    let Some((source, progress)) = read(bytes, "progress/x.toml", read_progress) else { return };
+    let unchanged = write_progress(&source.text, &progress).expect("what was read can be written");
+    let again = read_progress(&Source::new("progress/x.toml", unchanged.as_str()));
+    assert!(again.value.is_some_and(|again| same(&again, &progress)), "{unchanged}");
+}
