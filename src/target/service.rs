@@ -7,12 +7,14 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::net::lookup_host;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::log::Log;
 use super::{TargetError, identity, locate, probe};
 use crate::model::{Authority, Launch, Span, TargetKind};
-use crate::process::{Exit, Order, Program, Streams, Supervised, Variables};
+use crate::process::{Exit, Order, OwnerError, Program, Streams, Supervised, Variables, owner};
 
 /// How long one look at a starting target may take before it is looked at again.
 const LOOK: Duration = Duration::from_secs(5);
@@ -88,8 +90,22 @@ impl Service {
         };
         let exit = program.ended().map(|ended| ended.exit);
         // The first process may have outlived the one that listened.
-        let down = disturbed && probe::is_answered(self.site.kind, &self.site.authority).await == Some(false);
+        let down = disturbed && self.is_down().await;
         exit.or(down.then_some(Exit::Unknown)).map(|exit| (exit, self.site.log.tail()))
+    }
+
+    /// Whether nobody answers any more, or somebody else: a port that became free is anybody's.
+    async fn is_down(&self) -> bool {
+        let Site { kind, authority, .. } = &self.site;
+        if probe::is_answered(*kind, authority).await == Some(false) {
+            return true;
+        }
+        let Ok(addresses) = lookup_host((authority.host.as_str(), authority.port)).await else { return true };
+        let addresses: Vec<_> = addresses.collect();
+        let (datagrams, root) = (*kind == TargetKind::Udp, self.program().root());
+        let found = spawn_blocking(move || owner(datagrams, &addresses, Some(root))).await;
+        // Where the system tells nothing of its sockets, an answer is all there is to see.
+        matches!(found, Ok(Err(OwnerError::NotWithin | OwnerError::Stranger | OwnerError::Ourselves)))
     }
 
     async fn start_again(&self, patience: Duration) -> Result<Arc<Program>, TargetError> {
@@ -324,7 +340,7 @@ mod tests {
         let service = Service::start(site(&["sh", "-c", script], None, folder.path())).await.unwrap();
         let address = (service.site.authority.host.as_str(), service.site.authority.port);
         let address = std::net::ToSocketAddrs::to_socket_addrs(&address).unwrap().collect::<Vec<_>>();
-        let owner = crate::process::owner(false, &address, Some(service.program().root())).unwrap();
+        let owner = owner(false, &address, Some(service.program().root())).unwrap();
         assert_ne!(owner, service.program().id());
         service.disturb();
         assert_eq!(service.died().await, None);
@@ -333,16 +349,10 @@ mod tests {
             sleep(Duration::from_millis(5)).await;
         }
         assert_eq!(service.program().ended(), None);
-        // On a busy machine a program of another test may answer on the freed port for a moment.
-        let mut died = service.died().await;
-        for _ in 0..100 {
-            if died.is_some() {
-                break;
-            }
-            sleep(Duration::from_millis(50)).await;
-            died = service.died().await;
-        }
-        assert_eq!(died.map(|died| died.0), Some(Exit::Unknown));
+        assert_eq!(service.died().await.map(|died| died.0), Some(Exit::Unknown));
+        // Whoever takes the port now does not bring it back.
+        let _stranger = std::net::TcpListener::bind(&address[..]).unwrap();
+        assert_eq!(service.died().await.map(|died| died.0), Some(Exit::Unknown));
     }
 
     #[tokio::test]

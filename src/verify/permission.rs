@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Unbound, Why};
 use crate::model::{
     Address, Capability, CapabilityRequest, Definition, Digest, ItemId, Permit, PluginId, PluginInfo,
-    Settings, Target, TargetKind, TargetName, Text,
+    Settings, Target, TargetName, Text,
 };
 
 /// A plugin that is there to be run.
@@ -67,7 +67,7 @@ pub(super) fn judge(
     let (capability, target) = match request.capability.target() {
         None => (request.capability.clone(), None),
         Some(asked) => {
-            let kinds = kinds(&request.capability);
+            let kinds = request.capability.kinds();
             let bound = definition.target.get(asked);
             let Some((name, target)) =
                 bound.and_then(|name| settings.targets.get(name).map(|target| (name, target)))
@@ -96,19 +96,6 @@ pub(super) fn judge(
 /// Where the program of a command target is today; none where it is not found.
 pub type Programs<'a> = dyn Fn(&TargetName) -> Option<PathBuf> + 'a;
 
-/// The kinds of target that a capability makes sense on, the likeliest first; empty where it touches none.
-pub(super) fn kinds(capability: &Capability) -> &'static [TargetKind] {
-    match capability {
-        Capability::Http(_) => &[TargetKind::Http],
-        Capability::Tcp(_) => &[TargetKind::Tcp, TargetKind::Http],
-        Capability::Udp(_) => &[TargetKind::Udp],
-        Capability::Read(_) | Capability::Scratch(_) => &[TargetKind::Dir],
-        // A server's process is found by the port it listens on.
-        Capability::Process(_) => &[TargetKind::Command, TargetKind::Http, TargetKind::Tcp, TargetKind::Udp],
-        Capability::Listen | Capability::Env(_) => &[],
-    }
-}
-
 /// What mustdo's own plugins may do without being asked for.
 fn harmless(capability: &Capability, target: Option<&Target>) -> bool {
     let Some(target) = target else { return false };
@@ -126,7 +113,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::model::{Grant, Place, Span};
+    use crate::model::{Grant, Place, Span, TargetKind};
 
     const OURS: &[u8] = b"plugin";
 

@@ -46,6 +46,11 @@ impl Destination {
         Ok(Self { addresses: addresses.collect(), answering: OnceLock::new() })
     }
 
+    /// Where it may be.
+    pub(in crate::plugin) fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
     /// A new connection.
     pub(in crate::plugin) async fn connect(&self, dial: Dial) -> Result<TcpStream, Failure> {
         let candidates = match self.answering.get() {

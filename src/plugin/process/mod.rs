@@ -10,15 +10,13 @@ mod command;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::net::lookup_host;
 use wasmtime::component::Resource;
 
-use crate::model::{Authority, Capability, Endpoint, TargetName};
+use crate::model::{Capability, Endpoint, TargetName};
 use crate::process::{
     Facts, Order, OwnerError, ProcessId, Program, Signal, Socket, Supervised, facts, owner, sockets,
 };
@@ -59,9 +57,6 @@ const CHUNK: usize = 1 << 20;
 
 /// Sockets that one call lists.
 const SOCKETS: usize = 20_000;
-
-/// How long the name of a target may take to be resolved.
-const RESOLVE: Duration = Duration::from_secs(5);
 
 /// What one run has started and stopped.
 #[derive(Default)]
@@ -155,9 +150,10 @@ impl State {
         }
         let supervised = self.supervised.get(&name).cloned();
         let within = supervised.as_ref().map(|supervised| supervised.program().root());
-        let addresses = resolve(&authority).await?;
+        // Whom the run talks to is whose process it is: a name is not looked up a second time.
+        let destination = self.destination(&authority).await?;
         let found = blocking(move || {
-            owner(datagrams, &addresses, within).map_err(|error| {
+            owner(datagrams, destination.addresses(), within).map_err(|error| {
                 Failure::Unreachable(format!("no process of {authority}: {error}{}", way_out(error)))
             })
         })
@@ -273,12 +269,6 @@ fn way_out(error: OwnerError) -> &'static str {
         OwnerError::Stranger => "; let mustdo start it: add `run` to the target in mustdo.toml",
         OwnerError::Elsewhere | OwnerError::Nobody | OwnerError::Ourselves | OwnerError::NotWithin => "",
     }
-}
-
-async fn resolve(authority: &Authority) -> Result<Vec<SocketAddr>, Failure> {
-    let found = tokio::time::timeout(RESOLVE, lookup_host((authority.host.as_str(), authority.port))).await;
-    let found = found.map_err(|_| Failure::TimedOut)?.map_err(|error| failure::of_io(&error))?;
-    Ok(found.collect())
 }
 
 fn number(signal: process::Signal) -> Signal {
