@@ -3,7 +3,12 @@
 //! A guest's core module exports `describe` and `run` as the canonical ABI has them (component model, `CanonicalABI.md`).
 //! What they return is laid out here, in a data segment; the text of a test is what happens before.
 
-use mustdo::model::{Capability, TargetName};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use mustdo::model::{Capability, Digest, TargetName};
+use mustdo::verify::{Reporter, Task, TaskId};
+use tokio::sync::mpsc::unbounded_channel;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
@@ -423,4 +428,27 @@ impl Image {
         self.bytes[offset..offset + text.len()].copy_from_slice(text.as_bytes());
         self.list(at, start, u32::try_from(text.len()).unwrap());
     }
+}
+
+/// The guest's one check, with nothing bound and nothing granted.
+pub(crate) fn task(plugin: Digest) -> Task {
+    Task {
+        id: TaskId(0),
+        item: "must-do.probe".parse().unwrap(),
+        check: "test-guest/probe".parse().unwrap(),
+        plugin,
+        params: "{}".to_owned(),
+        targets: BTreeMap::new(),
+        names: BTreeMap::new(),
+        supervised: BTreeMap::new(),
+        allowed: BTreeSet::new(),
+        exclusive: false,
+        seed: 7,
+        deadline: Duration::from_secs(20),
+    }
+}
+
+/// Somebody to tell who does not listen.
+pub(crate) fn silent() -> Reporter {
+    Reporter::new(TaskId(0), unbounded_channel().0)
 }

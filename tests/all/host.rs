@@ -1,17 +1,17 @@
 //! Plugins that crash, hang, lie or flood end as clear errors, and the others go on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use mustdo::model::{Authority, Capability, Digest, Endpoint, Limits, Outcome, VerdictError};
+use mustdo::model::{Authority, Capability, Endpoint, Limits, Outcome, VerdictError};
 use mustdo::plugin::{CachePolicy, DescribeError, Host, HostOptions, LoadError, Plugin};
 use mustdo::verify::{Event, Reporter, Run, RunError, RunFault, Task, TaskId, Verifier};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-use crate::guest::{Guest, Status};
+use crate::guest::{Guest, Status, silent, task};
 
 /// A host with the plugins it was given, and tasks for them.
 pub(crate) struct Bench {
@@ -26,7 +26,7 @@ impl Bench {
     /// With limits that the user moved.
     pub(crate) fn with(limits: Limits) -> Self {
         let environment = BTreeMap::from([("WORD".to_owned(), "swordfish".to_owned())]);
-        let options = HostOptions { environment, limits, ..options(CachePolicy::Off) };
+        let options = HostOptions { environment, limits, ..HostOptions::new(CachePolicy::Off) };
         Self { host: Host::new(options).unwrap() }
     }
 
@@ -46,31 +46,6 @@ impl Bench {
     pub(crate) async fn verify(&self, task: &Task) -> Result<Run, RunError> {
         self.host.verify(task, silent()).await
     }
-}
-
-fn options(cache: CachePolicy) -> HostOptions {
-    HostOptions::new(cache)
-}
-
-fn task(plugin: Digest) -> Task {
-    Task {
-        id: TaskId(0),
-        item: "must-do.probe".parse().unwrap(),
-        check: "test-guest/probe".parse().unwrap(),
-        plugin,
-        params: "{}".to_owned(),
-        targets: BTreeMap::new(),
-        names: BTreeMap::new(),
-        supervised: BTreeMap::new(),
-        allowed: BTreeSet::new(),
-        exclusive: false,
-        seed: 7,
-        deadline: Duration::from_secs(20),
-    }
-}
-
-fn silent() -> Reporter {
-    Reporter::new(TaskId(0), unbounded_channel().0)
 }
 
 pub(crate) async fn run(guest: &Guest) -> Result<Run, RunError> {
@@ -513,7 +488,7 @@ async fn compiled_plugin_is_found_again() {
     let directory = root.path().join("cwasm");
     let bytes = Guest::new().build();
     for _ in 0..2 {
-        let host = Host::new(options(CachePolicy::Directory(directory.clone()))).unwrap();
+        let host = Host::new(HostOptions::new(CachePolicy::Directory(directory.clone()))).unwrap();
         let loaded = host.load(&bytes).unwrap();
         assert!(loaded.warning.is_none());
         let digest = loaded.plugin.digest();

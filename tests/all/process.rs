@@ -1,6 +1,6 @@
 //! Programs that plugins start, signal and bring back; and that nothing of them is left, however a run ends.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,12 @@ use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use mustdo::model::{Address, Authority, Digest, Endpoint, Launch, Mask, Place, Target, TargetName};
+use mustdo::model::{Address, Authority, Endpoint, Launch, Mask, Place, Target, TargetName};
 use mustdo::plugin::{CachePolicy, Host, HostOptions, ProgramOptions};
 use mustdo::target::{StartOptions, Started, start};
-use mustdo::verify::{Reporter, Run, RunError, RunFault, Task, TaskId, Verifier};
-use tokio::sync::mpsc::unbounded_channel;
+use mustdo::verify::{Run, RunError, RunFault, Task, Verifier};
 
-use crate::guest::Guest;
+use crate::guest::{Guest, silent, task};
 use crate::sandbox::Sandbox;
 
 /// Instructions of a guest, with its texts laid out below the guest's own data. Every call answers at 0; the handle on a
@@ -188,7 +187,7 @@ impl Bench {
         let options = HostOptions { programs, ..HostOptions::new(CachePolicy::Off) };
         let host = Host::new(options).unwrap();
         let plugin = host.load(&guest.build()).unwrap().plugin;
-        let task = task(plugin.digest());
+        let task = Task { deadline: Duration::from_mins(1), ..task(plugin.digest()) };
         let info = host.describe(&plugin).await.unwrap();
         host.add(plugin, &info);
         Self { host, task, folder: tempfile::tempdir().unwrap() }
@@ -219,27 +218,6 @@ impl Bench {
     fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
-}
-
-fn task(plugin: Digest) -> Task {
-    Task {
-        id: TaskId(0),
-        item: "must-do.probe".parse().unwrap(),
-        check: "test-guest/probe".parse().unwrap(),
-        plugin,
-        params: "{}".to_owned(),
-        targets: BTreeMap::new(),
-        names: BTreeMap::new(),
-        supervised: BTreeMap::new(),
-        allowed: BTreeSet::new(),
-        exclusive: false,
-        seed: 7,
-        deadline: Duration::from_mins(1),
-    }
-}
-
-fn silent() -> Reporter {
-    Reporter::new(TaskId(0), unbounded_channel().0)
 }
 
 /// Whether a process runs; one that has ended and is not yet cleared away does not.
