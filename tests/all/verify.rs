@@ -54,6 +54,22 @@ fn good_service_is_proven_and_everything_is_recorded() {
 }
 
 #[test]
+fn pass_says_which_of_its_must_steps_were_left_out() {
+    let sandbox = Sandbox::workspace();
+    sandbox.write("mustdo.toml", &shop(None));
+    let printed = sandbox.run(&["verify", "challenge.idempotent-api"]).ends(0).stdout;
+    let (table, left_out) = printed.split_once("Left out here").unwrap_or_else(|| panic!("{printed}"));
+    assert!(table.contains("1 proven"), "{printed}");
+    let way_out = "crash-restart: not tried";
+    assert!(
+        left_out.contains(way_out) && left_out.contains("mustdo grant http-idempotency process:web"),
+        "{printed}"
+    );
+    let complete = sandbox.run(&["verify", SAFE_GET]).ends(0).stdout;
+    assert!(!complete.contains("Left out here"), "{complete}");
+}
+
+#[test]
 fn broken_service_fails_with_the_finding_in_every_report() {
     let sandbox = Sandbox::workspace();
     sandbox.write("mustdo.toml", &shop(Some("repeat-effect/put-appends")));

@@ -15,8 +15,8 @@ use crate::cli::plugins::runtime;
 use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
-use crate::cli::verification::{Options, Outcomes, Recorded, Verification};
-use crate::model::{Language, Need, Outcome, Selection, Settings, plain_line};
+use crate::cli::verification::{Options, Outcomes, Verification};
+use crate::model::{Selection, Settings};
 use crate::reference::{self, Flaw, Service};
 use crate::report::{Format, write};
 use crate::store::{Repository, Scratch, Workspace, replace};
@@ -66,9 +66,6 @@ const SELECTION: [&str; 4] = [
 /// How long the shop works on an order: long enough to submit again meanwhile, short enough to watch.
 const SLOW: Duration = Duration::from_millis(200);
 
-/// Characters of one line about a step that was left out.
-const LINE_CHARS: usize = 300;
-
 /// Runs the demo, or serves its shop.
 pub(crate) fn run(context: &Context, args: &DemoArgs) -> Result<Exit, Failure> {
     match &args.command {
@@ -102,7 +99,7 @@ async fn demo(context: &Context, flaw: Flaw) -> Result<Exit, Failure> {
     }
     answer("\nThe good shop\n\n")?;
     let good_exit = good.report(&good_outcomes)?;
-    answer(&left_out(&good_outcomes, good.project.language(context)))?;
+    answer(&good_outcomes.left_out(good.project.language(context)))?;
     answer(&format!("\nThe broken shop: {flaw}\n{}\n\n", flaw.summary()))?;
     let broken_exit = broken.report(&broken_outcomes)?;
     answer(concat!(
@@ -117,20 +114,6 @@ async fn demo(context: &Context, flaw: Flaw) -> Result<Exit, Failure> {
     } else {
         Err(Failure::bug("the checks did not tell the good shop from the broken one"))
     }
-}
-
-/// The must steps that a check skipped, with the first line of why: a pass says nothing of them.
-fn left_out(outcomes: &Outcomes, language: Language) -> String {
-    let mut text = String::new();
-    for Recorded { check, record, .. } in &outcomes.records {
-        let steps = record.verdict.steps.iter();
-        for step in steps.filter(|step| step.need == Need::Must && step.outcome == Outcome::Skip) {
-            let why = step.summary.get(language).lines().next().unwrap_or_default();
-            let line = plain_line(&format!("{check}, {}: {why}", step.id), LINE_CHARS);
-            text.push_str(&format!("  – {line}\n"));
-        }
-    }
-    if text.is_empty() { text } else { format!("\nLeft out here\n{text}") }
 }
 
 /// A shop in a workspace of its own, removed when dropped.
