@@ -26,8 +26,8 @@ use super::secret::Secrets;
 use super::shelf::Shelf;
 use super::transcript;
 use crate::model::{
-    CheckId, Digest, Item, ItemId, Language, Mask, Need, Outcome, Record, Selection, Settings, Span,
-    TargetName, Text, Undecided, Verdict, plain_line,
+    CheckId, Digest, Item, ItemId, Mask, Outcome, Record, Selection, Settings, Span, TargetName, Text,
+    Undecided, Verdict,
 };
 use crate::report::Report;
 use crate::store::Workspace;
@@ -66,9 +66,6 @@ pub(crate) struct Verification<'a> {
     pub(crate) display: &'a Display,
 }
 
-/// Characters of one line about a step that was left out.
-const LINE_CHARS: usize = 300;
-
 /// What came of a verification.
 #[derive(Debug)]
 pub(crate) struct Outcomes {
@@ -94,22 +91,6 @@ pub(crate) struct Recorded {
 }
 
 impl Outcomes {
-    /// The must steps that passed checks skipped, with the first line of why: a pass says nothing of them. Empty where there
-    /// are none.
-    pub(crate) fn left_out(&self, language: Language) -> String {
-        let mut text = String::new();
-        let passed = |recorded: &&Recorded| recorded.record.verdict.outcome == Outcome::Pass;
-        for Recorded { check, record, .. } in self.records.iter().filter(passed) {
-            let steps = record.verdict.steps.iter();
-            for step in steps.filter(|step| step.need == Need::Must && step.outcome == Outcome::Skip) {
-                let why = step.summary.get(language).lines().next().unwrap_or_default();
-                let line = plain_line(&format!("{check}, {}: {why}", step.id), LINE_CHARS);
-                text.push_str(&format!("  – {line}\n"));
-            }
-        }
-        if text.is_empty() { text } else { format!("\nLeft out here\n{text}") }
-    }
-
     /// The exit code, with the policy judged on the report made afterwards. A failure that was just seen is one, whatever
     /// the report leaves out.
     pub(crate) fn exit(&self, report: &Report, settings: &Settings) -> Exit {
