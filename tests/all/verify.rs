@@ -332,6 +332,9 @@ fn ctrl_c_keeps_finished_verdicts_and_leaves_nothing_running() {
     let mut words = String::new();
     child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
     assert_eq!(code, Some(130), "{words}");
+    let account = sandbox.run(&["show", SAFE_GET, "--transcript"]).ends(0).stdout;
+    assert!(account.contains("verdict    none: it was stopped before it ended"), "{account}");
+    assert!(account.contains("  http GET api ") && !account.contains("accesses (0)"), "{account}");
     for name in ["shell.pid", "child.pid"] {
         let pid = sandbox.read(name).trim().to_owned();
         // A dead process that nobody has waited for yet still has an entry, in state Z (proc(5)).
