@@ -64,9 +64,10 @@ impl From<CompileError> for LoadError {
     fn from(error: CompileError) -> Self {
         match error {
             CompileError::Invalid(why) => Self::Invalid(why),
-            CompileError::Time { .. } | CompileError::Memory { .. } | CompileError::Broken(_) => {
-                Self::Compile(error)
-            }
+            CompileError::Time { .. }
+            | CompileError::Memory { .. }
+            | CompileError::Broken(_)
+            | CompileError::Remembered { .. } => Self::Compile(error),
         }
     }
 }

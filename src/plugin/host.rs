@@ -194,7 +194,8 @@ impl Host {
     ) -> Result<Loaded, LoadError> {
         component::admit(bytes)?;
         let digest = Digest::of(bytes);
-        let (component, warning) = self.cache.component(&self.engine, &digest, compile)?;
+        let (component, warning) =
+            self.cache.component(&self.engine, &digest, &self.common.limits, compile)?;
         let contract = component::contract_version(&self.engine, &component)?;
         let pre =
             self.linker.instantiate_pre(&component).and_then(VerifierWithProcessPre::new).map_err(

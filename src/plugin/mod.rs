@@ -7,6 +7,7 @@
 
 mod access;
 mod attachment;
+mod attempt;
 mod cache;
 mod clock;
 mod compile;
