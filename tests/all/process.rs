@@ -374,6 +374,29 @@ async fn nothing_is_left_of_a_run_however_it_ends() {
 }
 
 #[tokio::test]
+async fn guard_that_its_program_holds_up_or_kills_leaves_nothing() {
+    let again = "(setsid sh -c 'while :; do kill -STOP \"$1\"; done' sh $PPID &)";
+    for (attack, escapes) in [("kill -STOP $PPID", true), (again, true), ("kill -KILL $PPID", false)] {
+        // With its first breath, before the guard has told that it runs, and later.
+        for moment in ["", "sleep 0.5; "] {
+            let bench = Bench::new(Script::new().start(&[]).wait(2_000)).await;
+            let path = bench.path("pids");
+            let family = if escapes {
+                escape_artists(&path)
+            } else {
+                // What has left the guard's session as well is nobody's to find.
+                let path = path.display();
+                format!("sh -c 'trap \"\" TERM; echo $$ >>{path}; while :; do sleep 1; done' & wait")
+            };
+            let bench = bench.tool(&format!("{moment}{attack}; {family}"), &[]);
+            assert!(bench.verify().await.is_ok(), "{moment}{attack}");
+            assert_eq!(anybody_left(&path), [""; 0], "{moment}{attack}");
+            assert!(moment.is_empty() || path.exists(), "it did not run: {attack}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn run_that_is_cancelled_leaves_nothing() {
     let bench = Bench::new(Script::new().start(&[]).wait(60_000)).await;
     let path = bench.path("pids");
