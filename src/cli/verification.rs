@@ -26,13 +26,13 @@ use super::secret::Secrets;
 use super::shelf::Shelf;
 use super::transcript;
 use crate::model::{
-    CheckId, Digest, Item, ItemId, Language, Mask, Need, Outcome, Record, Selection, Settings, Span,
-    TargetName, Text, Undecided, Verdict, plain_line,
+    CheckId, Digest, Item, ItemId, Mask, Outcome, Record, Selection, Settings, Span, TargetName, Text,
+    Undecided, Verdict,
 };
 use crate::report::Report;
 use crate::store::Workspace;
 use crate::target::{self, Died, StartOptions, Started};
-use crate::verify::{Event, Job, LeftOut, Plan, Planned, Run, RunError, TaskId, Why, run};
+use crate::verify::{Event, Job, LeftOut, Plan, Planned, Run, RunError, TaskId, Trace, Why, run};
 
 /// What the command line says on a verification.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,9 +66,6 @@ pub(crate) struct Verification<'a> {
     pub(crate) display: &'a Display,
 }
 
-/// Characters of one line about a step that was left out.
-const LINE_CHARS: usize = 300;
-
 /// What came of a verification.
 #[derive(Debug)]
 pub(crate) struct Outcomes {
@@ -94,22 +91,6 @@ pub(crate) struct Recorded {
 }
 
 impl Outcomes {
-    /// The must steps that passed checks skipped, with the first line of why: a pass says nothing of them. Empty where there
-    /// are none.
-    pub(crate) fn left_out(&self, language: Language) -> String {
-        let mut text = String::new();
-        let passed = |recorded: &&Recorded| recorded.record.verdict.outcome == Outcome::Pass;
-        for Recorded { check, record, .. } in self.records.iter().filter(passed) {
-            let steps = record.verdict.steps.iter();
-            for step in steps.filter(|step| step.need == Need::Must && step.outcome == Outcome::Skip) {
-                let why = step.summary.get(language).lines().next().unwrap_or_default();
-                let line = plain_line(&format!("{check}, {}: {why}", step.id), LINE_CHARS);
-                text.push_str(&format!("  – {line}\n"));
-            }
-        }
-        if text.is_empty() { text } else { format!("\nLeft out here\n{text}") }
-    }
-
     /// The exit code, with the policy judged on the report made afterwards. A failure that was just seen is one, whatever
     /// the report leaves out.
     pub(crate) fn exit(&self, report: &Report, settings: &Settings) -> Exit {
@@ -187,7 +168,8 @@ impl Verification<'_> {
         let (jobs, down) = Self::jobs(&plan, &started);
         let limit = self.options.jobs.or(settings.jobs).unwrap_or_else(processors).max(1);
         let limit = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
-        let (ended, interrupted) = self.execute(&plan, plugins, jobs, limit, &mask, cancel).await;
+        let Executed { ended, stopped, interrupted } =
+            self.execute(&plan, plugins, jobs, limit, &mask, cancel).await;
         let died = started.died().await;
         for Died { target, exit, output } in &died {
             printer::warn(&format!("error: the target {target} ended while it was checked: {exit}"));
@@ -204,7 +186,7 @@ impl Verification<'_> {
             recordings: self.recordings,
             mask: &mask,
         };
-        transcript::keep(self.workspace()?, self.project, &plan, &ended, &told);
+        transcript::keep(self.workspace()?, self.project, &plan, &ended, &stopped, &told);
         let records = Self::records(&plan, ended, &origin, &started, &dead, seed);
         started.stop().await;
         if let Some(folder) = self.recordings.filter(|_| !records.is_empty()) {
@@ -346,23 +328,24 @@ impl Verification<'_> {
         limit: NonZeroUsize,
         mask: &Mask,
         cancel: impl Future<Output = ()>,
-    ) -> (Vec<(TaskId, Result<Box<Run>, RunError>)>, bool) {
+    ) -> Executed {
         let (sender, mut events) = mpsc::unbounded_channel::<Event>();
         let language = self.project.language(self.context);
         let shown = async {
-            let (mut ended, mut interrupted) = (vec![], false);
+            let mut executed = Executed { ended: vec![], stopped: vec![], interrupted: false };
             let mut progress = self.display.begin(plan, language);
             while let Some(event) = events.recv().await {
                 // Nothing that a plugin says goes on from here with a secret in it.
                 let event = event.masked(mask);
                 progress.show(&event);
                 match event {
-                    Event::Finished { task, result } => ended.push((task, result)),
-                    Event::Cancelled(_) => interrupted = true,
+                    Event::Finished { task, result } => executed.ended.push((task, result)),
+                    Event::Stopped { task, trace } => executed.stopped.push((task, trace)),
+                    Event::Cancelled(_) => executed.interrupted = true,
                     Event::Started(_) | Event::Progress { .. } => {}
                 }
             }
-            (ended, interrupted)
+            executed
         };
         let ((), shown) = tokio::join!(run(Arc::new(plugins.host), jobs, limit, sender, cancel), shown);
         shown
@@ -438,6 +421,13 @@ impl Verification<'_> {
         };
         edit(self.context, self.project, &items, remember, commit.then_some(&*message))
     }
+}
+
+/// What came of the tasks of a plan.
+struct Executed {
+    ended: Vec<(TaskId, Result<Box<Run>, RunError>)>,
+    stopped: Vec<(TaskId, Box<Trace>)>,
+    interrupted: bool,
 }
 
 /// What a verdict is recorded under.

@@ -50,6 +50,15 @@ pub(super) fn reason(check: &CheckId, why: &Staleness, language: Language) -> St
     join(&check.to_string(), &staleness(why, language), language)
 }
 
+/// A step that a check skipped, and why.
+pub(super) fn left_out(check: &CheckId, step: &Step, language: Language) -> String {
+    let comma = match language {
+        Language::En => ", ",
+        Language::Zh => "，",
+    };
+    join(&format!("{check}{comma}{}", step.id), step.summary.get(language), language)
+}
+
 /// A day, in UTC.
 pub(super) fn day(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).date().to_string()

@@ -1,6 +1,6 @@
 //! Reading `mustdo.toml` and the user's own file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::checklist::lasting;
@@ -98,8 +98,8 @@ fn personal(table: &mut Table<'_>, settings: &mut Settings) {
         table.close();
     }
     if let Some(mut table) = table.optional("secrets").and_then(|field| field.table("the secrets")) {
-        let names = table.optional("env").and_then(|field| field.list());
-        settings.secrets.env = names.into_iter().flatten().filter_map(|name| variable(&name)).collect();
+        settings.secrets.env = names(table.optional("env"));
+        settings.secrets.plain = names(table.optional("plain"));
         settings.secrets.files = table.optional("files").map(|field| globs(&field)).unwrap_or_default();
         table.close();
     }
@@ -124,6 +124,12 @@ fn personal(table: &mut Table<'_>, settings: &mut Settings) {
         }
         table.close();
     }
+}
+
+/// Names of environment variables.
+fn names(field: Option<Field<'_>>) -> BTreeSet<String> {
+    let names = field.and_then(|field| field.list());
+    names.into_iter().flatten().filter_map(|name| variable(&name)).collect()
 }
 
 fn entries<'a>(field: Option<Field<'a>>, what: &'static str, mut read: impl FnMut(&Field<'a>)) {
