@@ -55,7 +55,7 @@ pub(crate) fn ask(
     let mut words = String::from("Plugins ask for your permission:\n");
     for (plugin, grants) in &by_plugin {
         let Some(file) = shelf.find(plugin) else { continue };
-        words.push_str(&format!("\n{plugin} {} ({})\n", file.digest.short(), plain_line(&file.place, 200)));
+        words.push_str(&format!("\n{plugin} {} ({})\n", file.digest().short(), plain_line(&file.place, 200)));
         for grant in grants {
             words.push_str(&request(context, project, grant, settings));
         }
@@ -180,8 +180,8 @@ pub(crate) fn find<'a>(shelf: &'a Shelf, id: &PluginId) -> Result<&'a PluginFile
 /// Writes a grant into `mustdo.toml`. What the plugin was granted before stays, as far as it holds for these bytes.
 pub(crate) fn give(project: &Project, plugin: &PluginFile, wanted: &[Wanted]) -> Result<Grant, Failure> {
     change(project, |settings, text| {
-        let mut grant = settings.grants.get(&plugin.id).cloned().unwrap_or_else(|| Grant::new(plugin.digest));
-        grant.renew(plugin.digest);
+        let mut grant = settings.grants.get(&plugin.id).cloned().unwrap_or_else(|| Grant::new(plugin.digest()));
+        grant.renew(plugin.digest());
         for Wanted { capability, program } in wanted {
             grant.allow.insert(capability.clone());
             if let (Some(target), Some(program)) = (capability.target(), program) {

@@ -88,7 +88,7 @@ impl Plugins {
                 let name = Workspace::plugin_name(&found.info.id);
                 return Err(failure.hint(format!("name its file {name}")));
             }
-            if let Provenance::Locked(locked) = &file.provenance
+            if let Provenance::Locked(locked) = file.provenance()
                 && locked.description != found.info.digest()
             {
                 context.printer.note(&format!(
