@@ -7,6 +7,8 @@ pub struct EmbeddedPlugin {
     pub id: &'static str,
     /// The component.
     pub bytes: &'static [u8],
+    /// How many known mistakes `docs/proof.md` holds it against; a test counts them there.
+    pub mistakes: usize,
 }
 
 macro_rules! checklists {
@@ -35,4 +37,5 @@ checklists![
 pub const PLUGINS: &[EmbeddedPlugin] = &[EmbeddedPlugin {
     id: "http-idempotency",
     bytes: include_bytes!("../../plugins/http-idempotency.wasm"),
+    mistakes: 21,
 }];
