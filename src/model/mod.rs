@@ -46,7 +46,7 @@ pub use mask::Mask;
 pub use nearest::nearest;
 pub use pattern::{ArgumentError, Arguments, Pattern};
 pub use plain::{disarmed, is_invisible, plain, plain_line, plain_text};
-pub use policy::{Ask, Judgement, Policy, Undecided, Violation};
+pub use policy::{Ask, Judgement, Policy, Undecided, Unproven, Violation};
 pub use progress::{CheckRecord, Claim, Entry, Progress, Record, Waiver};
 pub use proof::Proof;
 pub use reach::Reach;

@@ -258,7 +258,7 @@ mod tests {
     }
 
     fn overwrite(path: &Path, bytes: &[u8]) {
-        std::fs::File::create(path).unwrap().write_all(bytes).unwrap();
+        File::create(path).unwrap().write_all(bytes).unwrap();
     }
 
     #[test]
