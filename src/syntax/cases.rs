@@ -144,7 +144,7 @@ impl Reader<'_> {
         let args_field = table.optional("args");
         let recording = table.optional("recording").and_then(|field| recording(&field));
         table.close();
-        let with = with_field.as_ref().map(|field| parameters(field, Writer::Author).0).unwrap_or_default();
+        let with = with_field.as_ref().map(|field| parameters(field, Writer::Prover).0).unwrap_or_default();
         let (target, marks) = target_field.map(|field| targets(&field)).unwrap_or_default();
         for (asked, bound) in &target {
             self.known(field, bound, marks[asked].1.clone());
