@@ -6,7 +6,7 @@ use std::thread;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::shelf::Shelf;
+use super::shelf::{PluginFile, Shelf};
 use super::verification::Recorded;
 use crate::model::{
     Asked, Catalog, ChecklistId, Entry, Item, ItemId, Language, Progress, Settings, Standing, TargetName,
@@ -151,7 +151,7 @@ impl Project {
             let identity =
                 |name: &TargetName| Some((name.clone(), target::identity(settings.targets.get(name)?)));
             asked.push(Asked {
-                plugin: shelf.find(&definition.uses.plugin).map(|plugin| plugin.digest),
+                plugin: shelf.find(&definition.uses.plugin).map(PluginFile::digest),
                 unbound: unbound.cloned().collect(),
                 watched,
                 targets: bound.filter_map(identity).collect(),

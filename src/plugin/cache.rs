@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::hash::Hash;
-use std::io::{self, Read, Write};
+use std::io::{self, Read as _, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -98,7 +98,24 @@ impl Cache {
             },
         }
     }
+
+    /// What [`Cache::remember`] wrote under this name; none where nobody did, or where others could have.
+    pub(super) fn recall(&self, name: &str) -> Option<String> {
+        let CachePolicy::Directory(directory) = &self.policy else { return None };
+        Directory::open(directory).ok()?.text(name)
+    }
+
+    /// Writes a short text that can be found out again; where it can not be written, it is.
+    pub(super) fn remember(&self, name: &str, text: &str) {
+        let CachePolicy::Directory(directory) = &self.policy else { return };
+        if let Ok(directory) = Directory::open(directory) {
+            let _ = directory.write(&directory.path.join(name), text.as_bytes());
+        }
+    }
 }
+
+/// Bytes of a text in the cache.
+const NOTE_BYTES: u64 = 4 << 10;
 
 /// A directory that only the user can write to.
 struct Directory<'a> {
@@ -128,10 +145,11 @@ impl<'a> Directory<'a> {
 
     /// The entry, or none where there is none that this engine takes.
     fn load(&self, engine: &Engine, name: &str) -> Result<Option<Component>, CacheError> {
-        Ok(self.entry(name)?.and_then(|_| deserialize(engine, &self.path.join(name)).ok()))
+        let entry = self.entry(name)?;
+        Ok(entry.and_then(|_| deserialize(engine, &self.path.join(name)).ok()))
     }
 
-    /// The file of an entry, or none where there is none.
+    /// The entry, which only this user can have written; none where there is none.
     fn entry(&self, name: &str) -> Result<Option<File>, CacheError> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -156,7 +174,7 @@ impl<'a> Directory<'a> {
         limits: &Limits,
         compile: impl FnOnce() -> Result<Vec<u8>, CompileError>,
     ) -> Result<Vec<u8>, CompileError> {
-        if let Some(failure) = self.noted(note).and_then(|attempt| attempt.again(limits)) {
+        if let Some(failure) = self.text(note).and_then(|text| Attempt::parse(&text)?.again(limits)) {
             return Err(CompileError::Remembered { failure: failure.into(), note: self.path.join(note) });
         }
         let compiled = compile();
@@ -171,10 +189,11 @@ impl<'a> Directory<'a> {
         compiled
     }
 
-    fn noted(&self, note: &str) -> Option<Attempt> {
+    /// A short text that was kept; none where there is none that can be trusted.
+    fn text(&self, name: &str) -> Option<String> {
         let mut text = String::new();
-        self.entry(note).ok()??.take(Attempt::LONGEST).read_to_string(&mut text).ok()?;
-        Attempt::parse(&text)
+        self.entry(name).ok()??.take(NOTE_BYTES).read_to_string(&mut text).ok()?;
+        Some(text)
     }
 
     fn keep(

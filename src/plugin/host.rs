@@ -229,6 +229,17 @@ impl Host {
         plugins.insert(added.plugin.digest, Arc::new(added));
     }
 
+    /// What was found out about the plugin of this digest under this name; none where it has to be found out.
+    #[must_use]
+    pub fn recall(&self, digest: &Digest, name: &str) -> Option<String> {
+        self.cache.recall(&format!("{}.{name}", digest.hex()))
+    }
+
+    /// Keeps a short text about the plugin of this digest beside its compiled form, where there is a place for it.
+    pub fn remember(&self, digest: &Digest, name: &str, text: &str) {
+        self.cache.remember(&format!("{}.{name}", digest.hex()), text);
+    }
+
     /// Replaces the variables that plugins may be granted by those that they were granted.
     pub fn set_environment(&mut self, environment: BTreeMap<String, String>) {
         Arc::make_mut(&mut self.common).environment = environment;

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::thread::sleep;
 use std::time::Duration;
 
 use mustdo::verify::RunFault;
@@ -36,6 +37,29 @@ async fn nothing_is_left_of_a_run_however_it_ends() {
         assert_eq!(pids(&path, 4).len(), 4, "{end}");
         // By the time the run has ended, not some time later.
         assert_eq!(anybody_left(&path), [""; 0], "{end}");
+    }
+}
+
+#[tokio::test]
+async fn guard_that_its_program_holds_up_or_kills_leaves_nothing() {
+    let again = "(setsid sh -c 'while :; do kill -STOP \"$1\"; done' sh $PPID &)";
+    for (attack, escapes) in [("kill -STOP $PPID", true), (again, true), ("kill -KILL $PPID", false)] {
+        // With its first breath, before the guard has told that it runs, and later.
+        for moment in ["", "sleep 0.5; "] {
+            let bench = Bench::new(Script::new().start(&[]).wait(2_000)).await;
+            let path = bench.path("pids");
+            let family = if escapes {
+                escape_artists(&path)
+            } else {
+                // What has left the guard's session as well is nobody's to find.
+                let path = path.display();
+                format!("sh -c 'trap \"\" TERM; echo $$ >>{path}; while :; do sleep 1; done' & wait")
+            };
+            let bench = bench.tool(&format!("{moment}{attack}; {family}"), &[]);
+            assert!(bench.verify().await.is_ok(), "{moment}{attack}");
+            assert_eq!(anybody_left(&path), [""; 0], "{moment}{attack}");
+            assert!(moment.is_empty() || path.exists(), "it did not run: {attack}");
+        }
     }
 }
 
@@ -82,8 +106,9 @@ fn rooms(temporary: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A workspace whose one item asks the guest, with `tool` and a started target, everything granted.
-fn workspace(guest: &Guest, path: &Path) -> Sandbox {
+/// A workspace whose one item asks the guest, with `tool` and a started target, everything granted. What each program does
+/// first is `before`.
+fn workspace(guest: &Guest, path: &Path, before: &str) -> Sandbox {
     let sandbox = Sandbox::workspace();
     let file = sandbox.path().join("plugins/test-guest.wasm");
     fs::create_dir_all(file.parent().unwrap()).unwrap();
@@ -108,7 +133,7 @@ uses = "test-guest/probe"
 target = { tool = "tool", web = "web" }
 "#,
     );
-    let script = escape_artists(path).replace('\\', "\\\\").replace('"', "\\\"");
+    let script = format!("{before}{}", escape_artists(path)).replace('\\', "\\\\").replace('"', "\\\"");
     sandbox.write(
         "mustdo.toml",
         &format!(
@@ -134,7 +159,7 @@ fn killing_mustdo_leaves_no_process_and_after_the_next_start_no_folder() {
     let path = temporary.path().join("pids");
     let script = Script::new().scratch(None).start_with(&[], &[], true).wait(600_000);
     let guest = script.guest().asks("process:tool", true).asks("process:web", true).exclusive();
-    let sandbox = workspace(&guest, &path);
+    let sandbox = workspace(&guest, &path, "");
     let verify = || {
         let mut command = sandbox.command(env!("CARGO_BIN_EXE_mustdo"));
         command.env("TMPDIR", temporary.path()).args(["verify", "own.probe", "--timeout", "2m"]);
@@ -167,4 +192,49 @@ fn killing_mustdo_leaves_no_process_and_after_the_next_start_no_folder() {
     assert_eq!(mustdo.wait().unwrap().code(), Some(130));
     assert!(!started.iter().any(|&pid| runs(pid)) && anybody_left(&path).is_empty());
     assert_eq!(rooms(temporary.path()), [""; 0].map(PathBuf::from));
+}
+
+#[test]
+fn killing_mustdo_at_any_moment_leaves_no_process_and_after_the_next_start_no_folder() {
+    let temporary = tempfile::tempdir().unwrap();
+    let path = temporary.path().join("pids");
+    let script = Script::new().scratch(Some("src")).start_with(&[], &[], true).wait(600_000);
+    let guest = script.guest().asks("process:tool", true).asks("process:web", true).asks("scratch:src", true);
+    // Its guards can not see that mustdo is gone.
+    let sandbox = workspace(&guest.exclusive(), &path, "sleep 0.3; kill -STOP $PPID; ");
+    let bind = |text: &str| text.replace("web = \"web\" }", "web = \"web\", src = \"src\" }");
+    sandbox.write("checklists/own.toml", &bind(&sandbox.read("checklists/own.toml")));
+    let settings = sandbox.read("mustdo.toml");
+    sandbox.write("mustdo.toml", &format!("[targets.src]\nkind = \"dir\"\npath = \"src\"\n{settings}"));
+    for number in 0..2_000 {
+        sandbox.write(&format!("src/{number}.txt"), "something to copy");
+    }
+    sandbox.run(&["grant", "test-guest", "scratch:src"]).ends(0);
+    let command = |arguments: &[&str]| {
+        let mut command = sandbox.command(env!("CARGO_BIN_EXE_mustdo"));
+        // Without a cache it compiles every time.
+        command.env("TMPDIR", temporary.path()).env("MUSTDO_CWASM_CACHE", "off").args(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    let moments: Vec<_> = (0..3_200).step_by(400).map(Some).chain([None]).collect();
+    for moment in moments {
+        let mut mustdo = command(&["verify", "own.probe", "--timeout", "2m"]).spawn().unwrap();
+        match moment {
+            Some(millis) => sleep(Duration::from_millis(millis)),
+            // As soon as it copies.
+            None => {
+                while rooms(temporary.path()).is_empty() {
+                    assert_eq!(mustdo.try_wait().unwrap(), None);
+                    sleep(Duration::from_millis(1));
+                }
+            }
+        }
+        mustdo.kill().unwrap();
+        mustdo.wait().unwrap();
+        assert!(nobody_left(&path), "{moment:?}: {:?}", anybody_left(&path));
+        assert!(command(&["plugin", "list"]).status().unwrap().success());
+        assert_eq!(rooms(temporary.path()), [""; 0].map(PathBuf::from), "{moment:?}");
+    }
+    assert!(path.exists(), "its programs never ran");
 }
