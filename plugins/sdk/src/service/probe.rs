@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use mustdo_plugin::http::{Client, Options, Request, Response};
-use mustdo_plugin::process::Child;
-use mustdo_plugin::verdict::Location;
-use mustdo_plugin::{Context, Failure, Generator};
+use crate::http::{Client, Options, Request, Response};
+use crate::process::Child;
+use crate::verdict::Location;
+use crate::{Context, Failure, Generator};
 
-/// The name of the http target, in the plugin's words.
-pub(crate) const TARGET: &str = "api";
+/// What checks call the one http target that they talk to.
+pub const TARGET: &str = "api";
 
 /// The longest wait for one answer: what a person at a browser would still bear.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,7 +22,7 @@ const RESERVE: Duration = Duration::from_millis(500);
 const RECORDED: usize = 200;
 
 /// A client that records.
-pub(crate) struct Probe<'run, 'host> {
+pub struct Probe<'run, 'host> {
     context: &'run mut Context<'host>,
     client: Client,
     headers: BTreeMap<String, String>,
@@ -34,7 +34,7 @@ impl<'run, 'host> Probe<'run, 'host> {
     /// Opens the target; `headers` go with every request that does not set them itself.
     ///
     /// Each request gets a connection of its own, so that every worker behind the address is met.
-    pub(crate) fn open(
+    pub fn open(
         context: &'run mut Context<'host>,
         headers: &BTreeMap<String, String>,
     ) -> Result<Self, Failure> {
@@ -42,25 +42,29 @@ impl<'run, 'host> Probe<'run, 'host> {
         Ok(Self { context, client, headers: headers.clone(), lines: Vec::new(), sent: 0 })
     }
 
-    pub(crate) fn generator(&mut self) -> &mut Generator {
+    /// The seeded choices of the run.
+    pub fn generator(&mut self) -> &mut Generator {
         self.context.generator()
     }
 
-    pub(crate) fn progress(&self, fraction: f32, message: &str) {
+    /// Shows progress.
+    pub fn progress(&self, fraction: f32, message: &str) {
         self.context.progress(Some(fraction), message);
     }
 
-    pub(crate) fn sleep(&self, duration: Duration) {
+    /// Waits.
+    pub fn sleep(&self, duration: Duration) {
         self.context.sleep(duration);
     }
 
     /// Whether that much time is left, with enough to finish.
-    pub(crate) fn has_time(&self, duration: Duration) -> bool {
+    #[must_use]
+    pub fn has_time(&self, duration: Duration) -> bool {
         self.context.time_left() > duration + RESERVE
     }
 
     /// Sends one request.
-    pub(crate) fn send(&mut self, request: Request) -> Result<Response, Failure> {
+    pub fn send(&mut self, request: Request) -> Result<Response, Failure> {
         let request = self.prepare(request);
         let answer = self.client.send(&request);
         self.record(&request, &answer);
@@ -68,10 +72,7 @@ impl<'run, 'host> Probe<'run, 'host> {
     }
 
     /// Sends all at once; each may say how much later it starts.
-    pub(crate) fn send_all(
-        &mut self,
-        requests: Vec<Request>,
-    ) -> Result<Vec<Result<Response, Failure>>, Failure> {
+    pub fn send_all(&mut self, requests: Vec<Request>) -> Result<Vec<Result<Response, Failure>>, Failure> {
         let requests: Vec<_> = requests.into_iter().map(|request| self.prepare(request)).collect();
         let answers = self.client.send_all(&requests, u32::try_from(requests.len()).unwrap_or(u32::MAX))?;
         for (request, answer) in requests.iter().zip(&answers) {
@@ -82,7 +83,7 @@ impl<'run, 'host> Probe<'run, 'host> {
 
     /// Sends one request and waits no longer than `time` for its answer. Without one in that time the connection stays
     /// open, as long as what is returned beside it is kept.
-    pub(crate) fn send_and_hold(
+    pub fn send_and_hold(
         &mut self,
         request: Request,
         time: Duration,
@@ -95,24 +96,27 @@ impl<'run, 'host> Probe<'run, 'host> {
     }
 
     /// Kills what is left of the service and starts it once more.
-    pub(crate) fn restart(&self, timeout: Duration) -> Result<Child<'host>, Failure> {
+    pub fn restart(&self, timeout: Duration) -> Result<Child<'host>, Failure> {
         let left = self.context.time_left().saturating_sub(RESERVE);
         self.context.restart(TARGET, timeout.min(left))
     }
 
     /// How long the run has lasted, on a clock that never goes back.
-    pub(crate) fn clock(&self) -> Duration {
+    #[must_use]
+    pub fn clock(&self) -> Duration {
         self.context.monotonic()
     }
 
     /// How many requests were sent.
-    pub(crate) fn sent(&self) -> u32 {
+    #[must_use]
+    pub fn sent(&self) -> u32 {
         self.sent
     }
 
     /// The record, one request a line: when it started, the request, a digest of its body, what came and how long it
     /// took. Headers are left out: they may hold credentials.
-    pub(crate) fn record_text(&self) -> String {
+    #[must_use]
+    pub fn record_text(&self) -> String {
         let mut text = self.lines.join("\n");
         let unrecorded = usize::try_from(self.sent).unwrap_or(usize::MAX).saturating_sub(self.lines.len());
         if unrecorded > 0 {
@@ -158,17 +162,20 @@ impl<'run, 'host> Probe<'run, 'host> {
 }
 
 /// `PUT /items/7`, as a finding names it.
-pub(crate) fn line_of(request: &Request) -> String {
+#[must_use]
+pub fn line_of(request: &Request) -> String {
     format!("{} {}", request.method, request.path)
 }
 
 /// Where a finding about this request was seen.
-pub(crate) fn place_of(request: &Request) -> Location {
+#[must_use]
+pub fn place_of(request: &Request) -> Location {
     Location::Exchange(TARGET.to_owned(), line_of(request))
 }
 
 /// The beginning of a body on one line, for a message.
-pub(crate) fn excerpt(body: &[u8]) -> String {
+#[must_use]
+pub fn excerpt(body: &[u8]) -> String {
     const LONGEST: usize = 160;
     let text = String::from_utf8_lossy(body);
     let mut line = text.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use mustdo_plugin::http::Request;
-use mustdo_plugin::{Generator, Parameter};
+use crate::http::Request;
+use crate::{Generator, Parameter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -13,23 +13,29 @@ use serde_json::{Map, Value, json};
 /// Written as a table or, where it needs neither body nor headers, as `"GET /orders"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Value")]
-pub(crate) struct Template {
-    pub(crate) method: String,
-    pub(crate) path: String,
+pub struct Template {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// Begins with `/`; may carry a query.
+    pub path: String,
+    /// By name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    pub(crate) headers: BTreeMap<String, String>,
+    pub headers: BTreeMap<String, String>,
+    /// Text is sent as it is, anything else as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) body: Option<Value>,
+    pub body: Option<Value>,
 }
 
 impl Template {
     /// A request without headers or body.
-    pub(crate) fn new(method: &str, path: &str) -> Self {
+    #[must_use]
+    pub fn new(method: &str, path: &str) -> Self {
         Self { method: method.to_owned(), path: path.to_owned(), headers: BTreeMap::new(), body: None }
     }
 
     /// The same with a body: text is sent as it is, anything else as JSON.
-    pub(crate) fn with_body(mut self, body: Value) -> Self {
+    #[must_use]
+    pub fn with_body(mut self, body: Value) -> Self {
         self.body = Some(body);
         self
     }
@@ -59,7 +65,8 @@ impl Template {
     }
 
     /// Puts the values in.
-    pub(crate) fn fill(&self, values: &Values) -> Request {
+    #[must_use]
+    pub fn fill(&self, values: &Values) -> Request {
         let mut request = Request::new(self.method.clone(), values.put_into(&self.path));
         for (name, value) in &self.headers {
             request = request.header(name, values.put_into(value));
@@ -78,7 +85,8 @@ impl Template {
     }
 
     /// Whether a placeholder such as `{key}` occurs anywhere.
-    pub(crate) fn mentions(&self, placeholder: &str) -> bool {
+    #[must_use]
+    pub fn mentions(&self, placeholder: &str) -> bool {
         self.path.contains(placeholder)
             || self.headers.values().any(|value| value.contains(placeholder))
             || self.body.as_ref().is_some_and(|body| body.to_string().contains(placeholder))
@@ -86,7 +94,8 @@ impl Template {
 
     /// The path as far as the collection: without query, and with the slash at its end if it has one. Services that
     /// ask for the slash know no path without.
-    pub(crate) fn collection(&self) -> &str {
+    #[must_use]
+    pub fn collection(&self) -> &str {
         self.path.split('?').next().unwrap_or_default()
     }
 }
@@ -137,16 +146,20 @@ impl Parameter for Template {
 
 /// What goes where the placeholders are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Values {
-    pub(crate) token: String,
-    pub(crate) number: u64,
-    pub(crate) key: String,
-    pub(crate) id: String,
+pub struct Values {
+    /// A fresh word.
+    pub token: String,
+    /// 1 to 99.
+    pub number: u64,
+    /// The idempotency key.
+    pub key: String,
+    /// The id of a resource.
+    pub id: String,
 }
 
 impl Values {
     /// Fresh ones; the id as well, for a resource that the client names.
-    pub(crate) fn fresh(generator: &mut Generator) -> Self {
+    pub fn fresh(generator: &mut Generator) -> Self {
         Self {
             token: generator.token(12),
             number: generator.number(1..100),
@@ -156,24 +169,29 @@ impl Values {
     }
 
     /// The same under another key.
-    pub(crate) fn with_key(&self, key: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn with_key(&self, key: impl Into<String>) -> Self {
         Self { key: key.into(), ..self.clone() }
     }
 
     /// The same for another resource.
-    pub(crate) fn with_id(&self, id: impl Into<String>) -> Self {
+    #[must_use]
+    pub fn with_id(&self, id: impl Into<String>) -> Self {
         Self { id: id.into(), ..self.clone() }
     }
 
     /// Fills a path or any other text.
-    pub(crate) fn put_into(&self, text: &str) -> String {
+    #[must_use]
+    pub fn put_into(&self, text: &str) -> String {
         text.replace("{token}", &self.token)
             .replace("{number}", &self.number.to_string())
             .replace("{key}", &self.key)
             .replace("{id}", &self.id)
     }
 
-    fn put_into_json(&self, json: &Value) -> Value {
+    /// Fills every text of a JSON value; a text that is all `{number}` becomes the number.
+    #[must_use]
+    pub fn put_into_json(&self, json: &Value) -> Value {
         match json {
             Value::String(text) if text == "{number}" => Value::from(self.number),
             Value::String(text) => Value::from(self.put_into(text)),
