@@ -164,7 +164,7 @@ pub(crate) async fn open(
 }
 
 /// How many known mistakes the shipped plugin of these bytes is held against; none where these do not ship.
-fn shipped.digest: &Digest) -> Option<usize> {
+fn shipped(digest: &Digest) -> Option<usize> {
     PLUGINS.iter().find(|shipped| shipped.digest == *digest).map(|shipped| shipped.mistakes)
 }
 
