@@ -15,6 +15,10 @@ pub enum Door {
     Settings,
     /// A progress file.
     Progress,
+    /// `mustdo.lock`.
+    Lock,
+    /// The recording of a run.
+    Recording,
     /// A server's answer to an HTTP request.
     Answer,
     /// A plugin's verdict.
@@ -25,8 +29,16 @@ pub enum Door {
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 6] =
-        [Self::Checklist, Self::Settings, Self::Progress, Self::Answer, Self::Verdict, Self::Description];
+    pub const ALL: [Self; 8] = [
+        Self::Checklist,
+        Self::Settings,
+        Self::Progress,
+        Self::Lock,
+        Self::Recording,
+        Self::Answer,
+        Self::Verdict,
+        Self::Description,
+    ];
 
     /// The word on the fuzzer's command line, and the name of the folder with its seeds.
     #[must_use]
@@ -35,6 +47,8 @@ impl Door {
             Self::Checklist => "checklist",
             Self::Settings => "settings",
             Self::Progress => "progress",
+            Self::Lock => "lock",
+            Self::Recording => "recording",
             Self::Answer => "answer",
             Self::Verdict => "verdict",
             Self::Description => "description",
@@ -51,6 +65,8 @@ impl Door {
             Self::Checklist => content::checklist(bytes),
             Self::Settings => content::settings(bytes),
             Self::Progress => content::progress(bytes),
+            Self::Lock => content::lock(bytes),
+            Self::Recording => told::recording(bytes),
             Self::Answer => crate::plugin::fuzz::answer(bytes),
             Self::Verdict => told::verdict(bytes),
             Self::Description => told::description(bytes),
