@@ -262,6 +262,21 @@ async fn program_sees_what_the_user_allows_and_nothing_else() {
     assert_eq!(run.accesses[0].refused, None);
 }
 
+#[test]
+fn program_has_no_terminal() {
+    let guest = Script::new().start(&[]).read(100).guest().asks("process:tool", true);
+    let sandbox = Sandbox::workspace();
+    fs::create_dir(sandbox.path().join("plugins")).unwrap();
+    fs::write(sandbox.path().join("plugins/test-guest.wasm"), guest.build()).unwrap();
+    sandbox.write("checklists/own.toml", OWN);
+    let script = "(: >/dev/tty) 2>/dev/null && echo a terminal || echo nobody there";
+    let settings = format!("[targets.tool]\nkind = \"command\"\nprogram = \"sh\"\nargs = [\"-c\", \"{script}\"]\n");
+    sandbox.write("mustdo.toml", &settings);
+    sandbox.run(&["grant", "test-guest", "process:tool"]).ends(0);
+    let (_, seen) = sandbox.at_terminal("verify own.probe", "");
+    assert!(seen.contains("nobody there"), "{seen}");
+}
+
 #[tokio::test]
 async fn program_that_is_not_granted_is_refused_with_the_command_that_grants_it() {
     let mut bench = Bench::new(Script::new().start(&[])).await.tool("exit 0", &[]);
@@ -680,16 +695,8 @@ async fn copy_needs_a_grant_and_no_path_leads_out_of_it() {
     assert_eq!(bench.summary().await, "\"../escaped\" is not a path below the workspace");
 }
 
-/// A workspace whose one item asks the guest, with `tool` and a started target, everything granted. What each program does
-/// first is `before`.
-fn workspace(guest: &Guest, path: &Path, before: &str) -> Sandbox {
-    let sandbox = Sandbox::workspace();
-    let file = sandbox.path().join("plugins/test-guest.wasm");
-    fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(file, guest.build()).unwrap();
-    sandbox.write(
-        "checklists/own.toml",
-        r#"format = 1
+/// A checklist whose one item asks the guest about `tool`.
+const OWN: &str = r#"format = 1
 id = "own"
 version = "1.0.0"
 title = { en = "Own", zh = "自己" }
@@ -704,8 +711,19 @@ level = "must"
 weight = 1
 [[item.check]]
 uses = "test-guest/probe"
-target = { tool = "tool", web = "web" }
-"#,
+target = { tool = "tool" }
+"#;
+
+/// A workspace whose one item asks the guest, with `tool` and a started target, everything granted. What each program does
+/// first is `before`.
+fn workspace(guest: &Guest, path: &Path, before: &str) -> Sandbox {
+    let sandbox = Sandbox::workspace();
+    let file = sandbox.path().join("plugins/test-guest.wasm");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, guest.build()).unwrap();
+    sandbox.write(
+        "checklists/own.toml",
+        &OWN.replace("target = { tool = \"tool\" }", "target = { tool = \"tool\", web = \"web\" }"),
     );
     let script = format!("{before}{}", escape_artists(path)).replace('\\', "\\\\").replace('"', "\\\"");
     sandbox.write(
