@@ -86,10 +86,7 @@ pub(crate) fn with_cases(folder: &Path, plugin: &PluginInfo, component: &[u8]) -
 }
 
 /// The text of a plugin's `cases.toml` and what it says; none where there is none. Fails with everything that is wrong.
-pub(crate) fn read_cases(
-    folder: &Path,
-    plugin: &PluginInfo,
-) -> Result<Option<(String, CasesFile)>, Failure> {
+pub(crate) fn read_cases(folder: &Path, plugin: &PluginInfo) -> Result<Option<(String, CasesFile)>, Failure> {
     let Some(text) = read_text(&folder.join(CASES))? else { return Ok(None) };
     let source = Source::new(CASES, text.as_str());
     match proof::read(&source, plugin) {

@@ -64,9 +64,7 @@ impl Trial<'_> {
         let Ok(verdict) = &self.came else { return false };
         let failed = |step: &str| {
             let mut steps = verdict.steps.iter();
-            steps.any(|found| {
-                found.id == step && found.need == Need::Must && found.outcome == Outcome::Fail
-            })
+            steps.any(|found| found.id == step && found.need == Need::Must && found.outcome == Outcome::Fail)
         };
         verdict.outcome == self.case.expect.outcome() && self.case.expect.step().is_none_or(failed)
     }

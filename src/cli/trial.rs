@@ -108,7 +108,12 @@ impl<'a> Bench<'a> {
         let run = self.host.verify(&task, Reporter::new(TaskId(0), unbounded_channel().0)).await;
         if let Some(died) = started.died().await.first() {
             let last: Vec<_> = died.output.iter().map(|line| format!("\n    {line}")).collect();
-            return Err(format!("the target {} ended meanwhile: {}{}", died.target, died.exit, last.concat()));
+            return Err(format!(
+                "the target {} ended meanwhile: {}{}",
+                died.target,
+                died.exit,
+                last.concat()
+            ));
         }
         run.map(|run| run.verdict).map_err(|error| error.to_string())
     }

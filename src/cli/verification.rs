@@ -26,8 +26,8 @@ use super::secret::Secrets;
 use super::shelf::Shelf;
 use super::transcript;
 use crate::model::{
-    CheckId, Digest, Item, ItemId, Language, Mask, Need, Outcome, PluginId, Record, Selection, Settings, Span,
-    TargetName, Text, Undecided, Verdict, plain_line,
+    CheckId, Digest, Item, ItemId, Language, Mask, Need, Outcome, PluginId, Record, Selection, Settings,
+    Span, TargetName, Text, Undecided, Verdict, plain_line,
 };
 use crate::report::Report;
 use crate::store::Workspace;

@@ -5,8 +5,8 @@
 //! whatever does not hold means compiling in memory. Entries are written aside and renamed over; one that wasmtime does
 //! not take (another version, another processor, half a file) is compiled again and replaced.
 
-use std::hash::Hash;
 use std::fs::File;
+use std::hash::Hash;
 use std::io::{self, Read as _, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;

@@ -10,7 +10,7 @@ use super::note::foremost;
 use super::phrase;
 use super::tree::{Check, Heading, Report, Row, Section};
 use super::word::{self, Word};
-use crate::model::{Language, Outcome, Record, Status, TargetName, Policy, Undecided, Unproven};
+use crate::model::{Language, Outcome, Policy, Record, Status, TargetName, Undecided, Unproven};
 
 /// The report, in `language`.
 pub(super) fn junit(report: &Report, language: Language) -> String {
@@ -87,7 +87,8 @@ fn status(row: &Row, policy: &Policy, language: Language) -> TestCaseStatus {
     if !standing.inconclusive.is_empty() && !stands {
         return untold(row, language);
     }
-    if policy.unproven == Unproven::Deny && standing.status == Status::Proven && !standing.unproven.is_empty() {
+    if policy.unproven == Unproven::Deny && standing.status == Status::Proven && !standing.unproven.is_empty()
+    {
         return denied(row, language);
     }
     match standing.status {

@@ -99,7 +99,10 @@ mod tests {
         fs::write(folder.path().join(".gitignore"), "target/\n").unwrap();
         let at = newest(folder.path(), |path| !path.starts_with("cases")).unwrap();
         assert_eq!(at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(), 5);
-        assert_eq!(changed(&folder.path().join("b.rs")).unwrap(), SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(3));
+        assert_eq!(
+            changed(&folder.path().join("b.rs")).unwrap(),
+            SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(3)
+        );
     }
 
     #[test]

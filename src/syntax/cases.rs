@@ -13,7 +13,9 @@ use super::parameter::{Writer, parameters, targets};
 use super::table::{Field, Table, document, quoted};
 use super::target::target;
 use super::{BrokenText, Code, Diagnostic, Read, Source, Spot, Unfit};
-use crate::model::{Case, CaseId, Cases, CheckId, CheckInfo, Expect, Outcome, PluginInfo, TargetName, nearest};
+use crate::model::{
+    Case, CaseId, Cases, CheckId, CheckInfo, Expect, Outcome, PluginInfo, TargetName, nearest,
+};
 
 /// What may be expected of a case: a check that skips everything has judged nothing.
 const EXPECTED: [Outcome; 3] = [Outcome::Pass, Outcome::Fail, Outcome::Inconclusive];
@@ -48,15 +50,18 @@ impl CasesFile {
         for (case, marks) in self.cases.cases.iter().zip(&self.marks) {
             let spot = |span: &Range<usize>| self.source.spot(span.clone());
             let Some(check) = plugin.check(&case.check) else {
-                let message =
-                    format!("the plugin \"{}\" {} has no check \"{}\"", plugin.id, plugin.version, case.check);
+                let message = format!(
+                    "the plugin \"{}\" {} has no check \"{}\"",
+                    plugin.id, plugin.version, case.check
+                );
                 let unknown = Diagnostic::new(Code::UnknownCheck, message, spot(&marks.check), "");
                 let checks = plugin.checks.iter().map(|check| &*check.id);
                 found.push(unknown.did_you_mean(nearest(&case.check, checks)));
                 continue;
             };
             if let Err(Unfit { missing, wrong }) = params(check, &case.with) {
-                let missing = missing.iter().map(|name| format!("{} takes a parameter \"{name}\"", case.check));
+                let missing =
+                    missing.iter().map(|name| format!("{} takes a parameter \"{name}\"", case.check));
                 for message in wrong.into_iter().chain(missing) {
                     found.push(Diagnostic::new(Code::RefusedParameter, message, spot(&marks.with), ""));
                 }
@@ -116,8 +121,7 @@ pub fn read_cases(source: &Source) -> Read<CasesFile> {
         }
         let mut reader = Reader { targets: &targets, unread, names: BTreeMap::new(), source };
         let fields = table.optional("case").and_then(|field| field.list());
-        let read: Vec<_> =
-            fields.into_iter().flatten().filter_map(|field| reader.case(&field)).collect();
+        let read: Vec<_> = fields.into_iter().flatten().filter_map(|field| reader.case(&field)).collect();
         table.close();
         let (cases, marks) = read.into_iter().unzip();
         Some(CasesFile { cases: Cases { targets, cases }, source: source.clone(), marks })
@@ -197,7 +201,9 @@ impl Reader<'_> {
         if !self.targets.contains_key(name) && !self.unread.contains(name) {
             let message = format!("there is no target \"{name}\" in this file");
             let unknown = Diagnostic::new(Code::UnknownCaseTarget, message, self.source.spot(span), "");
-            field.push(unknown.did_you_mean(nearest(name.as_str(), self.targets.keys().map(TargetName::as_str))));
+            field.push(
+                unknown.did_you_mean(nearest(name.as_str(), self.targets.keys().map(TargetName::as_str))),
+            );
         }
     }
 }
@@ -237,7 +243,9 @@ pub fn point_cases(old: &str, recordings: &BTreeMap<CaseId, String>) -> Result<S
         let cases = document.get_mut("case").and_then(Item::as_array_of_tables_mut).ok_or(BrokenText)?;
         for table in cases.iter_mut() {
             let path = table.get("name").and_then(Item::as_str).and_then(|name| recordings.get(name));
-            if let Some(path) = path.filter(|path| table.get("recording").and_then(Item::as_str) != Some(path)) {
+            if let Some(path) =
+                path.filter(|path| table.get("recording").and_then(Item::as_str) != Some(path))
+            {
                 put(table, "recording", Some(line(path)));
             }
         }
@@ -300,7 +308,8 @@ mod tests {
             homepage: String::new(),
             checks: vec![check],
         };
-        let text = TEXT.replacen("\"walk\"", "\"wlak\"", 1).replace("args", "target = { api = \"api\" }\nargs");
+        let text =
+            TEXT.replacen("\"walk\"", "\"wlak\"", 1).replace("args", "target = { api = \"api\" }\nargs");
         let file = read_cases(&Source::new("cases.toml", text)).value.unwrap();
         let codes: Vec<_> = file.check(&plugin).into_iter().map(|found| found.code).collect();
         assert_eq!(codes, [Code::UnknownCheck, Code::RefusedParameter, Code::UnaskedTarget]);

@@ -141,7 +141,10 @@ fn with_section(component: &[u8], bytes: &[u8]) -> Vec<u8> {
 fn cases_are_run_recorded_and_carried() {
     let sandbox = project(&guest("acme:run"), CASES);
     let printed = sandbox.run(&["plugin", "test", "it"]).ends(0);
-    says(&printed, &["building with the tools of python", "✔ right", "fail, only", "✔ unclear  probe  inconclusive"]);
+    says(
+        &printed,
+        &["building with the tools of python", "✔ right", "fail, only", "✔ unclear  probe  inconclusive"],
+    );
     says(&printed, &["acme:run 1.0.0: unproven: it carries no cases", "mustdo plugin test --record"]);
     assert!(!Path::new(&sandbox.path().join("it/cases")).exists());
 
@@ -164,7 +167,11 @@ fn cases_are_run_recorded_and_carried() {
 
 #[test]
 fn case_that_gives_something_else_is_told_and_not_recorded() {
-    let wrong = CASES.replacen("name = \"first\"\ncheck = \"probe\"\nexpect = \"fail\"\nstep = \"only\"", "name = \"first\"\ncheck = \"probe\"\nexpect = \"fail\"\nstep = \"other\"", 1);
+    let wrong = CASES.replacen(
+        "name = \"first\"\ncheck = \"probe\"\nexpect = \"fail\"\nstep = \"only\"",
+        "name = \"first\"\ncheck = \"probe\"\nexpect = \"fail\"\nstep = \"other\"",
+        1,
+    );
     let sandbox = project(&guest("acme:wrong"), &wrong);
     let printed = sandbox.run(&["plugin", "test", "it", "--record"]).ends(1);
     says(&printed, &["✘ first    probe  fail, other   fail, only", "recorded 4 of 5 cases"]);
@@ -232,7 +239,10 @@ fn component_is_built_again_when_its_sources_are_newer() {
 fn proven_plugin_is_called_so_everywhere() {
     let (sandbox, added) = workspace(&recorded("acme:proven"), "acme:proven");
     says(&added, &["  proof     proven: replayed here, 1 known-good and 3 known-bad\n"]);
-    says(&sandbox.run(&["plugin", "list"]).ends(0), &[PROVEN, "proven: held against 21 known mistakes, docs/proof.md"]);
+    says(
+        &sandbox.run(&["plugin", "list"]).ends(0),
+        &[PROVEN, "proven: held against 21 known mistakes, docs/proof.md"],
+    );
     says(&sandbox.run(&["plugin", "info", "acme:proven"]).ends(0), &[PROVEN]);
     let verified = sandbox.run(&["verify", "own.it"]).ends(0);
     assert!(!verified.stderr.contains("unproven"), "{}", verified.stderr);
@@ -304,7 +314,8 @@ fn section_that_lies_proves_nothing_and_says_why() {
     });
     let twice = carrying(&component, |bundle| {
         let second = "recording = \"cases/second.jsonl\"";
-        bundle.cases = bundle.cases.replace("recording = \"cases/third.jsonl\"", second).replace("f = 3", "f = 2");
+        bundle.cases =
+            bundle.cases.replace("recording = \"cases/third.jsonl\"", second).replace("f = 3", "f = 2");
     });
     let torn = carrying(&component, |bundle| {
         let text = bundle.recordings.get_mut("cases/first.jsonl").unwrap();
@@ -332,7 +343,10 @@ fn section_that_lies_proves_nothing_and_says_why() {
         (other, "its cases are wrong: the plugin \"acme:lies\" 1.0.0 has no check \"none\""),
         (blunt, "of its case first came \"inconclusive, only\", not \"fail, only\""),
         (astray, "of its case right came \"plugin acme:lies 1.0.0"),
-        (with_section(&component, b"garbage"), "its cases can not be read: it is not compressed as it should be"),
+        (
+            with_section(&component, b"garbage"),
+            "its cases can not be read: it is not compressed as it should be",
+        ),
         (with_section(&component, &compress_to_vec(b"{}", 9)), "its cases can not be read: it has no format"),
         (with_section(&component, &bomb), "its cases have more than 64 MiB"),
     ] {
@@ -369,9 +383,12 @@ fn shipped_plugins_are_held_against_as_many_mistakes_as_the_page_of_proof_has() 
         section.starts_with("Known mistakes") || section.starts_with("Killed and started again")
     });
     let rows: usize = sections.map(|section| section.matches("\n| `").count()).sum();
-    let good = page.split("\n## Killed").nth(1).unwrap().lines().filter(|line| {
-        line.starts_with("| `") && !line.split('`').nth(1).unwrap().contains('/')
-    });
+    let good = page
+        .split("\n## Killed")
+        .nth(1)
+        .unwrap()
+        .lines()
+        .filter(|line| line.starts_with("| `") && !line.split('`').nth(1).unwrap().contains('/'));
     let mistakes = rows - good.count();
     let [shipped] = mustdo::store::PLUGINS else { panic!("the page is of one plugin: tell them apart here") };
     assert_eq!((shipped.id, shipped.mistakes), ("http-idempotency", mistakes));

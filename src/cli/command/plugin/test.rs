@@ -57,7 +57,11 @@ pub(crate) fn run(context: &Context, args: &TestArgs) -> Result<Exit, Failure> {
     runtime()?.block_on(async {
         let mut cancel = pin!(interrupt());
         let tested = async {
-            if place.is_file() { component(context, args, &place).await } else { folder(context, args, &place).await }
+            if place.is_file() {
+                component(context, args, &place).await
+            } else {
+                folder(context, args, &place).await
+            }
         };
         tokio::select! {
             biased;
@@ -77,7 +81,8 @@ async fn component(context: &Context, args: &TestArgs, file: &Path) -> Result<Ex
     }
     let bytes = read_at_most(file, COMPONENT_BYTES)?;
     let (host, opened) = opened(context, &shown.to_string(), &bytes).await?;
-    let bundle = Bundle::of(&bytes).map_err(|error| Failure::content(format!("error: {shown}: {error}\n")))?;
+    let bundle =
+        Bundle::of(&bytes).map_err(|error| Failure::content(format!("error: {shown}: {error}\n")))?;
     let Some(bundle) = bundle else {
         tell(args, &opened, &[], &opened.proof)?;
         return Ok(Exit::Fails);

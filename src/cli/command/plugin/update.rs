@@ -15,8 +15,7 @@ use crate::cli::project::Project;
 use crate::cli::shelf::{PluginFile, Provenance, Shelf};
 use crate::fetch::look;
 use crate::model::{
-    Artifact, Digest, Language, LockedPlugin, PluginId, PluginSource, Remote, Settings,
-    SourcePlace, nearest,
+    Artifact, Digest, Language, LockedPlugin, PluginId, PluginSource, Remote, Settings, SourcePlace, nearest,
 };
 use crate::plugin::COMPONENT_BYTES;
 use crate::store::{Workspace, read_at_most};
