@@ -128,10 +128,10 @@ fn with_section(component: &[u8], bytes: &[u8]) -> Vec<u8> {
     whole.push(0);
     let mut size = name.len() + bytes.len();
     while size >= 0x80 {
-        whole.push((size & 0x7f) as u8 | 0x80);
+        whole.push(u8::try_from(size & 0x7f).unwrap() | 0x80);
         size >>= 7;
     }
-    whole.push(size as u8);
+    whole.push(u8::try_from(size).unwrap());
     whole.extend(name);
     whole.extend(bytes);
     whole
