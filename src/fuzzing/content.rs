@@ -76,7 +76,14 @@ pub(super) fn lock(bytes: &[u8]) {
     // What it says of files that are not there, or are others, points into it.
     hold(&file.missing(&BTreeSet::new()).collect::<Vec<_>>());
     let other = Digest::of(b"other bytes");
-    hold(&file.lock().plugins.keys().filter_map(|id| file.changed(id, "plugins/x.wasm", &other)).collect::<Vec<_>>());
+    hold(
+        &file
+            .lock()
+            .plugins
+            .keys()
+            .filter_map(|id| file.changed(id, "plugins/x.wasm", &other))
+            .collect::<Vec<_>>(),
+    );
     let same = |text: &str, wanted: &crate::model::Lock| {
         let again = read_lock(&Source::new("mustdo.lock", text));
         assert!(again.value.is_some_and(|again| again.lock() == wanted), "{text}");

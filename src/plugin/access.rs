@@ -127,6 +127,9 @@ mod tests {
         let accesses = log.finish();
         let last = &accesses.last().unwrap().what;
         assert!(last.ends_with(" more accesses; used in all: process:tool"), "{last}");
-        assert!(accesses.len() < ACCESSES && accesses.iter().map(|access| access.what.len()).sum::<usize>() < ACCESS_BYTES);
+        assert!(
+            accesses.len() < ACCESSES
+                && accesses.iter().map(|access| access.what.len()).sum::<usize>() < ACCESS_BYTES
+        );
     }
 }

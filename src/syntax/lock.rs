@@ -147,8 +147,10 @@ pub fn write_lock(old: &str, lock: &Lock) -> Result<String, BrokenText> {
         let plugins = root.entry("plugin").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
         // Written on one line it means the same.
         if let Some(array) = plugins.as_array() {
-            let tables = array.iter().map(|value| value.as_inline_table().cloned().map(InlineTable::into_table));
-            let tables: ArrayOfTables = tables.collect::<Option<Vec<_>>>().ok_or(BrokenText)?.into_iter().collect();
+            let tables =
+                array.iter().map(|value| value.as_inline_table().cloned().map(InlineTable::into_table));
+            let tables: ArrayOfTables =
+                tables.collect::<Option<Vec<_>>>().ok_or(BrokenText)?.into_iter().collect();
             *plugins = Item::ArrayOfTables(tables);
         }
         let plugins = plugins.as_array_of_tables_mut().ok_or(BrokenText)?;

@@ -271,7 +271,8 @@ fn program_has_no_terminal() {
     sandbox.write("checklists/own.toml", OWN);
     // What it says stands nowhere in how it is started.
     let script = "(: >/dev/tty) 2>/dev/null && echo some $((6 + 7)) || echo none $((6 + 7))";
-    let settings = format!("[targets.tool]\nkind = \"command\"\nprogram = \"sh\"\nargs = [\"-c\", \"{script}\"]\n");
+    let settings =
+        format!("[targets.tool]\nkind = \"command\"\nprogram = \"sh\"\nargs = [\"-c\", \"{script}\"]\n");
     sandbox.write("mustdo.toml", &settings);
     sandbox.run(&["grant", "test-guest", "process:tool"]).ends(0);
     assert_eq!(sandbox.at_terminal("verify own.probe", "").0, Some(0));
@@ -817,10 +818,12 @@ fn killing_mustdo_at_any_moment_leaves_no_process_and_after_the_next_start_no_fo
         match moment {
             Some(millis) => sleep(Duration::from_millis(millis)),
             // As soon as it copies.
-            None => while rooms(temporary.path()).is_empty() {
-                assert_eq!(mustdo.try_wait().unwrap(), None);
-                sleep(Duration::from_millis(1));
-            },
+            None => {
+                while rooms(temporary.path()).is_empty() {
+                    assert_eq!(mustdo.try_wait().unwrap(), None);
+                    sleep(Duration::from_millis(1));
+                }
+            }
         }
         mustdo.kill().unwrap();
         mustdo.wait().unwrap();
