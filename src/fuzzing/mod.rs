@@ -15,6 +15,10 @@ pub enum Door {
     Settings,
     /// A progress file.
     Progress,
+    /// A plugin's `cases.toml`.
+    Cases,
+    /// What a plugin carries to be proven with.
+    Bundle,
     /// `mustdo.lock`.
     Lock,
     /// The recording of a run.
@@ -29,10 +33,12 @@ pub enum Door {
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Checklist,
         Self::Settings,
         Self::Progress,
+        Self::Cases,
+        Self::Bundle,
         Self::Lock,
         Self::Recording,
         Self::Answer,
@@ -47,6 +53,8 @@ impl Door {
             Self::Checklist => "checklist",
             Self::Settings => "settings",
             Self::Progress => "progress",
+            Self::Cases => "cases",
+            Self::Bundle => "bundle",
             Self::Lock => "lock",
             Self::Recording => "recording",
             Self::Answer => "answer",
@@ -65,6 +73,8 @@ impl Door {
             Self::Checklist => content::checklist(bytes),
             Self::Settings => content::settings(bytes),
             Self::Progress => content::progress(bytes),
+            Self::Cases => content::cases(bytes),
+            Self::Bundle => crate::plugin::fuzz::bundle(bytes),
             Self::Lock => content::lock(bytes),
             Self::Recording => told::recording(bytes),
             Self::Answer => crate::plugin::fuzz::answer(bytes),

@@ -210,6 +210,7 @@ impl State {
         let workspace = self.table.get(workspace)?.clone();
         let at = Instant::now();
         let words = format!("scratch {what} {} {path}", workspace.name);
+        self.accesses.begin(at, words.clone());
         let result = blocking(move || act(&workspace, &path)).await;
         self.accesses.note(at, || words, result.as_ref().err());
         Ok(result)
@@ -222,9 +223,10 @@ impl Host for State {
         target: Option<String>,
     ) -> wasmtime::Result<Result<Resource<WorkspaceHandle>, Failure>> {
         let at = Instant::now();
+        let words = format!("scratch open {}", target.as_deref().unwrap_or("nothing"));
+        self.accesses.begin(at, words.clone());
         let opened = self.workspace(target.as_deref()).await;
-        let words = || format!("scratch open {}", target.as_deref().unwrap_or("nothing"));
-        self.accesses.note(at, words, opened.as_ref().err());
+        self.accesses.note(at, || words, opened.as_ref().err());
         match opened {
             Ok(workspace) => Ok(Ok(self.keep(Arc::new(workspace))?)),
             Err(refused) => Ok(Err(refused)),
