@@ -96,10 +96,10 @@ impl SlowClients {
         report.measure_many("alone", before.p95(), "ms", CALLS, "p95");
         let beside = Beside { client, request: self.request(&self.path), status: page.status, before };
         for kind in [self.heads(), self.bodies()] {
-            self.meet(context, report, &beside, &kind);
+            self.meet(context, report, &beside, &kind)?;
         }
         match self.readers(context, &beside.client) {
-            Ok(kind) => self.meet(context, report, &beside, &kind),
+            Ok(kind) => self.meet(context, report, &beside, &kind)?,
             Err(fault) => {
                 report.judge("slow-reading", Need::Must, Err::<(), _>(fault), |()| Text::same(""));
             }
@@ -145,8 +145,8 @@ impl SlowClients {
         Ok((client, page, before))
     }
 
-    /// Judges one kind: ordinary clients beside it.
-    fn meet(&self, context: &Context<'_>, report: &mut Report, beside: &Beside, kind: &Kind) {
+    /// Judges one kind: ordinary clients beside it. A service that is down says nothing of the next kind.
+    fn meet(&self, context: &Context<'_>, report: &mut Report, beside: &Beside, kind: &Kind) -> Option<()> {
         context.progress(None, kind.id);
         let outcome = self.beside(context, beside, kind);
         let during = report.judge(kind.id, Need::Must, outcome, |(held, during)| {
@@ -163,9 +163,9 @@ impl SlowClients {
                 ),
             )
         });
-        if let Some((_, during)) = during {
-            report.measure_many(kind.id, during.p95(), "ms", CALLS, "p95");
-        }
+        let (_, during) = during?;
+        report.measure_many(kind.id, during.p95(), "ms", CALLS, "p95");
+        Some(())
     }
 
     fn beside(&self, context: &Context<'_>, beside: &Beside, kind: &Kind) -> Result<(usize, Served), Fault> {
