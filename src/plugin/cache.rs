@@ -5,8 +5,9 @@
 //! whatever does not hold means compiling in memory. Entries are written aside and renamed over; one that wasmtime does
 //! not take (another version, another processor, half a file) is compiled again and replaced.
 
+use std::fs::File;
 use std::hash::Hash;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -91,7 +92,26 @@ impl Cache {
             },
         }
     }
+
+    /// What [`Cache::remember`] wrote under this name; none where nobody did, or where others could have.
+    pub(super) fn recall(&self, name: &str) -> Option<String> {
+        let CachePolicy::Directory(directory) = &self.policy else { return None };
+        let (file, mut text) = (Directory::open(directory).ok()?.entry(name).ok()??, String::new());
+        file.take(NOTE_BYTES).read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+
+    /// Writes a short text that can be found out again; where it can not be written, it is.
+    pub(super) fn remember(&self, name: &str, text: &str) {
+        let CachePolicy::Directory(directory) = &self.policy else { return };
+        if let Ok(directory) = Directory::open(directory) {
+            let _ = directory.write(&directory.path.join(name), text.as_bytes());
+        }
+    }
 }
+
+/// Bytes of a text in the cache.
+const NOTE_BYTES: u64 = 4 << 10;
 
 /// A directory that only the user can write to.
 struct Directory<'a> {
@@ -121,6 +141,12 @@ impl<'a> Directory<'a> {
 
     /// The entry, or none where there is none that this engine takes.
     fn load(&self, engine: &Engine, name: &str) -> Result<Option<Component>, CacheError> {
+        let entry = self.entry(name)?;
+        Ok(entry.and_then(|_| deserialize(engine, &self.path.join(name)).ok()))
+    }
+
+    /// The entry, which only this user can have written; none where there is none.
+    fn entry(&self, name: &str) -> Result<Option<File>, CacheError> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let entry = match openat(&self.fd, name, flags, Mode::empty()) {
@@ -133,7 +159,7 @@ impl<'a> Directory<'a> {
         if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
             return Err(CacheError::Unsafe { path, why: "it is not a regular file" });
         }
-        Ok(deserialize(engine, &path).ok())
+        Ok(Some(entry.into()))
     }
 
     fn keep(
@@ -232,7 +258,7 @@ mod tests {
     }
 
     fn overwrite(path: &Path, bytes: &[u8]) {
-        std::fs::File::create(path).unwrap().write_all(bytes).unwrap();
+        File::create(path).unwrap().write_all(bytes).unwrap();
     }
 
     #[test]

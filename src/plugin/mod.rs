@@ -7,6 +7,7 @@
 
 mod access;
 mod attachment;
+mod bundle;
 mod cache;
 mod clock;
 mod compile;
@@ -36,6 +37,7 @@ mod tcp;
 mod udp;
 mod verdict;
 
+pub use bundle::{Bundle, BundleError};
 pub use cache::{CacheError, CachePolicy};
 pub use compile::{CompileError, Compiler, compile};
 pub use component::LoadError;
