@@ -41,39 +41,45 @@ pub(crate) struct Column {
     pub(crate) filled: bool,
 }
 
-/// The one that is meant: `wanted`, or the only one there is beside the server's own.
+/// The one that is meant: `wanted`, or the only one that has tables beside the server's own.
 pub(crate) fn find(session: &mut Session<'_, '_>, wanted: &str, paste: &Text) -> Result<String, Fault> {
     let rows = ask(
         session,
         &format!(
-            "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN ({SYSTEM}) ORDER BY 1"
+            "SELECT s.schema_name, (SELECT COUNT(*) FROM information_schema.tables t \
+             WHERE t.table_schema = s.schema_name AND t.table_type = 'BASE TABLE') \
+             FROM information_schema.schemata s WHERE s.schema_name NOT IN ({SYSTEM}) ORDER BY 1"
         ),
         paste,
     )?;
-    let names: Vec<String> = rows.into_iter().filter_map(|row| row.into_iter().next()?).collect();
-    if names.iter().any(|name| name == wanted) {
+    let schemas: Vec<(String, bool)> = rows
+        .into_iter()
+        .filter_map(|row| {
+            let mut values = row.into_iter().flatten();
+            Some((values.next()?, values.next()? != "0"))
+        })
+        .collect();
+    if schemas.iter().any(|(name, _)| name == wanted) {
         return Ok(wanted.to_owned());
     }
-    match &names[..] {
-        [only] if wanted.is_empty() => Ok(only.clone()),
-        _ => {
-            let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            let (en, zh) = (&paste.en, &paste.zh);
-            Err(Fault::inconclusive(if wanted.is_empty() {
-                Text::new(
-                    format!("which schema is yours? This account sees: {there}. {en}"),
-                    format!("哪个库是你的？这个账号看得到：{there}。{zh}"),
-                )
-            } else {
-                Text::new(
-                    format!(
-                        "there is no schema `{wanted}`, or this account may not see it; it sees: {there}. {en}"
-                    ),
-                    format!("没有库 `{wanted}`，或者这个账号看不到；看得到的有：{there}。{zh}"),
-                )
-            }))
-        }
+    let mut filled = schemas.iter().filter(|(_, has_tables)| *has_tables);
+    if let (true, Some((only, _)), None) = (wanted.is_empty(), filled.next(), filled.next()) {
+        return Ok(only.clone());
     }
+    let names: Vec<&str> = schemas.iter().map(|(name, _)| name.as_str()).collect();
+    let there = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let Text { en, zh } = paste;
+    Err(Fault::inconclusive(if wanted.is_empty() {
+        Text::new(
+            format!("which schema is yours? This account sees: {there}. {en}"),
+            format!("哪个库是你的？这个账号看得到：{there}。{zh}"),
+        )
+    } else {
+        Text::new(
+            format!("there is no schema `{wanted}`, or this account may not see it; it sees: {there}. {en}"),
+            format!("没有库 `{wanted}`，或者这个账号看不到；看得到的有：{there}。{zh}"),
+        )
+    }))
 }
 
 /// Every table, without views, by name.

@@ -176,7 +176,9 @@ impl<'run, 'host> Session<'run, 'host> {
             Some(&PROTOCOL) => {
                 let greeting = HandshakePacket::deserialize((), &mut ParseBuf(&packet));
                 let greeting = greeting.map_err(|_| Broken::Foreign(packet.clone()))?.into_owned();
-                self.version = greeting.server_version_str().into_owned();
+                let version = greeting.server_version_str();
+                // MariaDB puts a version of MySQL before its own, for replicas of long ago.
+                version.strip_prefix("5.5.5-").unwrap_or(&version).clone_into(&mut self.version);
                 Ok(greeting)
             }
             _ => Err(Broken::Foreign(packet)),

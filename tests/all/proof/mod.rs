@@ -16,10 +16,13 @@
 )]
 
 mod examiner;
+mod gateway;
+mod http_api;
 pub(crate) mod http_idempotency;
 mod page;
 mod peer;
 mod program;
+mod sql_check;
 mod subject;
 
 use std::{collections::BTreeSet, sync::Arc, thread};
