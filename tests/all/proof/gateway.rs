@@ -9,10 +9,10 @@ use super::{Column, Kind, Matrix, Row, Subject, Wrong, expect_nothing_told};
 
 const PLUGIN: &str = "gateway";
 
-const SLOW: &str = "slow-clients";
-const RATE: &str = "rate-limit";
+pub(crate) const SLOW: &str = "slow-clients";
+pub(crate) const RATE: &str = "rate-limit";
 
-fn columns() -> Vec<Column> {
+pub(crate) fn columns() -> Vec<Column> {
     let slow = json!({ "post_path": "/notes", "large_path": "/big", "conns": 40, "let_go_s": 4 });
     let rate = json!({ "path": "/limited", "counter": "GET /counter", "count": "/carried_out" });
     vec![Column::new(SLOW, slow), Column::new(RATE, rate)]
@@ -38,7 +38,7 @@ fn row(flaw: Option<Flaw>, kind: Kind) -> Row {
     if waits { row.slow() } else { row }
 }
 
-fn matrix() -> Matrix {
+pub(crate) fn matrix() -> Matrix {
     let flawed = Flaw::ALL.iter().filter_map(|flaw| Some(row(Some(*flaw), kind(*flaw)?)));
     Matrix {
         plugin: PLUGIN,

@@ -11,12 +11,12 @@ use super::{Column, Entangled, Kind, Matrix, Row, Subject, Wrong, expect_nothing
 const PLUGIN: &str = "http-api";
 
 /// One way to look at a service.
-const BASICS: &str = "http-basics";
-const BASICS_FULL: &str = "http-basics, full";
-const CRUD: &str = "rest-crud";
-const CRUD_FULL: &str = "rest-crud, full";
-const ROUTING: &str = "routing";
-const PRODUCTION: &str = "production-server";
+pub(crate) const BASICS: &str = "http-basics";
+pub(crate) const BASICS_FULL: &str = "http-basics, full";
+pub(crate) const CRUD: &str = "rest-crud";
+pub(crate) const CRUD_FULL: &str = "rest-crud, full";
+pub(crate) const ROUTING: &str = "routing";
+pub(crate) const PRODUCTION: &str = "production-server";
 
 /// The routes as a learner would copy them.
 fn routes() -> Value {
@@ -41,7 +41,7 @@ fn columns() -> Vec<Column> {
 /// The columns that must not pass a flaw: every way to ask its checks, or the full one where the minimal does not look.
 fn refused_by(flaw: Flaw) -> Vec<&'static str> {
     let only_full =
-        matches!(flaw, Flaw::NoAllow | Flaw::TakesTwoLengths | Flaw::NoHostNeeded | Flaw::PutMerges);
+        matches!(flaw, Flaw::TakesTwoLengths | Flaw::NoHostNeeded | Flaw::PutMerges);
     let labels = flaw.refused_by().iter().flat_map(|check| match *check {
         BASICS if only_full => vec![BASICS_FULL],
         BASICS => vec![BASICS, BASICS_FULL],
@@ -57,6 +57,7 @@ fn refused_by(flaw: Flaw) -> Vec<&'static str> {
 fn kind(flaw: Flaw) -> Option<Kind> {
     match flaw {
         Flaw::AlwaysFails | Flaw::ConstantPage | Flaw::AlwaysMissing => Some(Kind::Trap),
+        Flaw::NoAllow => Some(Kind::Weak(vec![BASICS_FULL])),
         Flaw::MissingMethod => Some(Kind::Weak(vec![CRUD, CRUD_FULL])),
         // Only the end of a process shows it.
         Flaw::DropsRunning => None,
@@ -94,7 +95,7 @@ fn process(flaw: Option<Flaw>, kind: Kind) -> Row {
     })
 }
 
-fn matrix() -> Matrix {
+pub(crate) fn matrix() -> Matrix {
     let flawed = Flaw::ALL.iter().filter_map(|flaw| Some(row(Some(*flaw), kind(*flaw)?)));
     Matrix {
         plugin: PLUGIN,

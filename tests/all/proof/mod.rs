@@ -22,6 +22,8 @@ pub(crate) mod http_idempotency;
 mod page;
 mod peer;
 mod program;
+#[cfg(feature = "live-servers")]
+mod served;
 mod sql_check;
 mod subject;
 
