@@ -5,7 +5,7 @@
 //! goes over a plain connection encrypted with the server's RSA key, which the server itself gives: on loopback that is as
 //! much as TLS without a known certificate. A password is never sent as it is, so a server that asks for that is told no.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io;
 use std::time::Duration;
 
@@ -369,7 +369,11 @@ pub(crate) fn quoted(text: &str) -> String {
     if text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-. ".contains(&byte)) {
         return format!("'{text}'");
     }
-    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = String::new();
+    for byte in text.bytes() {
+        // Writing to a string can not fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
     format!("CONVERT(0x{hex} USING utf8mb4)")
 }
 

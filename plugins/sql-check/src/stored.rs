@@ -34,10 +34,9 @@ pub(crate) fn search(
     for column in columns.iter().filter(|column| column.text && !column.filled).take(COLUMNS) {
         let place = Place { table: column.table.clone(), column: column.name.clone() };
         match rows_with(session, schema, &place, value) {
-            Ok(0) => {}
-            Ok(_) => places.push(place),
             // A table that may not be read holds nothing that could be looked at.
-            Err(Broken::Refused(_)) => {}
+            Ok(0) | Err(Broken::Refused(_)) => {}
+            Ok(_) => places.push(place),
             Err(broken) => return Err(broken.explain(paste)),
         }
     }
