@@ -5,6 +5,7 @@
 
 mod guard;
 mod schema;
+mod seal;
 mod session;
 mod smoke;
 mod stored;

@@ -6,7 +6,6 @@
 //! much as TLS without a known certificate. A password is never sent as it is, so a server that asks for that is told no.
 
 use std::fmt::{self, Write as _};
-use std::io;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -15,13 +14,14 @@ use mustdo_plugin::{Context, Failure, Fault, Text};
 use mysql_common::auth::plugins::caching_sha2_password::scramble_sha256;
 use mysql_common::auth::plugins::mysql_native_password::scramble_native;
 use mysql_common::constants::CapabilityFlags;
-use mysql_common::crypto::rsa::{Pkcs1OaepPadding, PublicKey, Rng};
 use mysql_common::io::ParseBuf;
 use mysql_common::packets::{
     AuthPlugin, AuthSwitchRequest, Column, ErrPacket, HandshakePacket, HandshakeResponse,
 };
 use mysql_common::proto::codec::PacketCodec;
 use mysql_common::proto::{MyDeserialize, MySerialize};
+
+use crate::seal::seal;
 
 /// The name of the tcp target, in the plugin's words.
 pub(crate) const TARGET: &str = "db";
@@ -227,25 +227,13 @@ impl<'run, 'host> Session<'run, 'host> {
                 [MORE_DATA, FAST_AUTH_SUCCESS] => {}
                 [MORE_DATA, FULL_AUTH] => self.send(&[REQUEST_KEY])?,
                 [MORE_DATA, ref key @ ..] if plugin == AuthPlugin::CachingSha2Password => {
-                    let sealed = self.seal(key, &nonce, login.password);
+                    let sealed = seal(self.context, key, &nonce, login.password);
                     let sealed = sealed.ok_or_else(|| Broken::Foreign(packet.clone()))?;
                     self.send(&sealed)?;
                 }
                 _ => return Err(Broken::Foreign(packet)),
             }
         }
-    }
-
-    /// The password, ended by a zero and mixed with the nonce, for the eyes of whoever has the key.
-    fn seal(&self, key: &[u8], nonce: &[u8], password: &str) -> Option<Vec<u8>> {
-        let key = PublicKey::from_pem(key).ok()?;
-        let mixed: Vec<u8> =
-            password.bytes().chain([0]).zip(nonce.iter().cycle()).map(|(byte, nonce)| byte ^ nonce).collect();
-        // OAEP with SHA-1 takes 42 bytes of the block (RFC 8017, section 7.1.1).
-        if nonce.is_empty() || mixed.len() + 42 > key.num_octets() {
-            return None;
-        }
-        key.encrypt_block(mixed, Pkcs1OaepPadding::new(Dice(self.context))).ok()
     }
 
     fn send(&mut self, payload: &[u8]) -> Result<(), Broken> {
@@ -291,23 +279,6 @@ impl Drop for Session<'_, '_> {
         self.codec.reset_seq_id();
         // It may be gone already.
         let _ = self.send(&[COM_QUIT]);
-    }
-}
-
-/// Randomness of the host's.
-struct Dice<'run, 'host>(&'run Context<'host>);
-
-impl Rng for Dice<'_, '_> {
-    type Error = io::Error;
-
-    fn fill(&mut self, room: &mut [u8]) -> Result<(), io::Error> {
-        let length = u32::try_from(room.len()).map_err(io::Error::other)?;
-        let bytes = self.0.random_bytes(length);
-        if bytes.len() != room.len() {
-            return Err(io::Error::other("fewer random bytes than asked for"));
-        }
-        room.copy_from_slice(&bytes);
-        Ok(())
     }
 }
 
