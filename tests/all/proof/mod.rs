@@ -16,10 +16,15 @@
 )]
 
 mod examiner;
+mod gateway;
+mod http_api;
 pub(crate) mod http_idempotency;
 mod page;
 mod peer;
 mod program;
+#[cfg(feature = "live-servers")]
+mod served;
+mod sql_check;
 mod subject;
 
 use std::{collections::BTreeSet, sync::Arc, thread};
