@@ -71,7 +71,7 @@ impl Check for RepeatEffect {
             "repeating PUT and DELETE left the state as it was",
             "重复 PUT 和 DELETE 后状态不变",
         ));
-        let opened = Probe::open(context, &self.headers).map_err(Fault::from);
+        let opened = Probe::open(context, crate::probe::TARGET, &self.headers).map_err(Fault::from);
         let Some(mut probe) = crate::opened(&mut report, opened) else { return report };
         self.judge(&mut probe, &mut report);
         crate::finish(&probe, &mut report);

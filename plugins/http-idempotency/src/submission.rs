@@ -69,7 +69,7 @@ pub(crate) fn run(
     judge: impl FnOnce(&mut Probe, &mut Report) -> Option<()>,
 ) -> Report {
     let mut report = Report::new(passed);
-    let opened = Probe::open(context, headers).map_err(Fault::from);
+    let opened = Probe::open(context, crate::probe::TARGET, headers).map_err(Fault::from);
     let Some(mut probe) = crate::opened(&mut report, opened) else { return report };
     // Where it stopped is in the report.
     let _ = judge(&mut probe, &mut report);

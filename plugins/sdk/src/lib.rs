@@ -20,11 +20,13 @@ pub mod native;
 #[doc(hidden)]
 pub mod parameter;
 mod plugin;
+pub mod probe;
 pub mod process;
 mod report;
 pub mod scratch;
 pub mod statistics;
 pub mod tcp;
+pub mod template;
 mod text;
 pub mod udp;
 pub mod verdict;
