@@ -1,1 +1,40 @@
+//! The plugin `web-security`: a site visited as several users do, and as an attacker would.
+//!
+//! A file a check. All of them find out first how people register and log in (`flow`), act through browsers with cookies
+//! of their own, and judge nothing before the ordinary way has visibly worked. Payloads prove and never destroy.
 
+mod account;
+mod address;
+mod advice;
+mod browser;
+mod check;
+mod flow;
+mod form;
+mod jar;
+mod page;
+mod register_login;
+mod session_cookie;
+#[cfg(test)]
+mod testing;
+
+use mustdo_plugin::{Plugin, Text};
+
+pub use register_login::RegisterLogin;
+
+/// The plugin and its checks.
+#[must_use]
+pub fn plugin() -> Plugin {
+    Plugin::new(
+        "web-security",
+        env!("CARGO_PKG_VERSION"),
+        Text::new("Web security", "Web 安全"),
+        Text::new(
+            "Registration and login, sessions, scripts and requests of other sites, injection, access, headers, stored passwords",
+            "注册登录、会话、跨站脚本与跨站请求、注入、权限、响应头、密码的保存",
+        ),
+    )
+    .license(env!("CARGO_PKG_LICENSE"))
+    .check::<RegisterLogin>()
+}
+
+mustdo_plugin::export!(plugin);
