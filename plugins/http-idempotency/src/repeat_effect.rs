@@ -7,16 +7,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mustdo_plugin::http::{Request, Response};
+use mustdo_plugin::service::{
+    Advice, Probe, Resource, Template, Values, excerpt, expect_success, line_of, place_of, refused,
+};
 use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 use serde_json::json;
 
 use crate::observation::Observation;
 use crate::observer::{Observer, SETTLE};
-use crate::probe::{Probe, excerpt, line_of, place_of};
-use crate::refusal::{Advice, expect_success, refused};
-use crate::resource::Resource;
-use crate::template::{Template, Values};
 
 /// The wait before the last look after repeated PUTs: work that a service puts into a queue is done by then.
 const LATE: Duration = Duration::from_secs(1);
@@ -71,7 +70,7 @@ impl Check for RepeatEffect {
             "repeating PUT and DELETE left the state as it was",
             "重复 PUT 和 DELETE 后状态不变",
         ));
-        let opened = Probe::open(context, crate::probe::TARGET, &self.headers).map_err(Fault::from);
+        let opened = Probe::open(context, &self.headers).map_err(Fault::from);
         let Some(mut probe) = crate::opened(&mut report, opened) else { return report };
         self.judge(&mut probe, &mut report);
         crate::finish(&probe, &mut report);

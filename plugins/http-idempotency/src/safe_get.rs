@@ -7,18 +7,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mustdo_plugin::http::{Request, Response};
-use mustdo_plugin::template::Values as _;
+use mustdo_plugin::service::{
+    Advice, Probe, Resource, Template, Values, excerpt, line_of, place_of, refused,
+};
 use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 use serde_json::json;
 
 use crate::observation::Observation;
 use crate::observer::{Observer, SETTLE, TICK};
-use crate::probe::{Probe, excerpt, line_of, place_of};
-use crate::refusal::{Advice, refused};
-use crate::resource::Resource;
 use crate::session::Session;
-use crate::template::{Template, Values};
 
 const ADVICE: Advice = Advice {
     item: "frontend.idempotent-request",
@@ -81,7 +79,7 @@ impl Check for SafeGet {
             "GET and HEAD left rows and session as they were",
             "GET 和 HEAD 之后，数据和登录状态都没有变",
         ));
-        let opened = Probe::open(context, crate::probe::TARGET, &self.headers).map_err(Fault::from);
+        let opened = Probe::open(context, &self.headers).map_err(Fault::from);
         let Some(mut probe) = crate::opened(&mut report, opened) else { return report };
         self.judge(&mut probe, &mut report);
         crate::finish(&probe, &mut report);

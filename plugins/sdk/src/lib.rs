@@ -20,13 +20,12 @@ pub mod native;
 #[doc(hidden)]
 pub mod parameter;
 mod plugin;
-pub mod probe;
 pub mod process;
 mod report;
 pub mod scratch;
+pub mod service;
 pub mod statistics;
 pub mod tcp;
-pub mod template;
 mod text;
 pub mod udp;
 pub mod verdict;

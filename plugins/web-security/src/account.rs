@@ -1,7 +1,7 @@
 //! The people that a run makes up.
 
 use mustdo_plugin::Generator;
-use mustdo_plugin::template::Values;
+use mustdo_plugin::service::Placeholders;
 
 use crate::form::{Field, Kind};
 
@@ -56,10 +56,10 @@ pub(crate) struct Written<'account> {
     pub(crate) form: bool,
 }
 
-impl Values for Written<'_> {
-    fn put_into(&self, text: &str) -> String {
+impl Placeholders for Written<'_> {
+    fn put(&self, text: &str) -> String {
         let Account { name, email, password } = self.account;
-        let put = |value: &str| if self.form { crate::address::encode(value) } else { value.to_owned() };
-        text.replace("{user}", &put(name)).replace("{email}", &put(email)).replace("{password}", &put(password))
+        let encoded = |value: &str| if self.form { crate::address::encode(value) } else { value.to_owned() };
+        text.replace("{user}", &encoded(name)).replace("{email}", &encoded(email)).replace("{password}", &encoded(password))
     }
 }

@@ -1,46 +1,22 @@
 //! What to write into `mustdo.toml` when the site cannot be found out by looking.
 
 use mustdo_plugin::http::Response;
-use mustdo_plugin::probe::excerpt;
+use mustdo_plugin::service::{Advice, TARGET, excerpt};
 use mustdo_plugin::verdict::{Finding, Location, Severity};
 use mustdo_plugin::{Fault, Text};
-
-/// The name of the http target, in the plugin's words.
-pub(crate) const TARGET: &str = "site";
 
 /// How a site of forms is described, and one that speaks JSON.
 const DOORS: &str = "register = \"/register\", login = \"/login\", logout = \"/logout\", whoami = \"/\"";
 const API: &str = "register = { path = \"/api/register\", body = { username = \"{user}\", password = \"{password}\" } }, login = { path = \"/api/login\", body = { username = \"{user}\", password = \"{password}\" } }, logout = \"POST /api/logout\", whoami = \"/api/me\"";
 
-/// Which lines of `mustdo.toml` describe the site to a check.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Advice {
-    /// The shipped item that uses the check.
-    pub(crate) item: &'static str,
-    /// What the check itself can be told, as the inside of an inline table; may be empty.
-    pub(crate) with: &'static str,
-}
-
-impl Advice {
-    /// A hint that ends with the lines of the check itself.
-    pub(crate) fn hint(self, en: &str, zh: &str) -> Text {
-        let lines = lines(self.item, self.with);
-        Text::new(format!("{en}\n{lines}"), format!("{zh}\n{lines}"))
-    }
-
-    /// Could not be told, for want of knowing the site's own addresses.
-    pub(crate) fn fault(self, summary: Text, code: &str, message: Text) -> Fault {
-        let (pages, api) = (lines(self.item, DOORS), lines(self.item, API));
-        let hint = Text::new(
-            format!("name your own addresses in mustdo.toml, for pages with forms:\n{pages}\nor for an interface:\n{api}"),
-            format!("在 mustdo.toml 里写上你自己的地址，有表单的页面：\n{pages}\n或接口：\n{api}"),
-        );
-        Fault::inconclusive(summary).with(Finding::new(Severity::Warning, code, message).hint(hint))
-    }
-}
-
-fn lines(item: &str, with: &str) -> String {
-    format!("[item.\"{item}\"]\nwith = {{ {with} }}")
+/// Could not be told, for want of knowing the site's own addresses.
+pub(crate) fn unknown_site(advice: Advice, summary: Text, code: &str, message: Text) -> Fault {
+    let [pages, api] = [DOORS, API].map(|with| Advice { with, ..advice }.lines());
+    let hint = Text::new(
+        format!("name your own addresses in mustdo.toml, for pages with forms:\n{pages}\nor for an interface:\n{api}"),
+        format!("在 mustdo.toml 里写上你自己的地址，有表单的页面：\n{pages}\n或接口：\n{api}"),
+    );
+    Fault::inconclusive(summary).with(Finding::new(Severity::Warning, code, message).hint(hint))
 }
 
 /// A request that should simply have worked and met an error of the site.
@@ -56,7 +32,7 @@ pub(crate) fn unusable(line: &str, response: &Response, advice: Advice) -> Fault
             format!("{line} was answered {status}: what stands behind the address is not ready"),
             format!("{line} 返回 {status}：这个地址后面的程序还没有就绪"),
         );
-        return advice.fault(summary, "web-security.not-ready", message);
+        return unknown_site(advice, summary, "web-security.not-ready", message);
     }
     let summary = Text::new(
         format!("{line} was answered {status}: the site broke while answering"),

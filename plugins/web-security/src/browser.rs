@@ -2,7 +2,7 @@
 
 use mustdo_plugin::Failure;
 use mustdo_plugin::http::{Request, Response};
-use mustdo_plugin::probe::Probe;
+use mustdo_plugin::service::Probe;
 use serde_json::Value;
 
 use crate::address::resolve;

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use mustdo_plugin::probe::Probe;
+use mustdo_plugin::service::{Probe, TARGET};
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{Capability, CapabilityRequest, Context, Fault, Report, Text};
-
-use crate::advice::TARGET;
 
 /// Declares a struct of parameters that begins with those of the site, like
 /// [`parameters!`](mustdo_plugin::parameters!), and gives it `doors`.
@@ -21,13 +19,13 @@ macro_rules! visiting {
             $(#[doc = $about])*
             pub struct $name {
                 /// Registers: a page with a form, or a request with `{user}`, `{email}` and `{password}`. Without it: found by looking.
-                pub(crate) register: Option<mustdo_plugin::template::Template> = None,
+                pub(crate) register: Option<mustdo_plugin::service::Template> = None,
                 /// Logs in, written as `register` is.
-                pub(crate) login: Option<mustdo_plugin::template::Template> = None,
+                pub(crate) login: Option<mustdo_plugin::service::Template> = None,
                 /// Logs out. Without it: the form or link that the page of a logged-in user offers.
-                pub(crate) logout: Option<mustdo_plugin::template::Template> = None,
+                pub(crate) logout: Option<mustdo_plugin::service::Template> = None,
                 /// A page or document that shows the user's name to that user and to nobody else.
-                pub(crate) whoami: Option<mustdo_plugin::template::Template> = None,
+                pub(crate) whoami: Option<mustdo_plugin::service::Template> = None,
                 /// Headers of every request.
                 pub(crate) headers: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new(),
                 $($more)*
@@ -67,7 +65,7 @@ pub(crate) fn run(
     judge: impl FnOnce(&mut Probe, &mut Report) -> Option<()>,
 ) -> Report {
     let mut report = Report::new(passed);
-    let mut probe = match Probe::open(context, TARGET, headers) {
+    let mut probe = match Probe::open(context, headers) {
         Ok(probe) => probe,
         Err(failure) => {
             let _: Option<()> = report.judge("reach", Need::Must, Err(Fault::from(failure)), |()| Text::same(""));

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use mustdo_plugin::http::{Request, Response};
-use mustdo_plugin::probe::Probe;
-use mustdo_plugin::template::Template;
+use mustdo_plugin::service::{Advice, Probe, Template};
 use mustdo_plugin::{Failure, Fault, Text};
 use serde_json::{Value, json};
 
 use crate::account::{Account, Written};
-use crate::advice::{Advice, unusable};
+use crate::advice::{unknown_site, unusable};
 use crate::browser::{Browser, Visit, is_html, redirect};
 use crate::form::{Form, Kind};
 use crate::page::Page;
@@ -569,7 +568,7 @@ fn nowhere(en: &str, zh: &str, advice: Advice) -> Fault {
         format!("no {en} was found: neither a form with a password nor an interface at one of the usual addresses"),
         format!("没有找到{zh}：常见的地址上既没有带密码的表单，也没有接口"),
     );
-    advice.fault(summary, "web-security.no-way-in", Text::new(
+    unknown_site(advice, summary, "web-security.no-way-in", Text::new(
         "looked at the links of / and at the usual addresses",
         "看过 / 上的链接和常见的地址",
     ))
@@ -581,10 +580,10 @@ fn no_whoami(register: &str, login: &str, attempt: &Attempt, advice: Advice) -> 
         format!("registered by {register} and sent {login}, but no page then shows who is logged in"),
         format!("用{register}注册、再用{login}登录之后，没有哪个页面显示登录的是谁"),
     );
-    let seen = mustdo_plugin::probe::excerpt(attempt.visit.words().as_bytes());
+    let seen = mustdo_plugin::service::excerpt(attempt.visit.words().as_bytes());
     let message = Text::new(
         format!("login was answered {status}: {seen}. A login counts only when a page shows the user's name to that user and to nobody else"),
         format!("登录返回 {status}：{seen}。只有当某个页面只对本人显示用户名时，登录才算数"),
     );
-    advice.fault(summary, "web-security.no-whoami", message)
+    unknown_site(advice, summary, "web-security.no-whoami", message)
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use mustdo_plugin::probe::Probe;
+use mustdo_plugin::service::{Advice, Probe};
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text};
 
 use crate::account::Account;
-use crate::advice::{Advice, problem};
+use crate::advice::{problem, unknown_site};
 use crate::browser::Browser;
 use crate::check::{reach, run, visiting};
 use crate::flow::{AnswerKind, Flow, Member};
@@ -481,7 +481,8 @@ fn log_out(probe: &mut Probe, flow: &Flow) -> Result<(Member, String), Fault> {
     let before = flow.member(probe)?;
     let mut browser = before.browser.clone();
     let Some(line) = flow.log_out(probe, &mut browser)? else {
-        return Err(flow.advice().fault(
+        return Err(unknown_site(
+            flow.advice(),
             Text::new("no way to log out was found", "没有找到退出登录的办法"),
             "web-security.no-logout",
             Text::new(

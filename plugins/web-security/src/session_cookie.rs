@@ -1,7 +1,7 @@
 //! Which cookie carries the login: found by leaving each out in turn.
 
 use mustdo_plugin::Fault;
-use mustdo_plugin::probe::Probe;
+use mustdo_plugin::service::Probe;
 
 use crate::browser::Browser;
 use crate::flow::{Flow, Member};

@@ -8,7 +8,7 @@ use mustdo_reference::site::{Flaw, Site};
 
 fn run(check: &str, flaw: Option<Flaw>) -> Verdict {
     let site = Site::start(flaw).unwrap();
-    let host = NativeHost::new().bind("site", site.address()).limit(Duration::from_secs(60));
+    let host = NativeHost::new().bind("api", site.address()).limit(Duration::from_secs(60));
     web_security::plugin().run(check, "", &mut host.context(7)).unwrap()
 }
 

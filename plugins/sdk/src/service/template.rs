@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use crate::http::Request;
-use crate::Parameter;
+use crate::{Generator, Parameter};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-/// A request with placeholders such as `{token}`; which ones there are is the plugin's affair ([`Values`]).
+/// A request with placeholders: `{token}` a fresh word, `{number}` a number of 1 to 99, `{key}` the idempotency key,
+/// `{id}` the id of the resource that the check made.
 ///
 /// Written as a table or, where it needs neither body nor headers, as `"GET /orders"`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,13 +16,13 @@ use serde_json::{Map, Value, json};
 pub struct Template {
     /// `GET`, `POST`, …
     pub method: String,
-    /// Begins with `/`.
+    /// Begins with `/`; may carry a query.
     pub path: String,
-    /// Beside those that the body brings.
+    /// By name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
+    /// Text is sent as it is, anything else as JSON.
     #[serde(skip_serializing_if = "Option::is_none")]
-    /// A text is sent as a form, anything else as JSON.
     pub body: Option<Value>,
 }
 
@@ -65,17 +66,17 @@ impl Template {
 
     /// Puts the values in.
     #[must_use]
-    pub fn fill(&self, values: &impl Values) -> Request {
-        let mut request = Request::new(self.method.clone(), values.put_into(&self.path));
+    pub fn fill(&self, values: &impl Placeholders) -> Request {
+        let mut request = Request::new(self.method.clone(), values.put(&self.path));
         for (name, value) in &self.headers {
-            request = request.header(name, values.put_into(value));
+            request = request.header(name, values.put(value));
         }
         let Some(body) = &self.body else { return request };
         let typed = self.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
         let (media_type, bytes) = if let Value::String(text) = body {
-            ("application/x-www-form-urlencoded", values.put_into(text))
+            ("application/x-www-form-urlencoded", values.put(text))
         } else {
-            ("application/json", put_into_json(values, body).to_string())
+            ("application/json", values.put_into_json(body).to_string())
         };
         if !typed {
             request = request.header("Content-Type", media_type);
@@ -144,24 +145,82 @@ impl Parameter for Template {
 }
 
 /// What goes where the placeholders are.
-pub trait Values {
-    /// The text with its placeholders filled; what is no placeholder stays as it is.
-    fn put_into(&self, text: &str) -> String;
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Values {
+    /// A fresh word.
+    pub token: String,
+    /// 1 to 99.
+    pub number: u64,
+    /// The idempotency key.
+    pub key: String,
+    /// The id of a resource.
+    pub id: String,
+}
 
-    /// The value of a JSON text that is nothing but a placeholder, where that is not a text itself: a number.
-    fn value_of(&self, _placeholder: &str) -> Option<Value> {
-        None
+impl Values {
+    /// Fresh ones; the id as well, for a resource that the client names.
+    pub fn fresh(generator: &mut Generator) -> Self {
+        Self {
+            token: generator.token(12),
+            number: generator.number(1..100),
+            key: generator.token(20),
+            id: generator.token(12),
+        }
+    }
+
+    /// The same under another key.
+    #[must_use]
+    pub fn with_key(&self, key: impl Into<String>) -> Self {
+        Self { key: key.into(), ..self.clone() }
+    }
+
+    /// The same for another resource.
+    #[must_use]
+    pub fn with_id(&self, id: impl Into<String>) -> Self {
+        Self { id: id.into(), ..self.clone() }
+    }
+
+    /// Fills a path or any other text.
+    #[must_use]
+    pub fn put_into(&self, text: &str) -> String {
+        text.replace("{token}", &self.token)
+            .replace("{number}", &self.number.to_string())
+            .replace("{key}", &self.key)
+            .replace("{id}", &self.id)
     }
 }
 
-fn put_into_json(values: &impl Values, json: &Value) -> Value {
-    match json {
-        Value::String(text) => values.value_of(text).unwrap_or_else(|| Value::from(values.put_into(text))),
-        Value::Array(items) => items.iter().map(|item| put_into_json(values, item)).collect(),
-        Value::Object(fields) => {
-            fields.iter().map(|(name, value)| (name.clone(), put_into_json(values, value))).collect()
+/// What a plugin's own placeholders stand for; [`Values`] are those of a resource.
+pub trait Placeholders {
+    /// Fills a path or any other text.
+    fn put(&self, text: &str) -> String;
+
+    /// The value of a JSON text that is nothing but a placeholder, where it is no text itself.
+    fn whole(&self, _placeholder: &str) -> Option<Value> {
+        None
+    }
+
+    /// Fills every text of a JSON value.
+    fn put_into_json(&self, json: &Value) -> Value {
+        match json {
+            Value::String(text) => self.whole(text).unwrap_or_else(|| Value::from(self.put(text))),
+            Value::Array(items) => items.iter().map(|item| self.put_into_json(item)).collect(),
+            Value::Object(fields) => {
+                fields.iter().map(|(name, value)| (name.clone(), self.put_into_json(value))).collect()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => json.clone(),
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => json.clone(),
+    }
+}
+
+impl Placeholders for Values {
+    fn put(&self, text: &str) -> String {
+        self.put_into(text)
+    }
+
+    /// A text that is all `{number}` becomes the number.
+    fn whole(&self, placeholder: &str) -> Option<Value> {
+        (placeholder == "{number}").then(|| Value::from(self.number))
     }
 }
 
@@ -169,16 +228,8 @@ fn put_into_json(values: &impl Values, json: &Value) -> Value {
 mod tests {
     use super::*;
 
-    struct Shop;
-
-    impl Values for Shop {
-        fn put_into(&self, text: &str) -> String {
-            text.replace("{token}", "tok").replace("{number}", "7").replace("{key}", "k").replace("{id}", "9")
-        }
-
-        fn value_of(&self, placeholder: &str) -> Option<Value> {
-            (placeholder == "{number}").then(|| Value::from(7))
-        }
+    fn values() -> Values {
+        Values { token: "tok".to_owned(), number: 7, key: "k".to_owned(), id: "9".to_owned() }
     }
 
     #[test]
@@ -209,7 +260,7 @@ mod tests {
     #[test]
     fn numbers_stay_numbers() {
         let body = json!({"name": "a {token}", "price": "{number}", "tags": ["{key}"]});
-        let request = Template::new("PUT", "/items/{id}").with_body(body).fill(&Shop);
+        let request = Template::new("PUT", "/items/{id}").with_body(body).fill(&values());
         assert_eq!(request.path, "/items/9");
         let sent: Value = serde_json::from_slice(&request.body).unwrap();
         assert_eq!(sent, json!({"name": "a tok", "price": 7, "tags": ["k"]}));
@@ -218,7 +269,7 @@ mod tests {
 
     #[test]
     fn a_text_body_is_a_form() {
-        let request = Template::new("POST", "/").with_body(json!("name={token}")).fill(&Shop);
+        let request = Template::new("POST", "/").with_body(json!("name={token}")).fill(&values());
         assert_eq!(request.body, b"name=tok");
         assert_eq!(request.headers[0].1, "application/x-www-form-urlencoded");
     }

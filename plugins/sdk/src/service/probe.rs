@@ -1,5 +1,4 @@
-//! The wire of a check that speaks HTTP to one target: a [`Probe`] sends its requests within the time that is left and
-//! keeps a record of each.
+//! The wire: sends a check's requests within the time that is left and keeps a record of each.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -7,7 +6,11 @@ use std::time::Duration;
 
 use crate::http::{Client, Options, Request, Response};
 use crate::process::Child;
+use crate::verdict::Location;
 use crate::{Context, Failure, Generator};
+
+/// What checks call the one http target that they talk to.
+pub const TARGET: &str = "api";
 
 /// The longest wait for one answer: what a person at a browser would still bear.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -21,7 +24,6 @@ const RECORDED: usize = 200;
 /// A client that records.
 pub struct Probe<'run, 'host> {
     context: &'run mut Context<'host>,
-    target: &'static str,
     client: Client,
     headers: BTreeMap<String, String>,
     lines: Vec<String>,
@@ -34,11 +36,15 @@ impl<'run, 'host> Probe<'run, 'host> {
     /// Each request gets a connection of its own, so that every worker behind the address is met.
     pub fn open(
         context: &'run mut Context<'host>,
-        target: &'static str,
         headers: &BTreeMap<String, String>,
     ) -> Result<Self, Failure> {
-        let client = context.http(target, &Options::default())?;
-        Ok(Self { context, target, client, headers: headers.clone(), lines: Vec::new(), sent: 0 })
+        let client = context.http(TARGET, &Options::default())?;
+        Ok(Self { context, client, headers: headers.clone(), lines: Vec::new(), sent: 0 })
+    }
+
+    /// The surroundings of the run.
+    pub fn context(&mut self) -> &mut Context<'host> {
+        self.context
     }
 
     /// The seeded choices of the run.
@@ -46,7 +52,7 @@ impl<'run, 'host> Probe<'run, 'host> {
         self.context.generator()
     }
 
-    /// Shows progress; `fraction` is `0.0..=1.0`.
+    /// Shows progress.
     pub fn progress(&self, fraction: f32, message: &str) {
         self.context.progress(Some(fraction), message);
     }
@@ -71,10 +77,7 @@ impl<'run, 'host> Probe<'run, 'host> {
     }
 
     /// Sends all at once; each may say how much later it starts.
-    pub fn send_all(
-        &mut self,
-        requests: Vec<Request>,
-    ) -> Result<Vec<Result<Response, Failure>>, Failure> {
+    pub fn send_all(&mut self, requests: Vec<Request>) -> Result<Vec<Result<Response, Failure>>, Failure> {
         let requests: Vec<_> = requests.into_iter().map(|request| self.prepare(request)).collect();
         let answers = self.client.send_all(&requests, u32::try_from(requests.len()).unwrap_or(u32::MAX))?;
         for (request, answer) in requests.iter().zip(&answers) {
@@ -90,22 +93,17 @@ impl<'run, 'host> Probe<'run, 'host> {
         request: Request,
         time: Duration,
     ) -> Result<(Result<Response, Failure>, Client), Failure> {
-        let client = self.context.http(self.target, &Options::default())?;
+        let client = self.context.http(TARGET, &Options::default())?;
         let request = self.prepare(request).timeout(time.max(Duration::from_millis(1))).hold();
         let answer = client.send(&request);
         self.record(&request, &answer);
         Ok((answer, client))
     }
 
-    /// The surroundings of the run.
-    pub fn context(&mut self) -> &mut Context<'host> {
-        self.context
-    }
-
     /// Kills what is left of the service and starts it once more.
     pub fn restart(&self, timeout: Duration) -> Result<Child<'host>, Failure> {
         let left = self.context.time_left().saturating_sub(RESERVE);
-        self.context.restart(self.target, timeout.min(left))
+        self.context.restart(TARGET, timeout.min(left))
     }
 
     /// How long the run has lasted, on a clock that never goes back.
@@ -172,6 +170,12 @@ impl<'run, 'host> Probe<'run, 'host> {
 #[must_use]
 pub fn line_of(request: &Request) -> String {
     format!("{} {}", request.method, request.path)
+}
+
+/// Where a finding about this request was seen.
+#[must_use]
+pub fn place_of(request: &Request) -> Location {
+    Location::Exchange(TARGET.to_owned(), line_of(request))
 }
 
 /// The beginning of a body on one line, for a message.

@@ -1,40 +1,43 @@
 //! What a request that should simply have worked was answered instead, in words the learner can act on.
 
-use mustdo_plugin::http::{Request, Response};
-use mustdo_plugin::verdict::{Finding, Severity};
-use mustdo_plugin::{Fault, Text};
+use crate::http::{Request, Response};
+use crate::verdict::{Finding, Severity};
+use crate::{Fault, Text};
 
-use crate::probe::{excerpt, line_of, place_of};
+use super::probe::{excerpt, line_of, place_of};
 
 /// Which lines of `mustdo.toml` describe the request to the check.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Advice {
+pub struct Advice {
     /// The shipped item that uses the check.
-    pub(crate) item: &'static str,
+    pub item: &'static str,
     /// The parameters to paste, as the inside of an inline table.
-    pub(crate) with: &'static str,
+    pub with: &'static str,
 }
 
 impl Advice {
     /// The lines to paste.
-    pub(crate) fn lines(self) -> String {
+    #[must_use]
+    pub fn lines(self) -> String {
         format!("[item.\"{}\"]\nwith = {{ {} }}", self.item, self.with)
     }
 
     /// A hint that ends with the lines.
-    pub(crate) fn hint(self, en: &str, zh: &str) -> Text {
+    #[must_use]
+    pub fn hint(self, en: &str, zh: &str) -> Text {
         Text::new(format!("{en}\n{}", self.lines()), format!("{zh}\n{}", self.lines()))
     }
 }
 
 /// Passes a first request only if it was carried out: guard one of every check.
-pub(crate) fn expect_success(request: &Request, response: &Response, advice: Advice) -> Result<(), Fault> {
+pub fn expect_success(request: &Request, response: &Response, advice: Advice) -> Result<(), Fault> {
     if response.is_success() { Ok(()) } else { Err(refused(request, response, advice)) }
 }
 
 /// Why a first request was not carried out. A server error is the service's fault; anything else says that the check
 /// does not know yet how to ask.
-pub(crate) fn refused(request: &Request, response: &Response, advice: Advice) -> Fault {
+#[must_use]
+pub fn refused(request: &Request, response: &Response, advice: Advice) -> Fault {
     let status = response.status;
     let line = line_of(request);
     let (en, zh, hint) = match status {
@@ -103,15 +106,14 @@ pub(crate) fn refused(request: &Request, response: &Response, advice: Advice) ->
         format!("回应是：{body}。这个请求成功之后，检查才能继续"),
     );
     let severity = if status >= 500 { Severity::Problem } else { Severity::Warning };
-    let finding =
-        Finding::new(severity, "http-idempotency.refused", message).at(place_of(request)).hint(hint);
+    let finding = Finding::new(severity, "service.refused", message).at(place_of(request)).hint(hint);
     fault(summary).with(finding)
 }
 
 #[cfg(test)]
 mod tests {
-    use mustdo_plugin::http::Timing;
-    use mustdo_plugin::verdict::Status;
+    use crate::http::Timing;
+    use crate::verdict::Status;
 
     use super::*;
 

@@ -1,33 +1,34 @@
 //! A resource that the check makes for itself: where it is and what it is called.
 
-use mustdo_plugin::http::{Request, Response};
-use mustdo_plugin::{Fault, Text};
+use crate::http::{Request, Response};
+use crate::{Fault, Text};
 use serde_json::Value;
 
-use crate::probe::{Probe, line_of};
-use crate::refusal::{Advice, expect_success};
-use crate::template::{Template, Values};
+use super::probe::{Probe, line_of};
+use super::refusal::{Advice, expect_success};
+use super::template::{Template, Values};
 
 /// Field names that hold an id, in the order they are tried.
 const ID_FIELDS: [&str; 5] = ["id", "_id", "uuid", "key", "slug"];
 
 /// Where an answer wraps the row it tells of.
-const WRAPPERS: [&str; 4] = ["data", "item", "result", "attributes"];
+pub const WRAPPERS: [&str; 4] = ["data", "item", "result", "attributes"];
 
 /// A resource that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Resource {
-    pub(crate) id: String,
+pub struct Resource {
+    /// As the service calls it.
+    pub id: String,
     /// Its own path.
-    pub(crate) path: String,
+    pub path: String,
     /// What it was made with.
-    pub(crate) values: Values,
+    pub values: Values,
 }
 
 impl Resource {
     /// Makes one. Its id is what the client chose (`{id}` in the path), else the last part of `Location`, else the
     /// `id` of the answer.
-    pub(crate) fn create(probe: &mut Probe, create: &Template, advice: Advice) -> Result<Self, Fault> {
+    pub fn create(probe: &mut Probe, create: &Template, advice: Advice) -> Result<Self, Fault> {
         let values = Values::fresh(probe.generator());
         let request = create.fill(&values);
         let response = probe.send(request.clone())?;
@@ -45,13 +46,15 @@ impl Resource {
     }
 
     /// What the paths of the service end with.
-    pub(crate) fn slash(&self) -> &'static str {
+    #[must_use]
+    pub fn slash(&self) -> &'static str {
         if self.path.ends_with('/') { "/" } else { "" }
     }
 }
 
 /// The path of a row below its collection. A service whose collection ends with a slash has rows that do.
-fn row_of(collection: &str, id: &str) -> String {
+#[must_use]
+pub fn row_of(collection: &str, id: &str) -> String {
     match collection.strip_suffix('/') {
         None => format!("{collection}/{id}"),
         Some("") => format!("/{id}"),
@@ -60,7 +63,8 @@ fn row_of(collection: &str, id: &str) -> String {
 }
 
 /// The path of `Location`, whether it is absolute or relative to the root.
-pub(crate) fn location_path(response: &Response) -> Option<String> {
+#[must_use]
+pub fn location_path(response: &Response) -> Option<String> {
     let location = response.header("location")?;
     let path = match location.split_once("://") {
         Some((_, rest)) => &rest[rest.find('/')?..],
@@ -70,14 +74,16 @@ pub(crate) fn location_path(response: &Response) -> Option<String> {
 }
 
 /// The id in a JSON answer, if it has one.
-pub(crate) fn id_of(response: &Response) -> Option<String> {
+#[must_use]
+pub fn id_of(response: &Response) -> Option<String> {
     let body = response.json()?;
     let rows = std::iter::once(&body).chain(WRAPPERS.iter().filter_map(|name| body.get(name)));
     rows.into_iter().find_map(|row| ID_FIELDS.iter().find_map(|field| scalar(row.get(field)?)))
 }
 
 /// Which resource an answer tells of: its `Location` or its id.
-pub(crate) fn identity(response: &Response) -> Option<String> {
+#[must_use]
+pub fn identity(response: &Response) -> Option<String> {
     id_of(response).or_else(|| location_path(response).map(|path| last_part(&path)))
 }
 
@@ -106,7 +112,7 @@ fn nameless(request: &Request) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use mustdo_plugin::http::Timing;
+    use crate::http::Timing;
 
     use super::*;
 
