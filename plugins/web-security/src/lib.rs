@@ -8,18 +8,23 @@ mod address;
 mod advice;
 mod browser;
 mod check;
+mod crawl;
 mod flow;
 mod form;
 mod jar;
+mod markup;
 mod page;
 mod register_login;
 mod session_cookie;
+mod sink;
 #[cfg(test)]
 mod testing;
+mod xss;
 
 use mustdo_plugin::{Plugin, Text};
 
 pub use register_login::RegisterLogin;
+pub use xss::Xss;
 
 /// The plugin and its checks.
 #[must_use]
@@ -35,6 +40,7 @@ pub fn plugin() -> Plugin {
     )
     .license(env!("CARGO_PKG_LICENSE"))
     .check::<RegisterLogin>()
+    .check::<Xss>()
 }
 
 mustdo_plugin::export!(plugin);
