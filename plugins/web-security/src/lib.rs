@@ -9,6 +9,7 @@ mod advice;
 mod browser;
 mod check;
 mod crawl;
+mod csrf;
 mod flow;
 mod form;
 mod jar;
@@ -23,6 +24,7 @@ mod xss;
 
 use mustdo_plugin::{Plugin, Text};
 
+pub use csrf::Csrf;
 pub use register_login::RegisterLogin;
 pub use xss::Xss;
 
@@ -41,6 +43,7 @@ pub fn plugin() -> Plugin {
     .license(env!("CARGO_PKG_LICENSE"))
     .check::<RegisterLogin>()
     .check::<Xss>()
+    .check::<Csrf>()
 }
 
 mustdo_plugin::export!(plugin);

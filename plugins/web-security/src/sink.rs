@@ -70,7 +70,7 @@ pub(crate) struct Sink {
     views: Vec<String>,
     /// Whether the views also show it to another user.
     pub(crate) is_public: bool,
-    /// Whether something is stored: the form posts.
+    /// Whether something may be stored: it is no GET.
     pub(crate) stores: bool,
 }
 
@@ -113,7 +113,13 @@ impl Sink {
             return Ok(Some(template.fill(&Filled { text, token: &token, form })));
         }
         let form = self.form(probe, browser)?;
-        Ok(form.map(|form| form.submit(|field| fill(field, self.field(), text, &token))))
+        Ok(form.map(|form| form.request(&self.pairs(&form, text, &token))))
+    }
+
+    /// The fields of its form with the text in place and something harmless, made of `token`, in the others.
+    pub(crate) fn pairs(&self, form: &Form, text: &str, token: &str) -> Vec<(String, String)> {
+        let value = |field: &Field| fill(field, self.field(), text, token).unwrap_or_else(|| field.value.clone());
+        form.fields.iter().map(|field| (field.name.clone(), value(field))).collect()
     }
 
     /// Sends a text as somebody.

@@ -187,7 +187,7 @@ fn runs_as_html(visit: &Visit) -> bool {
 
 fn escaped(sink: &Sink, visit: &Visit, text: &str, marker: &str, broke: Breakout) -> Fault {
     let line = sink.line();
-    let page = &visit.path;
+    let page = visit.path.split('?').next().unwrap_or_default();
     let (became, became_zh) = broke.words();
     let (remedy, remedy_zh) = broke.remedy();
     let body = visit.response.text();

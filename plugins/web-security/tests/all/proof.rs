@@ -47,3 +47,8 @@ fn check(id: &str) {
 fn xss() {
     check("xss");
 }
+
+#[test]
+fn csrf() {
+    check("csrf");
+}
