@@ -229,6 +229,17 @@ impl<'check> Flow<'check> {
         Ok(browser.dress(request, crate::jar::From::SameSite))
     }
 
+    /// The request that would log somebody in.
+    pub(crate) fn login_request(
+        &self,
+        probe: &mut Probe,
+        browser: &mut Browser,
+        account: &Account,
+    ) -> Result<Request, Fault> {
+        let request = self.login.request(probe, browser, account, self.by_email)?;
+        request.ok_or_else(|| self.form_gone(&self.login))
+    }
+
     /// Logs somebody in, with a browser of their own.
     pub(crate) fn log_in(&self, probe: &mut Probe, account: &Account) -> Result<Attempt, Fault> {
         self.attempt(probe, &self.login, account)
@@ -241,8 +252,7 @@ impl<'check> Flow<'check> {
         mut browser: Browser,
         account: &Account,
     ) -> Result<Attempt, Fault> {
-        let request = self.login.request(probe, &mut browser, account, self.by_email)?;
-        let request = request.ok_or_else(|| self.form_gone(&self.login))?;
+        let request = self.login_request(probe, &mut browser, account)?;
         let visit = patient(probe, &mut browser, request)?;
         browser.bearer = bearer(&visit.response).or(browser.bearer);
         Ok(Attempt { browser, visit })
@@ -380,7 +390,7 @@ fn patient(probe: &mut Probe, browser: &mut Browser, request: Request) -> Result
 }
 
 /// The token of a login by JSON.
-fn bearer(response: &Response) -> Option<String> {
+pub(crate) fn bearer(response: &Response) -> Option<String> {
     let body = response.json()?;
     let places = [Some(&body), body.get("data"), body.get("user"), body.get("session")];
     places.into_iter().flatten().find_map(|place| {

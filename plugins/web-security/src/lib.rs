@@ -10,22 +10,30 @@ mod browser;
 mod check;
 mod crawl;
 mod csrf;
+mod enumeration;
 mod flow;
 mod form;
+mod headers;
 mod jar;
 mod markup;
 mod page;
 mod register_login;
+mod session;
 mod session_cookie;
 mod sink;
 #[cfg(test)]
 mod testing;
+mod throttle;
 mod xss;
 
 use mustdo_plugin::{Plugin, Text};
 
 pub use csrf::Csrf;
+pub use enumeration::Enumeration;
+pub use headers::Headers;
 pub use register_login::RegisterLogin;
+pub use session::Session;
+pub use throttle::Throttle;
 pub use xss::Xss;
 
 /// The plugin and its checks.
@@ -44,6 +52,10 @@ pub fn plugin() -> Plugin {
     .check::<RegisterLogin>()
     .check::<Xss>()
     .check::<Csrf>()
+    .check::<Session>()
+    .check::<Headers>()
+    .check::<Enumeration>()
+    .check::<Throttle>()
 }
 
 mustdo_plugin::export!(plugin);

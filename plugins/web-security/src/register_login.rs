@@ -477,7 +477,7 @@ fn odd_characters(probe: &mut Probe, flow: &Flow) -> Result<usize, Fault> {
 }
 
 /// Logs somebody out and looks with the browser that did it. Hands back the member with the cookies from before.
-fn log_out(probe: &mut Probe, flow: &Flow) -> Result<(Member, String), Fault> {
+pub(crate) fn log_out(probe: &mut Probe, flow: &Flow) -> Result<(Member, String), Fault> {
     let before = flow.member(probe)?;
     let mut browser = before.browser.clone();
     let Some(line) = flow.log_out(probe, &mut browser)? else {
@@ -538,7 +538,7 @@ pub(crate) fn stays_dead(probe: &mut Probe, flow: &Flow, before: &mut Member, li
 }
 
 /// A session id that a browser had before the login may not be the one after it.
-fn new_session(probe: &mut Probe, flow: &Flow) -> Result<(), Fault> {
+pub(crate) fn new_session(probe: &mut Probe, flow: &Flow) -> Result<(), Fault> {
     let member = flow.member(probe)?;
     let Some(cookie) = session_cookie(probe, flow, &member)? else {
         return Err(Fault::skip(Text::new("the login is not kept in a cookie", "登录状态不在 cookie 里")));

@@ -52,3 +52,23 @@ fn xss() {
 fn csrf() {
     check("csrf");
 }
+
+#[test]
+fn session() {
+    check("session");
+}
+
+#[test]
+fn headers() {
+    check("headers");
+}
+
+#[test]
+fn enumeration() {
+    check("enumeration");
+}
+
+#[test]
+fn throttle() {
+    check("throttle");
+}
