@@ -3,6 +3,7 @@
 //! A file a check. All of them find out first how people register and log in (`flow`), act through browsers with cookies
 //! of their own, and judge nothing before the ordinary way has visibly worked. Payloads prove and never destroy.
 
+mod access_control;
 mod account;
 mod address;
 mod advice;
@@ -17,6 +18,7 @@ mod headers;
 mod jar;
 mod markup;
 mod page;
+mod path_traversal;
 mod register_login;
 mod session;
 mod session_cookie;
@@ -28,9 +30,11 @@ mod xss;
 
 use mustdo_plugin::{Plugin, Text};
 
+pub use access_control::AccessControl;
 pub use csrf::Csrf;
 pub use enumeration::Enumeration;
 pub use headers::Headers;
+pub use path_traversal::PathTraversal;
 pub use register_login::RegisterLogin;
 pub use session::Session;
 pub use throttle::Throttle;
@@ -54,6 +58,8 @@ pub fn plugin() -> Plugin {
     .check::<Csrf>()
     .check::<Session>()
     .check::<Headers>()
+    .check::<PathTraversal>()
+    .check::<AccessControl>()
     .check::<Enumeration>()
     .check::<Throttle>()
 }

@@ -72,3 +72,13 @@ fn enumeration() {
 fn throttle() {
     check("throttle");
 }
+
+#[test]
+fn path_traversal() {
+    check("path-traversal");
+}
+
+#[test]
+fn access_control() {
+    check("access-control");
+}
