@@ -46,6 +46,7 @@ pub(super) fn verdict(bytes: &[u8]) {
         at: Timestamp::UNIX_EPOCH,
         plugin: Digest::of(b"plugin"),
         version: Version::new(1, 2, 3),
+        proven: Some(false),
         definition: Digest::of(b"definition"),
         seed: 7,
         commit: None,

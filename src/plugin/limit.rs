@@ -12,6 +12,13 @@ use super::network::SOCKETS;
 /// Python interpreter, has 18 MiB.
 pub const COMPONENT_BYTES: usize = 32 << 20;
 
+/// Bytes of cases that a component may carry, compressed. A recording of a check that sends fifty requests takes some
+/// kilobytes.
+pub(super) const BUNDLE_BYTES: usize = 8 << 20;
+
+/// Bytes of the same once they are read: the first recordings that were made shrink to a tenth.
+pub(super) const BUNDLE_INFLATED_BYTES: usize = 64 << 20;
+
 /// Bytes of native code that one component may become; the largest seen becomes 35 MiB.
 pub(super) const ARTEFACT_BYTES: usize = 512 << 20;
 

@@ -20,9 +20,12 @@ impl App {
         let folder = self.files.join("static");
         let file = match self.flaw {
             Some(Flaw::AliasOffBySlash) => {
-                // The prefix is taken off, and what is left is put behind the folder.
+                // `location /static { alias …/static/; }`: what follows is put behind the folder's own slash.
                 let rest = decoded.strip_prefix("/static").unwrap_or_default();
-                return self.file(Path::new(&format!("{}/{rest}", folder.display())), visitor);
+                if !rest.starts_with('/') {
+                    return self.file(Path::new(&format!("{}/{rest}", folder.display())), visitor);
+                }
+                rest.trim_start_matches('/').to_owned()
             }
             Some(Flaw::ChecksBeforeDecoding) if !path.contains("..") => {
                 let rest = decoded.strip_prefix("/static/").unwrap_or_default().to_owned();
