@@ -23,6 +23,7 @@ mod register_login;
 mod session;
 mod session_cookie;
 mod sink;
+mod sqli;
 #[cfg(test)]
 mod testing;
 mod throttle;
@@ -37,6 +38,7 @@ pub use headers::Headers;
 pub use path_traversal::PathTraversal;
 pub use register_login::RegisterLogin;
 pub use session::Session;
+pub use sqli::Sqli;
 pub use throttle::Throttle;
 pub use xss::Xss;
 
@@ -58,6 +60,7 @@ pub fn plugin() -> Plugin {
     .check::<Csrf>()
     .check::<Session>()
     .check::<Headers>()
+    .check::<Sqli>()
     .check::<PathTraversal>()
     .check::<AccessControl>()
     .check::<Enumeration>()

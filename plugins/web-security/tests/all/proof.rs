@@ -82,3 +82,8 @@ fn path_traversal() {
 fn access_control() {
     check("access-control");
 }
+
+#[test]
+fn sqli() {
+    check("sqli");
+}
