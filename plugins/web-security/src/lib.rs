@@ -17,6 +17,7 @@ mod form;
 mod headers;
 mod jar;
 mod markup;
+mod outbound;
 mod page;
 mod path_traversal;
 mod register_login;
@@ -35,6 +36,7 @@ pub use access_control::AccessControl;
 pub use csrf::Csrf;
 pub use enumeration::Enumeration;
 pub use headers::Headers;
+pub use outbound::Outbound;
 pub use path_traversal::PathTraversal;
 pub use register_login::RegisterLogin;
 pub use session::Session;
@@ -63,6 +65,7 @@ pub fn plugin() -> Plugin {
     .check::<Sqli>()
     .check::<PathTraversal>()
     .check::<AccessControl>()
+    .check::<Outbound>()
     .check::<Enumeration>()
     .check::<Throttle>()
 }

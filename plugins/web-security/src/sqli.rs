@@ -94,9 +94,9 @@ impl Input {
     fn ask(&self, probe: &mut Probe, browser: &mut Browser, value: &str) -> Result<Answer, Fault> {
         let visit = browser.open(probe, &self.path.replace("{value}", &encode(value)))?;
         let mut words = visit.words();
-        // What was asked for may be repeated, as it is or as an address.
+        // What was asked for may be repeated, as it is or as an address; so may what it finds.
         words = words.replace(value, " ").replace(&encode(value), " ");
-        let words = words.split_whitespace().map(str::to_owned).collect();
+        let words = words.split_whitespace().filter(|word| *word != self.found).map(str::to_owned).collect();
         let error = ERRORS.iter().find(|error| visit.response.text().contains(**error)).copied();
         Ok(Answer { status: visit.first, words, error, visit })
     }

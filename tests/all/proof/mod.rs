@@ -21,6 +21,7 @@ mod page;
 mod peer;
 mod program;
 mod subject;
+mod web_security;
 
 use std::{collections::BTreeSet, sync::Arc, thread};
 

@@ -87,3 +87,8 @@ fn access_control() {
 fn sqli() {
     check("sqli");
 }
+
+#[test]
+fn outbound() {
+    check("outbound");
+}

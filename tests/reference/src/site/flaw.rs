@@ -145,11 +145,11 @@ flaws! {
     LocksForEver "throttle/locks-for-ever"
         "Three wrong passwords lock the account for ever."
 
-    OpenRedirect "suite/open-redirect"
+    OpenRedirect "outbound/open-redirect"
         "The address to go on to is taken as it is, so //evil leads away."
-    FetchesAnything "suite/ssrf"
+    FetchesAnything "outbound/ssrf"
         "The preview fetches whatever address it is given, the machine's own too."
-    RunsShell "suite/command-injection"
+    RunsShell "outbound/command-injection"
         "The host to ping goes through a shell."
 
     AlwaysFails "trap/always-500"

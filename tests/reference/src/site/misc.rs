@@ -68,7 +68,7 @@ impl App {
     /// Goes on to a page of this site.
     pub(super) fn go(&self, request: &Request) -> Reply {
         let next = request.parameter("next");
-        let inside = next.starts_with('/') && !next.starts_with("//") && !next.contains('\\');
+        let inside = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\t', '\r', '\n']);
         let flawed = self.is(Flaw::OpenRedirect) && next.starts_with('/');
         Reply::see_other(if inside || flawed { next } else { "/" })
     }
