@@ -26,6 +26,7 @@ mod program;
 mod served;
 mod sql_check;
 mod subject;
+mod web_security;
 
 use std::{collections::BTreeSet, sync::Arc, thread};
 

@@ -9,6 +9,7 @@
 //! ```
 
 pub mod api;
+pub mod site;
 
 /// A program's entry: what stands behind its name on the command line. An error is words for people.
 pub type Main = fn(&[String]) -> Result<(), String>;
