@@ -10,7 +10,7 @@ mod shape;
 
 use std::time::Duration;
 
-use mustdo_plugin::serde_json::json;
+use mustdo_plugin::serde_json::{Value, json};
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Generator, Report, Text, parameters};
 
@@ -80,7 +80,7 @@ impl Check for Btree {
 }
 
 /// What the program is told.
-fn params(shape: Shape) -> mustdo_plugin::serde_json::Value {
+fn params(shape: Shape) -> Value {
     json!({ "shape": if shape.bplus { "bplus" } else { "btree" }, "order": shape.order })
 }
 

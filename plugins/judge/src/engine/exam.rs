@@ -92,6 +92,11 @@ impl<'a, 'host> Exam<'a, 'host> {
         self.has.iter().any(|has| has == operation)
     }
 
+    /// Counts operations that were not played by [`Exam::hold`].
+    pub(crate) fn count(&self, operations: u64) {
+        self.played.set(self.played.get() + operations);
+    }
+
     /// Says hello with other parameters from now on.
     pub(crate) fn set_params(&mut self, params: Value) {
         self.params = params;
@@ -131,7 +136,7 @@ impl<'a, 'host> Exam<'a, 'host> {
     fn play<M: Model>(&mut self, mut session: Session, ops: &[Op], model: &mut M) -> Result<(), Upset> {
         let played = session.play(ops, &mut self.random, model);
         let count = played.as_ref().map_or_else(|upset| upset.at, |()| ops.len());
-        self.played.set(self.played.get() + count as u64);
+        self.count(count as u64);
         played?;
         session.finish().map_err(|breach| Upset { at: ops.len(), how: How::Broken(breach) })
     }
