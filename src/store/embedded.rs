@@ -31,8 +31,12 @@ checklists![
     "10-challenge",
 ];
 
-/// The shipped plugins.
-pub const PLUGINS: &[EmbeddedPlugin] = &[EmbeddedPlugin {
-    id: "http-idempotency",
-    bytes: include_bytes!("../../plugins/http-idempotency.wasm"),
-}];
+macro_rules! plugins {
+    ($($name:literal),+ $(,)?) => {
+        /// The shipped plugins.
+        pub const PLUGINS: &[EmbeddedPlugin] =
+            &[$(EmbeddedPlugin { id: $name, bytes: include_bytes!(concat!("../../plugins/", $name, ".wasm")) }),+];
+    };
+}
+
+plugins!["http-idempotency", "judge"];

@@ -14,7 +14,8 @@ use mustdo_plugin::scratch::Workspace;
 use mustdo_plugin::serde_json::json;
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{
-    Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Generator, Report, Text, parameters,
+    Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Generator, Report, Text,
+    parameters,
 };
 
 use crate::engine::{Exam, Op, Place, capability, greeted, op};
@@ -83,7 +84,12 @@ impl Check for CList {
             }
         };
         let outcome = self.read(&folder);
-        if report.judge("source", Need::Must, outcome, |()| Text::new("the list is written in C", "list 是用 C 写的")).is_none() {
+        if report
+            .judge("source", Need::Must, outcome, |()| {
+                Text::new("the list is written in C", "list 是用 C 写的")
+            })
+            .is_none()
+        {
             return report;
         }
         let place = Place { task: "c-list", inside: Some(&folder) };
@@ -119,7 +125,10 @@ impl CList {
         let ops = operations(count, exam.random());
         let outcome = exam.hold(&ops, List::default);
         report.judge("answers", Need::Must, outcome, |_| {
-            Text::new(format!("{} operations answered right", ops.len()), format!("{} 个操作全部答对", ops.len()))
+            Text::new(
+                format!("{} operations answered right", ops.len()),
+                format!("{} 个操作全部答对", ops.len()),
+            )
         })?;
         let ops = growing(count * 2);
         let outcome = exam.hold(&ops, List::growing);
@@ -158,14 +167,16 @@ impl CList {
         for path in &self.files {
             command = command.argument(path);
         }
-        let limits = Limits { time: Duration::from_secs(60).min(exam.context().time_left() / 2), ..Limits::default() };
+        let limits =
+            Limits { time: Duration::from_secs(60).min(exam.context().time_left() / 2), ..Limits::default() };
         let compiled = folder.start(&command.argument("-lm")).and_then(|child| child.output(&limits));
         let compiled = compiled.map_err(|failure| untried(&failure))?;
         if compiled.exit.is_success() {
             return Ok(());
         }
         let errors = String::from_utf8_lossy(&compiled.stderr).into_owned();
-        let first = errors.lines().find(|line| line.contains("error")).or(errors.lines().next()).unwrap_or_default();
+        let first =
+            errors.lines().find(|line| line.contains("error")).or(errors.lines().next()).unwrap_or_default();
         let flags = more.join(" ");
         Err(Fault::inconclusive(Text::new(
             format!("it does not compile with {flags}: {first}"),
@@ -187,11 +198,10 @@ fn memory(exam: &mut Exam<'_, '_>) -> Result<u64, Fault> {
     let mut resident = Vec::new();
     let values: Vec<u64> = (0..1_000).map(|_| exam.random().number(0..1 << 40)).collect();
     for _ in 0..CYCLES {
-        session.ask(&op!("NEW")).map_err(|breach| breach.fault())?;
-        for _ in 0..FILLED / values.len() {
-            session.ask(&op!("EXTEND", values)).map_err(|breach| breach.fault())?;
-        }
-        session.ask(&op!("NEW")).map_err(|breach| breach.fault())?;
+        let mut ops = vec![op!("NEW")];
+        ops.extend(std::iter::repeat_n(op!("EXTEND", values), FILLED / values.len()));
+        ops.push(op!("NEW"));
+        exam.follow(&mut session, &ops, &mut List::default())?;
         let bytes = session.resident().ok_or_else(|| {
             Fault::inconclusive(Text::new(
                 "this system does not tell how much memory a program uses; Linux does",
@@ -214,10 +224,17 @@ fn memory(exam: &mut Exam<'_, '_>) -> Result<u64, Fault> {
         format!("内存没有还回来：{CYCLES} 个列表之后多 {} KiB", more >> 10),
     );
     let message = Text::new(
-        format!("NEW, {FILLED} values by EXTEND, NEW, {CYCLES} times; KiB in use after each: {}", kib.join(" ")),
-        format!("NEW、用 EXTEND 放入 {FILLED} 个值、NEW，重复 {CYCLES} 次；每次之后占用的 KiB：{}", kib.join(" ")),
+        format!(
+            "NEW, {FILLED} values by EXTEND, NEW, {CYCLES} times; KiB in use after each: {}",
+            kib.join(" ")
+        ),
+        format!(
+            "NEW、用 EXTEND 放入 {FILLED} 个值、NEW，重复 {CYCLES} 次；每次之后占用的 KiB：{}",
+            kib.join(" ")
+        ),
     );
-    let hint = Text::new("free the array of the old list when a new one begins", "开始新列表时释放旧列表的数组");
+    let hint =
+        Text::new("free the array of the old list when a new one begins", "开始新列表时释放旧列表的数组");
     Err(exam.fail("memory", summary, message, hint))
 }
 

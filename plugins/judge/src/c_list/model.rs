@@ -43,7 +43,10 @@ impl List {
     fn place(&self, index: i64) -> Result<usize, String> {
         let length = i64::try_from(self.values.len()).unwrap_or(i64::MAX);
         let place = if index < 0 { index + length } else { index };
-        usize::try_from(place).ok().filter(|place| *place < self.values.len()).ok_or_else(|| "INDEX".to_owned())
+        usize::try_from(place)
+            .ok()
+            .filter(|place| *place < self.values.len())
+            .ok_or_else(|| "INDEX".to_owned())
     }
 
     /// Where INSERT puts something: beyond an end is at that end.

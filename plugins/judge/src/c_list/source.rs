@@ -6,8 +6,9 @@ use mustdo_plugin::{Fault, Text};
 /// Refuses what is no C, and what lets Python do the work.
 pub(super) fn judge(path: &str, text: &str) -> Result<(), Fault> {
     let words = words(text);
-    let calls_python =
-        words.iter().find(|word| word.starts_with("PyList_") || *word == "Python.h" || word.starts_with("Py_"));
+    let calls_python = words
+        .iter()
+        .find(|word| word.starts_with("PyList_") || *word == "Python.h" || word.starts_with("Py_"));
     if let Some(word) = calls_python {
         let summary = Text::new(
             format!("{path} lets Python do the work: {word}"),
@@ -89,7 +90,9 @@ mod tests {
     fn only_code_counts() {
         let good = "#include <stdio.h>\n// PyList_New\n/* Python.h **/ char *text = \"PyList_New \\\" Py_Main\"; char c = '\"';\n";
         assert_eq!(judged(good), None);
-        for python in ["#include <Python.h>\n", "#include \"Python.h\"\n", "#include <a.h>\nx = PyList_Append(a, b);"] {
+        for python in
+            ["#include <Python.h>\n", "#include \"Python.h\"\n", "#include <a.h>\nx = PyList_Append(a, b);"]
+        {
             assert_eq!(judged(python), Some(Status::Fail), "{python}");
         }
         assert_eq!(judged("print('hello')\n"), Some(Status::Inconclusive));

@@ -33,7 +33,9 @@ impl Algorithm {
     fn encrypt(self, key: &[u8], nonce: &[u8], data: &[u8], text: &[u8]) -> Vec<u8> {
         let payload = Payload { msg: text, aad: data };
         let encrypted = match self {
-            Self::Aes256Gcm => Aes256Gcm::new_from_slice(key).map(|cipher| cipher.encrypt(nonce.into(), payload)),
+            Self::Aes256Gcm => {
+                Aes256Gcm::new_from_slice(key).map(|cipher| cipher.encrypt(nonce.into(), payload))
+            }
             Self::ChaCha20Poly1305 => {
                 ChaCha20Poly1305::new_from_slice(key).map(|cipher| cipher.encrypt(nonce.into(), payload))
             }
@@ -53,16 +55,26 @@ pub(super) fn judge(exam: &mut Exam<'_, '_>) -> Result<&'static str, Fault> {
         let mut known = 0;
         for _ in 0..MESSAGES {
             let length = exam.random().number(0..200);
-            let [key, nonce, data, text] = [32, 12, length / 3, length].map(|length| draw(length, exam.random()));
+            let [key, nonce, data, text] =
+                [32, 12, length / 3, length].map(|length| draw(length, exam.random()));
             let [key, nonce, data, text] = [&key, &nonce, &data, &text].map(Vec::as_slice);
-            let op =
-                op!("KAT", algorithm.name(), hex::encode(key), hex::encode(nonce), hex::encode(data), hex::encode(text));
+            let op = op!(
+                "KAT",
+                algorithm.name(),
+                hex::encode(key),
+                hex::encode(nonce),
+                hex::encode(data),
+                hex::encode(text)
+            );
             let answer = talk.ask(exam, &op)?;
             if known == 0 && answer.as_ref().is_err_and(|code| code == "ALG") {
                 break;
             }
             let right = hex::encode(algorithm.encrypt(key, nonce, data, text));
-            if !answer.as_ref().is_ok_and(|value| value.as_str().is_some_and(|digits| digits.eq_ignore_ascii_case(&right))) {
+            if !answer
+                .as_ref()
+                .is_ok_and(|value| value.as_str().is_some_and(|digits| digits.eq_ignore_ascii_case(&right)))
+            {
                 return Err(unfit(exam, &op, &answer, &shown(&Ok(Value::from(right)))));
             }
             known += 1;

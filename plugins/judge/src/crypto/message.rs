@@ -33,8 +33,14 @@ impl Message {
         }
         let (least, most) = OVERHEAD.into_inner();
         let summary = Text::new(
-            format!("a message of {length} bytes became a blob of {}; a nonce and a tag make {least} to {most} more", blob.len()),
-            format!("{length} 字节的消息变成了 {} 字节的密文；随机数和认证标签会多出 {least} 到 {most} 字节", blob.len()),
+            format!(
+                "a message of {length} bytes became a blob of {}; a nonce and a tag make {least} to {most} more",
+                blob.len()
+            ),
+            format!(
+                "{length} 字节的消息变成了 {} 字节的密文；随机数和认证标签会多出 {least} 到 {most} 字节",
+                blob.len()
+            ),
         );
         let hint = Text::new(
             "put the nonce, the ciphertext and the tag into the blob, and nothing else",
@@ -75,16 +81,29 @@ impl<'a, 'host> Talk<'a, 'host> {
     }
 
     /// What a blob is decrypted to.
-    pub(super) fn decrypt(&mut self, exam: &Exam<'_, '_>, message: &Message, blob: &[u8]) -> Result<Answer, Fault> {
+    pub(super) fn decrypt(
+        &mut self,
+        exam: &Exam<'_, '_>,
+        message: &Message,
+        blob: &[u8],
+    ) -> Result<Answer, Fault> {
         let Message { key, data, .. } = message;
         self.ask(exam, &op!("DEC", hex::encode(key), hex::encode(blob), hex::encode(data)))
     }
 
     /// The blob gives the message back.
-    pub(super) fn expect_back(&mut self, exam: &Exam<'_, '_>, message: &Message, blob: &[u8]) -> Result<(), Fault> {
+    pub(super) fn expect_back(
+        &mut self,
+        exam: &Exam<'_, '_>,
+        message: &Message,
+        blob: &[u8],
+    ) -> Result<(), Fault> {
         let answer = self.decrypt(exam, message, blob)?;
         let right = hex::encode(&message.text);
-        if answer.as_ref().is_ok_and(|value| value.as_str().is_some_and(|digits| digits.eq_ignore_ascii_case(&right))) {
+        if answer
+            .as_ref()
+            .is_ok_and(|value| value.as_str().is_some_and(|digits| digits.eq_ignore_ascii_case(&right)))
+        {
             return Ok(());
         }
         let Message { key, data, .. } = message;
@@ -106,8 +125,10 @@ impl<'a, 'host> Talk<'a, 'host> {
 pub(super) fn unfit(exam: &Exam<'_, '_>, op: &Op, answer: &Answer, expected: &str) -> Fault {
     let (name, came, expected) = (op.name, cut(&shown(answer)), cut(expected));
     let asked = cut(op.line(1).trim());
-    let summary =
-        Text::new(format!("{name} answered {came}; expected: {expected}"), format!("{name} 返回 {came}；应当是：{expected}"));
+    let summary = Text::new(
+        format!("{name} answered {came}; expected: {expected}"),
+        format!("{name} 返回 {came}；应当是：{expected}"),
+    );
     let message = Text::new(
         format!("sent: {asked}\ncame back: {came}\nexpected: {expected}"),
         format!("发送：{asked}\n返回：{came}\n应当是：{expected}"),

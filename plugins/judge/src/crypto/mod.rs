@@ -37,7 +37,10 @@ impl Check for Crypto {
 
     fn info() -> CheckInfo {
         CheckInfo {
-            title: Text::new("Encryption: authenticated, salted, never repeated", "加密：带认证、加盐、绝不重复"),
+            title: Text::new(
+                "Encryption: authenticated, salted, never repeated",
+                "加密：带认证、加盐、绝不重复",
+            ),
             description: Text::new(
                 "Starts your program (task `crypto` of MLP/1, docs/judge.md) and plays ENC, DEC, SEAL, OPEN, HASHPW and VERIFY. Passes when messages come back, every changed byte of blob, key or associated data is refused, nothing repeats (not between two processes either), the blob shows no pattern, and passwords are salted and slow. KAT, the known answers of AES-256-GCM or ChaCha20-Poly1305, is a should.",
                 "启动你的程序（MLP/1 的 `crypto` 任务，见 docs/judge.md），执行 ENC、DEC、SEAL、OPEN、HASHPW、VERIFY。消息能还原，密文、密钥、附加数据改动任何一个字节都被拒绝，没有任何重复（两个进程之间也没有），密文看不出规律，密码加盐且足够慢，才算通过。KAT（AES-256-GCM 或 ChaCha20-Poly1305 的已知答案）属于 should。",
@@ -68,7 +71,10 @@ impl Crypto {
             )
         })?;
         report.judge("tamper", Need::Must, tamper::judge(exam), |count| {
-            Text::new(format!("{count} changed blobs, keys and data were refused"), format!("{count} 处改动都被拒绝"))
+            Text::new(
+                format!("{count} changed blobs, keys and data were refused"),
+                format!("{count} 处改动都被拒绝"),
+            )
         })?;
         report.judge("never-repeated", Need::Must, repeat::judge(exam), |count| {
             Text::new(

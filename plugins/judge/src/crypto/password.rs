@@ -47,7 +47,9 @@ pub(super) fn sealed(exam: &mut Exam<'_, '_>) -> Result<f64, Fault> {
     let overhead = blobs[0].len().saturating_sub(50);
     if overhead < SEALED_OVERHEAD {
         let summary = Text::new(
-            format!("a sealed blob has {overhead} bytes beside its message: too few for a salt, a nonce and a tag"),
+            format!(
+                "a sealed blob has {overhead} bytes beside its message: too few for a salt, a nonce and a tag"
+            ),
             format!("SEAL 的密文比消息只多 {overhead} 字节：放不下盐、随机数和标签"),
         );
         return Err(exam.fail("unsalted", summary.clone(), summary, hint));
@@ -70,7 +72,8 @@ pub(super) fn hashed(exam: &mut Exam<'_, '_>) -> Result<String, Fault> {
         let hash = answer.as_ref().ok().and_then(Value::as_str).map(str::to_owned);
         hashes.push(hash.ok_or_else(|| unfit(exam, &hash_op, &answer, "{\"ok\":\"…\"}"))?);
     }
-    let cost = before.zip(talk.processor_millis()).map(|(before, after)| (after - before) / f64::from(RUNS / 2));
+    let cost =
+        before.zip(talk.processor_millis()).map(|(before, after)| (after - before) / f64::from(RUNS / 2));
     let other = exam.random().token(10);
     for (password, hash, right) in
         [(&password, &hashes[0], true), (&other, &hashes[0], false), (&password, &hashes[1], true)]
@@ -96,12 +99,17 @@ pub(super) fn hashed(exam: &mut Exam<'_, '_>) -> Result<String, Fault> {
     let Some(scheme) = Scheme::read(&hashes[0]) else {
         let begins = cut(&hashes[0].chars().take(12).collect::<String>());
         return Err(Fault::inconclusive(Text::new(
-            format!("the format of the hash is not known (it begins {begins}); known are those of argon2, bcrypt, scrypt and PBKDF2"),
+            format!(
+                "the format of the hash is not known (it begins {begins}); known are those of argon2, bcrypt, scrypt and PBKDF2"
+            ),
             format!("不认识这个哈希的格式（开头是 {begins}）；认识 argon2、bcrypt、scrypt、PBKDF2 的格式"),
         )));
     };
     if !scheme.is_slow() {
-        let summary = Text::new(format!("{} is too cheap to guess", scheme.name), format!("{} 的代价太低，容易被猜出", scheme.name));
+        let summary = Text::new(
+            format!("{} is too cheap to guess", scheme.name),
+            format!("{} 的代价太低，容易被猜出", scheme.name),
+        );
         return Err(exam.fail("cheap", summary.clone(), summary, hint));
     }
     match cost {
@@ -113,7 +121,9 @@ pub(super) fn hashed(exam: &mut Exam<'_, '_>) -> Result<String, Fault> {
 
 fn too_fast(exam: &Exam<'_, '_>, name: &str, cost: f64, hint: Text) -> Fault {
     let summary = Text::new(
-        format!("{name} costs {cost:.1} ms of processor time: whoever guesses passwords tries thousands a second"),
+        format!(
+            "{name} costs {cost:.1} ms of processor time: whoever guesses passwords tries thousands a second"
+        ),
         format!("{name} 只用 {cost:.1} 毫秒处理器时间：猜密码的人每秒能试几千个"),
     );
     exam.fail("fast", summary.clone(), summary, hint)
@@ -169,7 +179,9 @@ impl Scheme {
             ["pbkdf2", digest @ ("sha256" | "sha512"), rounds, ..] => {
                 ("PBKDF2", Cost::Pbkdf2 { sha512: digest == "sha512", rounds: number(rounds)? })
             }
-            ["pbkdf2_sha256", rounds, ..] => ("PBKDF2", Cost::Pbkdf2 { sha512: false, rounds: number(rounds)? }),
+            ["pbkdf2_sha256", rounds, ..] => {
+                ("PBKDF2", Cost::Pbkdf2 { sha512: false, rounds: number(rounds)? })
+            }
             ["", digest @ ("pbkdf2-sha256" | "pbkdf2-sha512"), rounds, ..] => {
                 let rounds = number(rounds).or_else(|| named(rounds, "i"))?;
                 ("PBKDF2", Cost::Pbkdf2 { sha512: digest == "pbkdf2-sha512", rounds })

@@ -64,7 +64,10 @@ fn at_the_beginning_of_a_second(exam: &Exam<'_, '_>) {
 
 fn repeated(exam: &Exam<'_, '_>, same_process: bool) -> Fault {
     let summary = if same_process {
-        Text::new("a nonce came twice: two blobs of one message repeat", "随机数（nonce）重复了：同一条消息的两个密文有重复")
+        Text::new(
+            "a nonce came twice: two blobs of one message repeat",
+            "随机数（nonce）重复了：同一条消息的两个密文有重复",
+        )
     } else {
         Text::new(
             "two processes that were started together made the same blob: the nonce comes from the clock or a counter",
@@ -72,7 +75,10 @@ fn repeated(exam: &Exam<'_, '_>, same_process: bool) -> Fault {
         )
     };
     let message = Text::new(
-        format!("{}. With one key and nonce used twice, whoever has both blobs has the difference of the messages, and can make tags", summary.en),
+        format!(
+            "{}. With one key and nonce used twice, whoever has both blobs has the difference of the messages, and can make tags",
+            summary.en
+        ),
         format!("{}。同一个密钥和随机数用两次，拿到两个密文的人就能得到两条消息的差，并伪造标签", summary.zh),
     );
     let hint = Text::new(
@@ -109,10 +115,15 @@ pub(super) fn pattern(exam: &mut Exam<'_, '_>) -> Result<(), Fault> {
                 "密文里各个字节出现得不均匀：露出了消息的痕迹",
             );
             let message = Text::new(
-                format!("encrypted zeros; chi-square over the 256 bytes of the blob had p = {first:.1e}, and once more {second:.1e}"),
-                format!("加密全零的消息；对密文的 256 种字节做卡方检验，p = {first:.1e}，再做一次 {second:.1e}"),
+                format!(
+                    "encrypted zeros; chi-square over the 256 bytes of the blob had p = {first:.1e}, and once more {second:.1e}"
+                ),
+                format!(
+                    "加密全零的消息；对密文的 256 种字节做卡方检验，p = {first:.1e}，再做一次 {second:.1e}"
+                ),
             );
-            let hint = Text::new("encrypt all of the message with a real cipher", "用真正的加密算法加密整条消息");
+            let hint =
+                Text::new("encrypt all of the message with a real cipher", "用真正的加密算法加密整条消息");
             return Err(exam.fail("pattern", summary, message, hint));
         }
     }

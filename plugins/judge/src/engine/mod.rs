@@ -13,7 +13,7 @@ mod session;
 mod shrink;
 mod wire;
 
-pub(crate) use exam::{Exam, Place, capability, greeted, run};
+pub(crate) use exam::{Exam, Place, capability, greeted, pick, run};
 pub(crate) use growth::{Grown, Growth};
 pub(crate) use model::{Model, Wrong, error, expect, value};
 pub(crate) use session::Session;

@@ -55,19 +55,26 @@ impl MiddlewareChain {
     /// A step a question, so that what holds is seen beside what does not.
     fn judge(&self, exam: &mut Exam<'_, '_>, report: &mut Report) -> Option<()> {
         let steps: [(&str, Wish, [&str; 2]); 4] = [
-            ("order", Wish::default(), ["in from the first to the last, out the other way", "进去从第一层到最后一层，出来反过来"]),
-            ("failures", Wish { fails: true, ..Wish::default() }, [
-                "an exception and a short cut pass the outer layers once",
-                "异常和提前返回各经过外层一次",
-            ]),
-            ("state", Wish { nests: true, ..Wish::default() }, [
-                "calls inside calls keep their own state",
-                "调用套调用，状态互不干扰",
-            ]),
-            ("all", Wish { fails: true, nests: true, adds: true }, [
-                "all of it together, with layers added meanwhile",
-                "全部一起，并且中途加层",
-            ]),
+            (
+                "order",
+                Wish::default(),
+                ["in from the first to the last, out the other way", "进去从第一层到最后一层，出来反过来"],
+            ),
+            (
+                "failures",
+                Wish { fails: true, ..Wish::default() },
+                ["an exception and a short cut pass the outer layers once", "异常和提前返回各经过外层一次"],
+            ),
+            (
+                "state",
+                Wish { nests: true, ..Wish::default() },
+                ["calls inside calls keep their own state", "调用套调用，状态互不干扰"],
+            ),
+            (
+                "all",
+                Wish { fails: true, nests: true, adds: true },
+                ["all of it together, with layers added meanwhile", "全部一起，并且中途加层"],
+            ),
         ];
         for (id, wish, [en, zh]) in steps {
             let ops = operations(self.stacks, wish, exam.random());
@@ -110,16 +117,17 @@ fn operations(stacks: u32, wish: Wish, random: &mut Generator) -> Vec<Op> {
 fn layer(wish: Wish, random: &mut Generator) -> [Value; 3] {
     let name = random.token(4);
     let failing = u32::from(wish.fails);
-    let (kind, argument) = match random.weighted(&[20, 8 * failing, 12, 14 * failing, 15, 8 * failing, 15, 10]) {
-        Some(0) => ("log", Value::Null),
-        Some(1) => ("auth", json!("sesame")),
-        Some(2) => ("cache", Value::Null),
-        Some(3) => ("retry", json!(random.number(1..4))),
-        Some(4) => ("header", json!(random.token(5))),
-        Some(5) => ("catch", Value::Null),
-        Some(6) => ("count", Value::Null),
-        _ => ("service", json!(["clock", "store"][usize::from(random.number(0..2) == 1)])),
-    };
+    let (kind, argument) =
+        match random.weighted(&[20, 8 * failing, 12, 14 * failing, 15, 8 * failing, 15, 10]) {
+            Some(0) => ("log", Value::Null),
+            Some(1) => ("auth", json!("sesame")),
+            Some(2) => ("cache", Value::Null),
+            Some(3) => ("retry", json!(random.number(1..4))),
+            Some(4) => ("header", json!(random.token(5))),
+            Some(5) => ("catch", Value::Null),
+            Some(6) => ("count", Value::Null),
+            _ => ("service", json!(["clock", "store"][usize::from(random.number(0..2) == 1)])),
+        };
     [json!(name), json!(kind), argument]
 }
 

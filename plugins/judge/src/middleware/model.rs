@@ -65,7 +65,11 @@ impl Model for Chain {
     fn judge(&mut self, op: &Op, answer: &Answer) -> Result<(), Wrong> {
         let right = match op.name {
             "HANDLER" => {
-                *self = Self { handler: op.text(0).to_owned(), services: std::mem::take(&mut self.services), ..Self::default() };
+                *self = Self {
+                    handler: op.text(0).to_owned(),
+                    services: std::mem::take(&mut self.services),
+                    ..Self::default()
+                };
                 value(Value::Null)
             }
             "REGISTER" => {
@@ -214,7 +218,10 @@ impl Chain {
         if is_shared {
             return Err(Wrong::new(
                 "service",
-                Text::new("an identity for each service, and another for each", "每个服务有一个标识，各不相同"),
+                Text::new(
+                    "an identity for each service, and another for each",
+                    "每个服务有一个标识，各不相同",
+                ),
             ));
         }
         match answer.get("inner") {
@@ -263,7 +270,8 @@ mod tests {
 
     #[test]
     fn an_exception_passes_each_outer_layer_once_and_is_retried_inside() {
-        let mut chain = chain(&[("a", "log", json!(null)), ("b", "retry", json!(2)), ("c", "log", json!(null))]);
+        let mut chain =
+            chain(&[("a", "log", json!(null)), ("b", "retry", json!(2)), ("c", "log", json!(null))]);
         let told = chain.call(json!({ "path": "/", "token": "t", "fail": 1 }));
         assert_eq!(told["trace"], json!([">a", ">b", ">c", "=h", "!c", ">c", "=h", "<c", "<b", "<a"]));
         let told = chain.call(json!({ "path": "/", "token": "t", "fail": 5 }));
@@ -273,7 +281,8 @@ mod tests {
 
     #[test]
     fn what_is_cached_has_only_the_headers_from_inside() {
-        let mut chain = chain(&[("a", "header", json!("x")), ("b", "cache", json!(null)), ("c", "header", json!("y"))]);
+        let mut chain =
+            chain(&[("a", "header", json!("x")), ("b", "cache", json!(null)), ("c", "header", json!("y"))]);
         let first = chain.call(json!({ "path": "/p" }));
         let second = chain.call(json!({ "path": "/p" }));
         assert_eq!(first["response"], second["response"]);
