@@ -19,6 +19,7 @@ mod examiner;
 mod gateway;
 mod http_api;
 pub(crate) mod http_idempotency;
+mod judge;
 mod page;
 mod peer;
 mod program;

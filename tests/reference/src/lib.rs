@@ -9,13 +9,14 @@
 //! ```
 
 pub mod api;
+pub mod judge;
 pub mod site;
 
 /// A program's entry: what stands behind its name on the command line. An error is words for people.
 pub type Main = fn(&[String]) -> Result<(), String>;
 
 /// The programs that can be a process of their own, by name.
-pub const PROGRAMS: &[(&str, Main)] = &[("api", api::main)];
+pub const PROGRAMS: &[(&str, Main)] = &[("api", api::main), ("judge", judge::main)];
 
 /// Runs the program that the first argument names, with the others.
 ///
