@@ -49,7 +49,7 @@ macro_rules! plugins {
     };
 }
 
-plugins!["http-idempotency"];
+plugins!["http-idempotency", "net"];
 
 #[cfg(test)]
 mod tests {

@@ -5,8 +5,10 @@
 //! [`trouble`]; a server of another protocol is known by [`stranger`] and judged by nobody.
 
 mod beyond_select;
+mod client_robust;
 mod close_wait;
 mod dialect;
+mod dns_round_robin;
 mod dribble;
 mod echo;
 mod error_survival;
@@ -17,10 +19,13 @@ mod large_write;
 mod pipelined;
 mod probe;
 mod process;
+mod socket_tuple;
 mod stranger;
 mod suite;
 mod talk;
+mod time_wait;
 mod trouble;
+mod udp;
 
 use mustdo_plugin::{Capability, CapabilityRequest, Plugin, Text};
 
@@ -47,6 +52,11 @@ pub fn plugin() -> Plugin {
     .check::<error_survival::ErrorSurvival>()
     .check::<beyond_select::BeyondSelect>()
     .check::<close_wait::CloseWait>()
+    .check::<time_wait::TimeWait>()
+    .check::<socket_tuple::SocketTuple>()
+    .check::<udp::Udp>()
+    .check::<dns_round_robin::DnsRoundRobin>()
+    .check::<client_robust::ClientRobust>()
     .check::<suite::Suite>()
 }
 

@@ -17,6 +17,7 @@
 
 mod examiner;
 pub(crate) mod http_idempotency;
+mod net;
 mod page;
 mod peer;
 mod program;

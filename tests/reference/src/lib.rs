@@ -8,11 +8,22 @@
 //! cargo run --example reference -- PROGRAM [ARGUMENT…]
 //! ```
 
+pub mod client;
+pub mod dns;
+mod named;
+pub mod tcp;
+pub mod tuple;
+pub mod udp;
+
 /// A program's entry: what stands behind its name on the command line. An error is words for people.
 pub type Main = fn(&[String]) -> Result<(), String>;
 
 /// The programs that can be a process of their own, by name.
-pub const PROGRAMS: &[(&str, Main)] = &[];
+pub const PROGRAMS: &[(&str, Main)] = &[
+    ("client", client::main),
+    ("tcp", tcp::main),
+    ("tuple", tuple::main),
+];
 
 /// Runs the program that the first argument names, with the others.
 ///

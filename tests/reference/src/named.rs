@@ -33,6 +33,16 @@ macro_rules! named {
                     $(Self::$Variant => $summary,)+
                 }
             }
+
+            /// The variant of a name.
+            ///
+            /// # Errors
+            ///
+            /// That there is none, in words.
+            pub fn named(name: &str) -> Result<Self, String> {
+                let known = Self::ALL.iter().copied().find(|variant| variant.name() == name);
+                known.ok_or_else(|| format!("no {} is called '{name}'", $kind))
+            }
         }
     };
 }

@@ -75,6 +75,9 @@ impl<'server> Conversation<'server> {
             for body in self.requests(chunk) {
                 self.answer(&body)?;
             }
+            if self.shared.has(Flaw::ClosesFirst) && self.answered > 0 {
+                return Ok(());
+            }
             if self.buffer.is_empty() {
                 self.turn = None;
             }
@@ -215,6 +218,10 @@ impl<'server> Conversation<'server> {
             }
             Some(Flaw::NeverCloses) => self.shared.wait_for_stop(),
             Some(Flaw::IdleMinute) => self.shared.pause(Duration::from_mins(1)),
+            Some(Flaw::Lingers) => {
+                // It fails only where the connection is gone.
+                let _ = socket2::SockRef::from(&*self.stream).set_linger(Some(Duration::ZERO));
+            }
             Some(Flaw::KeepsEnded) => self.shared.keep_stream(Arc::clone(&self.stream)),
             Some(Flaw::LeaksReference) if self.shared.open() > 60 => {
                 self.shared.keep_stream(Arc::clone(&self.stream));

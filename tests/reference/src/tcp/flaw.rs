@@ -80,6 +80,9 @@ named! {
         TooManyFiles "error-survival/too-many-files"
             "With more than 150 connections accepting fails, and is never tried again."
 
+        Supervised "error-survival/supervised"
+            "An error of a write ends the process, and another one takes its place."
+
         SelectDies "beyond-select/select-dies"
             "The 1025th connection takes the server down."
         SetOverflow "beyond-select/set-overflow"
@@ -98,6 +101,13 @@ named! {
         LeaksReference "close-wait/leaks-reference"
             "With more than 60 connections the thread of one ends without closing it."
 
+        NoReuseAddress "time-wait/no-reuse-address"
+            "The port is bound without SO_REUSEADDR."
+        ClosesFirst "time-wait/closes-first"
+            "The server closes behind each reply."
+        Lingers "time-wait/lingers-zero"
+            "Connections end with a reset, to avoid TIME_WAIT."
+
         Silent "trap/silent"
             "Connections are taken, and nothing is ever said."
         ClosesAtOnce "trap/closes-at-once"
@@ -110,27 +120,5 @@ named! {
             "Random bytes come without end."
         Late "trap/late"
             "Every reply comes twelve seconds late."
-    }
-}
-
-impl Flaw {
-    /// Whether it can be seen with requests that have no borders.
-    #[must_use]
-    pub const fn needs_borders(self) -> bool {
-        matches!(
-            self,
-            Self::ReceiveIsMessage
-                | Self::ComparesReceived
-                | Self::BlocksEverybody
-                | Self::ByteTimeout
-                | Self::FirstOnly
-                | Self::LosesTail
-                | Self::OutOfOrder
-                | Self::Merged
-                | Self::GlobalBuffer
-                | Self::StaleBuffer
-                | Self::OneEndsAll
-                | Self::HalfAsWhole
-        )
     }
 }

@@ -11,6 +11,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use socket2::{Domain, Socket, Type};
+
 use super::{
     Flaw, Framing,
     conversation::{Conversation, lock},
@@ -62,7 +64,14 @@ pub(super) struct Shared {
 impl Service {
     /// Listens; port 0 leaves the port to the system.
     pub fn bind(options: Options, address: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(address)?;
+        let listener = if options.flaw == Some(Flaw::NoReuseAddress) {
+            let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+            socket.bind(&address.into())?;
+            socket.listen(128)?;
+            socket.into()
+        } else {
+            TcpListener::bind(address)?
+        };
         if options.flaw == Some(Flaw::ShortQueue) {
             rustix::net::listen(&listener, 5)?;
         }
