@@ -180,7 +180,8 @@ pub(crate) fn find<'a>(shelf: &'a Shelf, id: &PluginId) -> Result<&'a PluginFile
 /// Writes a grant into `mustdo.toml`. What the plugin was granted before stays, as far as it holds for these bytes.
 pub(crate) fn give(project: &Project, plugin: &PluginFile, wanted: &[Wanted]) -> Result<Grant, Failure> {
     change(project, |settings, text| {
-        let mut grant = settings.grants.get(&plugin.id).cloned().unwrap_or_else(|| Grant::new(plugin.digest()));
+        let mut grant =
+            settings.grants.get(&plugin.id).cloned().unwrap_or_else(|| Grant::new(plugin.digest()));
         grant.renew(plugin.digest());
         for Wanted { capability, program } in wanted {
             grant.allow.insert(capability.clone());

@@ -434,7 +434,9 @@ mod tests {
 
     #[test]
     fn a_secret_is_masked_as_it_is_shown() {
-        for secret in ["two  spaces", "a\ttab", "soft\u{ad}hyphen", "##[group]", "zero\u{200b}width", "a\u{1b}[1mbold"] {
+        for secret in
+            ["two  spaces", "a\ttab", "soft\u{ad}hyphen", "##[group]", "zero\u{200b}width", "a\u{1b}[1mbold"]
+        {
             let mask = Mask::new([secret]);
             for shown in [plain_line(secret, 100), plain(secret).into_owned()] {
                 assert_eq!(mask.text(&format!("it is {shown}.")), "it is ***.", "{secret:?}");

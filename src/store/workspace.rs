@@ -104,10 +104,8 @@ impl Workspace {
         let mut plugins = vec![];
         for name in self.names(Self::PLUGINS, "wasm")? {
             let path = self.root.join(&name);
-            let missing = || StoreError::Read {
-                path: path.clone(),
-                source: io::Error::from(io::ErrorKind::NotFound),
-            };
+            let missing =
+                || StoreError::Read { path: path.clone(), source: io::Error::from(io::ErrorKind::NotFound) };
             let bytes = read_bytes(&path)?.ok_or_else(missing)?;
             plugins.push((name, bytes));
         }

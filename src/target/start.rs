@@ -142,7 +142,9 @@ fn refuse_rivals(servers: &mut [(TargetName, Result<Server, TargetError>)]) {
             let datagrams = |kind: &TargetKind| *kind == TargetKind::Udp;
             other != name && datagrams(kinds) == datagrams(kind) && may_meet(place, authority)
         });
-        if let (Some((other, ..)), Some((_, server))) = (rival, servers.iter_mut().find(|(own, _)| own == name)) {
+        if let (Some((other, ..)), Some((_, server))) =
+            (rival, servers.iter_mut().find(|(own, _)| own == name))
+        {
             *server = Err(TargetError::PortTwice { other: other.clone(), port: authority.port });
         }
     }
@@ -548,9 +550,11 @@ time.sleep(60)
     async fn two_programs_on_one_port_are_never_judged_for_each_other() {
         let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
         let serve = launch(&["python3", "-m", "http.server", "--bind", "127.0.0.1", "{port}"]);
-        let workspace = Workspace::new()
-            .with("web", http(Some(port)), Some(serve))
-            .with("idle", tcp(Some(port)), Some(launch(&["sleep", "60"])));
+        let workspace = Workspace::new().with("web", http(Some(port)), Some(serve)).with(
+            "idle",
+            tcp(Some(port)),
+            Some(launch(&["sleep", "60"])),
+        );
         let started = workspace.start().await;
         for (target, rival) in [("web", "idle"), ("idle", "web")] {
             let failure = &started.failures()[target];

@@ -44,7 +44,9 @@ impl Check for BeyondSelect {
             ),
             capabilities: vec![
                 crate::reach(),
-                crate::watch("to count the descriptors that your server holds, and to start it again should it die"),
+                crate::watch(
+                    "to count the descriptors that your server holds, and to start it again should it die",
+                ),
             ],
             typical: Duration::from_secs(15),
             exclusive: true,

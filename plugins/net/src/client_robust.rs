@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use mustdo_plugin::process::{Child, Command, Exit, Finished, Limits, without};
+use mustdo_plugin::process::{Child, Command, Exit, Finished, Limits, Signal, without};
 use mustdo_plugin::tcp::{Connection, Listener};
 use mustdo_plugin::verdict::{Finding, Location, Need, Severity};
-use mustdo_plugin::{Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters};
+use mustdo_plugin::{
+    Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters,
+};
 
 use crate::trouble::{excerpt, told};
 
@@ -123,9 +125,15 @@ impl Scenario {
             Self::Shorter => Text::new("the second reply was shorter than the first", "第二个回应比第一个短"),
             Self::Coalesced => Text::new("another line came behind the reply", "回应后面还跟着另一行"),
             Self::EndsAtOnce => Text::new("the server ended without a reply", "服务器没有回应就关闭"),
-            Self::EndsInReply => Text::new("the server ended in the middle of a reply", "服务器在回应中间关闭"),
-            Self::ResetsInReply => Text::new("the server reset the connection in a reply", "服务器在回应中间重置"),
-            Self::Silent => Text::new("the server took the request and said nothing", "服务器收下请求，一言不发"),
+            Self::EndsInReply => {
+                Text::new("the server ended in the middle of a reply", "服务器在回应中间关闭")
+            }
+            Self::ResetsInReply => {
+                Text::new("the server reset the connection in a reply", "服务器在回应中间重置")
+            }
+            Self::Silent => {
+                Text::new("the server took the request and said nothing", "服务器收下请求，一言不发")
+            }
             Self::NobodyListens => Text::new("nobody listened on the port", "端口上没有服务器"),
         }
     }
@@ -148,7 +156,14 @@ impl Script {
         let lengths = match scenario {
             Scenario::Large => [20, 1 << 20, 20],
             Scenario::Shorter => [200, 8, 30],
-            _ => [24, 32, 28],
+            Scenario::Plain
+            | Scenario::Dribble
+            | Scenario::Coalesced
+            | Scenario::EndsAtOnce
+            | Scenario::EndsInReply
+            | Scenario::ResetsInReply
+            | Scenario::Silent
+            | Scenario::NobodyListens => [24, 28, 32],
         };
         let words = [(); 3].map(|()| generator.token(10));
         Self { words, replies: lengths.map(|length| generator.token(length)) }
@@ -196,11 +211,14 @@ fn run(context: &mut Context<'_>, scenario: Scenario) -> Result<Ran, Fault> {
     }
     let what = Text::new("starting your client", "启动你的客户端");
     let child = context.start(&command).map_err(|failure| not_started(&what, &failure))?;
-    let (connected, output) = serve(context, listener.as_ref(), &child, scenario, &script)?;
+    let Served { connected, printed, hangs } = serve(context, listener.as_ref(), &child, scenario, &script)?;
     drop(listener);
+    if hangs {
+        return Ok(Ran { script, finished: None, connected });
+    }
     let finished = match child.output(&Limits { time: Duration::from_secs(3), bytes: 4 << 20 }) {
         Ok(mut finished) => {
-            finished.stdout = [output, finished.stdout].concat();
+            finished.stdout = [printed, finished.stdout].concat();
             Some(finished)
         }
         Err(Failure::TimedOut) => None,
@@ -215,35 +233,49 @@ fn not_started(what: &Text, failure: &Failure) -> Fault {
     Fault::inconclusive(fault.summary().clone())
 }
 
-/// Takes connections and answers lines until the program has ended or its time is over. Returns whether it ever connected,
-/// and what it has printed meanwhile: a client that prints a mebibyte would otherwise wait for somebody to read it.
+/// What came of being the server for one run.
+#[derive(Default)]
+struct Served {
+    /// Whether the client connected at all.
+    connected: bool,
+    /// What it has printed meanwhile: a client that prints a mebibyte would otherwise wait for somebody to read it.
+    printed: Vec<u8>,
+    /// The time was over and it still ran. It is killed before its connection is closed: the end would help it.
+    hangs: bool,
+}
+
+/// Takes connections and answers lines until the program has ended or its time is over.
 fn serve(
     context: &Context<'_>,
     listener: Option<&Listener>,
     child: &Child<'_>,
     scenario: Scenario,
     script: &Script,
-) -> Result<(bool, Vec<u8>), Fault> {
-    let mut connected = false;
-    let mut printed = Vec::new();
+) -> Result<Served, Fault> {
+    let mut served = Served::default();
     let end = context.monotonic() + LIMIT;
-    while context.monotonic() < end && child.wait(Duration::ZERO)?.is_none() {
-        printed.extend(child.printed()?);
+    while child.wait(Duration::ZERO)?.is_none() {
+        if context.monotonic() > end {
+            child.signal(Signal::Kill)?;
+            served.hangs = true;
+            break;
+        }
+        served.printed.extend(child.printed()?);
         let Some(listener) = listener else {
             context.sleep(TURN);
             continue;
         };
         match listener.accept(TURN) {
             Ok(connection) => {
-                connected = true;
+                served.connected = true;
                 let visit = Visit { context, child, scenario, script, end };
-                visit.answer(connection, &mut printed)?;
+                visit.answer(connection, &mut served)?;
             }
             Err(Failure::TimedOut) => {}
             Err(failure) => return Err(failure.into()),
         }
     }
-    Ok((connected, printed))
+    Ok(served)
 }
 
 /// One connection of the client's.
@@ -257,14 +289,14 @@ struct Visit<'run, 'host> {
 
 impl Visit<'_, '_> {
     /// Answers lines until either side ends.
-    fn answer(&self, mut connection: Connection, printed: &mut Vec<u8>) -> Result<(), Fault> {
+    fn answer(&self, mut connection: Connection, served: &mut Served) -> Result<(), Fault> {
         connection.set_read_timeout(TURN);
         let mut heard = Vec::new();
         while self.context.monotonic() < self.end {
             match connection.receive(4_096) {
                 Ok(bytes) if bytes.is_empty() => return Ok(()),
                 Ok(bytes) => heard.extend(bytes),
-                Err(Failure::TimedOut) => printed.extend(self.child.printed()?),
+                Err(Failure::TimedOut) => served.printed.extend(self.child.printed()?),
                 // Whoever breaks off is looked at by how it ends.
                 Err(_) => return Ok(()),
             }
@@ -272,50 +304,52 @@ impl Visit<'_, '_> {
                 let line: Vec<u8> = heard.drain(..=end).collect();
                 let word = String::from_utf8_lossy(&line).trim().to_owned();
                 let Some(place) = self.script.words.iter().position(|known| *known == word) else { continue };
-                match self.reply(connection, place, printed)? {
+                match self.reply(connection, place, &mut served.printed) {
                     Some(still) => connection = still,
                     None => return Ok(()),
                 }
             }
         }
+        // While the connection still stands.
+        if self.child.wait(Duration::ZERO)?.is_none() {
+            self.child.signal(Signal::Kill)?;
+            served.hangs = true;
+        }
         Ok(())
     }
 
     /// Sends the reply, or what the scenario has instead. None when that ended the connection.
-    fn reply(
-        &self,
-        connection: Connection,
-        place: usize,
-        printed: &mut Vec<u8>,
-    ) -> Result<Option<Connection>, Fault> {
+    fn reply(&self, connection: Connection, place: usize, printed: &mut Vec<u8>) -> Option<Connection> {
         let reply = format!("{}\n", self.script.replies[place]);
         let half = &reply.as_bytes()[..reply.len() / 2];
         if place != 1 {
-            return Ok(connection.send(reply.as_bytes()).is_ok().then_some(connection));
+            return connection.send(reply.as_bytes()).is_ok().then_some(connection);
         }
         let still = match self.scenario {
-            Scenario::Plain | Scenario::Shorter | Scenario::NobodyListens => connection.send(reply.as_bytes()),
+            Scenario::Plain | Scenario::Shorter | Scenario::NobodyListens => {
+                connection.send(reply.as_bytes())
+            }
             Scenario::Large => self.send_slowly(&connection, reply.as_bytes(), 64 << 10, printed),
             Scenario::Dribble => self.send_slowly(&connection, reply.as_bytes(), 1, printed),
             Scenario::Coalesced => {
                 let more = format!("{reply}{}\n", self.script.words[0].to_ascii_uppercase());
                 connection.send(more.as_bytes())
             }
-            Scenario::EndsAtOnce => return Ok(None),
+            Scenario::EndsAtOnce => return None,
             Scenario::EndsInReply => {
                 // A client that has gone by itself is what its end will show.
                 let _ = connection.send(half);
-                return Ok(None);
+                return None;
             }
             Scenario::ResetsInReply => {
                 let _ = connection.send(half);
                 self.context.sleep(TURN);
                 connection.reset();
-                return Ok(None);
+                return None;
             }
             Scenario::Silent => Ok(()),
         };
-        Ok(still.is_ok().then_some(connection))
+        still.is_ok().then_some(connection)
     }
 
     fn send_slowly(
@@ -444,15 +478,16 @@ fn stderr_of(finished: &Finished, before: &str) -> String {
 }
 
 fn failed(scenario: Scenario, came: &Text) -> Fault {
-    let hint = match scenario {
-        Scenario::Silent => Text::new(
+    let hint = if scenario == Scenario::Silent {
+        Text::new(
             "give every connect and read a time-out (settimeout, SO_RCVTIMEO) of ten seconds at most",
             "给每个 connect 和 read 设置超时（settimeout、SO_RCVTIMEO），最多十秒",
-        ),
-        _ => Text::new(
+        )
+    } else {
+        Text::new(
             "read until the newline has come; an empty read is the end and an error here; forget the buffer of the reply before, and turn every error into words on stderr and a code",
             "一直读到换行为止；读到空表示结束，在这里就是错误；不要沿用上一个回应的缓冲区；每种错误都在 stderr 说清楚，并返回非 0",
-        ),
+        )
     };
     let message = told(&scenario.words(), came);
     let finding = Finding::new(Severity::Problem, format!("net.client-{}", scenario.id()), message)

@@ -49,7 +49,8 @@ impl Check for CloseWait {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Report {
-        let mut report = Report::new(Text::new("no socket stayed in CLOSE_WAIT", "没有套接字停留在 CLOSE_WAIT"));
+        let mut report =
+            Report::new(Text::new("no socket stayed in CLOSE_WAIT", "没有套接字停留在 CLOSE_WAIT"));
         if let Some(mut probe) = Probe::greet(context, &self.dialect, &mut report) {
             self.judge(&mut probe, &mut report);
         }
@@ -109,7 +110,10 @@ impl CloseWait {
             format!("ended the client's side of {} connections", talks.len()),
             format!("关闭 {} 个连接的客户端一侧", talks.len()),
         );
-        talks.iter().try_for_each(Talk::finish).map_err(|trouble| trouble.fault("close-wait", &sent, hint()))?;
+        talks
+            .iter()
+            .try_for_each(Talk::finish)
+            .map_err(|trouble| trouble.fault("close-wait", &sent, hint()))?;
         let mut open: Vec<&Talk> = talks.iter().collect();
         self.await_ends(probe, &mut open, &sent)?;
         let late = open.len();
@@ -120,7 +124,11 @@ impl CloseWait {
             return Ok(late);
         }
         let came = Text::new(
-            format!("{} of {} were not ended by the server: they are in CLOSE_WAIT there", open.len(), talks.len()),
+            format!(
+                "{} of {} were not ended by the server: they are in CLOSE_WAIT there",
+                open.len(),
+                talks.len()
+            ),
             format!("{} / {} 个没有被服务器结束：在服务器上处于 CLOSE_WAIT", open.len(), talks.len()),
         );
         Err(wrong("close-wait", came.clone(), told(&sent, &came), hint()))

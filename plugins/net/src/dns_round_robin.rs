@@ -8,7 +8,9 @@ use mustdo_plugin::statistics::Spread;
 use mustdo_plugin::tcp;
 use mustdo_plugin::udp::Socket;
 use mustdo_plugin::verdict::{Finding, Location, Need, Severity};
-use mustdo_plugin::{Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters};
+use mustdo_plugin::{
+    Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters,
+};
 use simple_dns::rdata::RData;
 use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, RCODE, TYPE};
 
@@ -139,7 +141,8 @@ impl DnsRoundRobin {
             )));
         };
         let socket = context.udp(TARGET, None)?;
-        let answer = self.ask(context, &socket, &self.name, TYPE::A).map_err(|wrong| self.stranger(wrong))?;
+        let answer =
+            Self::ask(context, &socket, &self.name, TYPE::A).map_err(|wrong| self.stranger(wrong))?;
         let seen: BTreeSet<Ipv4Addr> = answer.addresses.iter().copied().collect();
         if seen.is_empty() {
             return Err(Fault::inconclusive(Text::new(
@@ -150,11 +153,16 @@ impl DnsRoundRobin {
         if !declared.is_empty() && seen != declared {
             return Err(self.failed(
                 "dns-set",
-                &Text::new(format!("{seen:?} came, {declared:?} are declared"), format!("得到 {seen:?}，声明的是 {declared:?}")),
+                &Text::new(
+                    format!("{seen:?} came, {declared:?} are declared"),
+                    format!("得到 {seen:?}，声明的是 {declared:?}"),
+                ),
             ));
         }
         if seen.len() < 2 {
-            return Err(self.failed("dns-set", &Text::new(format!("only {seen:?} came"), format!("只得到 {seen:?}"))));
+            return Err(
+                self.failed("dns-set", &Text::new(format!("only {seen:?} came"), format!("只得到 {seen:?}")))
+            );
         }
         Ok((socket, seen))
     }
@@ -191,7 +199,8 @@ impl DnsRoundRobin {
     ) -> Result<Vec<u32>, Fault> {
         let mut counts = vec![0; set.len()];
         for _ in 0..queries {
-            let answer = self.ask(context, socket, &self.name, TYPE::A).map_err(|wrong| self.wrong(wrong))?;
+            let answer =
+                Self::ask(context, socket, &self.name, TYPE::A).map_err(|wrong| self.wrong(wrong))?;
             let seen: BTreeSet<Ipv4Addr> = answer.addresses.iter().copied().collect();
             if seen != *set || answer.addresses.len() != set.len() {
                 let came = Text::new(
@@ -203,7 +212,9 @@ impl DnsRoundRobin {
             let (shortest, longest) = answer.lives.unwrap_or_default();
             if shortest == 0 || longest > LONGEST {
                 let came = Text::new(
-                    format!("the answer may be kept for {shortest} to {longest} s; 1 to {LONGEST} let clients move on"),
+                    format!(
+                        "the answer may be kept for {shortest} to {longest} s; 1 to {LONGEST} let clients move on"
+                    ),
                     format!("回答可以保留 {shortest} 到 {longest} 秒；1 到 {LONGEST} 秒客户端才会换地址"),
                 );
                 return Err(self.failed("dns-ttl", &came));
@@ -217,7 +228,7 @@ impl DnsRoundRobin {
     fn unknown(&self, context: &mut Context<'_>, socket: &Socket) -> Result<(), Fault> {
         let parent = self.name.split_once('.').map_or(self.name.as_str(), |(_, parent)| parent);
         let name = format!("{}.{parent}", context.generator().token(12));
-        let answer = self.ask(context, socket, &name, TYPE::A).map_err(|wrong| self.wrong(wrong))?;
+        let answer = Self::ask(context, socket, &name, TYPE::A).map_err(|wrong| self.wrong(wrong))?;
         if answer.code == RCODE::NameError {
             return Ok(());
         }
@@ -230,12 +241,15 @@ impl DnsRoundRobin {
 
     /// A name that exists has no records of another type, and that is no error (RFC 2308 2.2, RFC 4074).
     fn no_ipv6(&self, context: &mut Context<'_>, socket: &Socket) -> Result<(), Fault> {
-        let answer = self.ask(context, socket, &self.name, TYPE::AAAA).map_err(|wrong| self.wrong(wrong))?;
+        let answer = Self::ask(context, socket, &self.name, TYPE::AAAA).map_err(|wrong| self.wrong(wrong))?;
         if answer.code == RCODE::NoError {
             return Ok(());
         }
         let came = Text::new(
-            format!("AAAA of {} was answered {:?}: clients take that for the whole name", self.name, answer.code),
+            format!(
+                "AAAA of {} was answered {:?}: clients take that for the whole name",
+                self.name, answer.code
+            ),
             format!("查询 {} 的 AAAA 返回 {:?}：客户端会以为整个名字都不存在", self.name, answer.code),
         );
         Err(self.failed("dns-other-type", &came))
@@ -262,23 +276,21 @@ impl DnsRoundRobin {
             }
             heard.extend(more);
         }
-        let answer = read(heard.get(2..).unwrap_or_default(), id, &self.name).map_err(|wrong| self.wrong(wrong))?;
+        let answer =
+            read(heard.get(2..).unwrap_or_default(), id, &self.name).map_err(|wrong| self.wrong(wrong))?;
         let seen: BTreeSet<Ipv4Addr> = answer.addresses.into_iter().collect();
         if seen == *set {
             return Ok(());
         }
-        let came = Text::new(format!("over TCP came {seen:?}, over UDP {set:?}"), format!("经 TCP 得到 {seen:?}，经 UDP 得到 {set:?}"));
+        let came = Text::new(
+            format!("over TCP came {seen:?}, over UDP {set:?}"),
+            format!("经 TCP 得到 {seen:?}，经 UDP 得到 {set:?}"),
+        );
         Err(self.failed("dns-over-tcp", &came))
     }
 
     /// One question, again where the answer is lost.
-    fn ask(
-        &self,
-        context: &mut Context<'_>,
-        socket: &Socket,
-        name: &str,
-        kind: TYPE,
-    ) -> Result<Answer, Wrong> {
+    fn ask(context: &mut Context<'_>, socket: &Socket, name: &str, kind: TYPE) -> Result<Answer, Wrong> {
         let mut last = Failure::TimedOut;
         for _ in 0..TRIES {
             let (id, query) = query(context, name, kind)?;
@@ -293,16 +305,19 @@ impl DnsRoundRobin {
 
     /// What was no answer, before one was seen.
     fn stranger(&self, wrong: Wrong) -> Fault {
-        match wrong {
+        match &wrong {
             Wrong::Garbage(bytes) => Fault::inconclusive(Text::new(
-                format!("{} came, which is no DNS message: bind target `{TARGET}` to your name server", excerpt(&bytes)),
-                format!("收到 {}，不是 DNS 消息：请把目标 `{TARGET}` 绑定到你的域名服务器", excerpt(&bytes)),
+                format!(
+                    "{} came, which is no DNS message: bind target `{TARGET}` to your name server",
+                    excerpt(bytes)
+                ),
+                format!("收到 {}，不是 DNS 消息：请把目标 `{TARGET}` 绑定到你的域名服务器", excerpt(bytes)),
             )),
             Wrong::Host(Failure::TimedOut) => Fault::inconclusive(Text::new(
                 format!("no answer to {TRIES} questions: does a name server run at target `{TARGET}`?"),
                 format!("{TRIES} 次查询都没有回答：目标 `{TARGET}` 上有域名服务器在运行吗？"),
             )),
-            other => self.wrong(other),
+            Wrong::Foreign(_) | Wrong::Host(_) => self.wrong(wrong),
         }
     }
 
@@ -311,11 +326,17 @@ impl DnsRoundRobin {
             Wrong::Host(failure) => failure.into(),
             Wrong::Garbage(bytes) => {
                 let bytes = excerpt(&bytes);
-                let came = Text::new(format!("{bytes} came, which is no DNS message"), format!("收到 {bytes}，不是 DNS 消息"));
+                let came = Text::new(
+                    format!("{bytes} came, which is no DNS message"),
+                    format!("收到 {bytes}，不是 DNS 消息"),
+                );
                 self.failed("dns-garbage", &came)
             }
             Wrong::Foreign(what) => {
-                let came = Text::new(format!("the answer is not to this question: {what}"), format!("回答的不是这个问题：{what}"));
+                let came = Text::new(
+                    format!("the answer is not to this question: {what}"),
+                    format!("回答的不是这个问题：{what}"),
+                );
                 self.failed("dns-foreign", &came)
             }
         }
@@ -343,7 +364,9 @@ fn query(context: &mut Context<'_>, name: &str, kind: TYPE) -> Result<(u16, Vec<
     let id = u16::try_from(context.generator().number(0..1 << 16)).unwrap_or_default();
     let mixed: String = name
         .chars()
-        .map(|letter| if context.generator().number(0..2) == 0 { letter.to_ascii_uppercase() } else { letter })
+        .map(
+            |letter| if context.generator().number(0..2) == 0 { letter.to_ascii_uppercase() } else { letter },
+        )
         .collect();
     let unsaid = |error: simple_dns::SimpleDnsError| Wrong::Host(Failure::Other(error.to_string()));
     let mut packet = Packet::new_query(id);
@@ -365,9 +388,9 @@ fn read(bytes: &[u8], id: u16, name: &str) -> Result<Answer, Wrong> {
     if !asked.as_ref().is_some_and(|asked| asked.eq_ignore_ascii_case(name.trim_end_matches('.'))) {
         return Err(Wrong::Foreign(format!("{asked:?} instead of {name:?}")));
     }
-    let records = packet.answers.iter().filter_map(|record| match &record.rdata {
-        RData::A(address) => Some((Ipv4Addr::from(address.address), record.ttl)),
-        _ => None,
+    let records = packet.answers.iter().filter_map(|record| {
+        let RData::A(address) = &record.rdata else { return None };
+        Some((Ipv4Addr::from(address.address), record.ttl))
     });
     let (addresses, lives): (Vec<_>, Vec<_>) = records.unzip();
     let lives = lives.iter().min().copied().zip(lives.iter().max().copied());

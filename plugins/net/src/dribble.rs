@@ -44,8 +44,10 @@ impl Check for Dribble {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Report {
-        let mut report =
-            Report::new(Text::new("requests that came byte by byte were answered", "逐字节到达的请求都得到了回应"));
+        let mut report = Report::new(Text::new(
+            "requests that came byte by byte were answered",
+            "逐字节到达的请求都得到了回应",
+        ));
         if let Some(mut probe) = Probe::greet(context, &self.dialect, &mut report) {
             self.judge(&mut probe, &mut report);
         }
@@ -64,7 +66,10 @@ impl Dribble {
         })?;
         let outcome = serve_another(probe);
         report.judge("others-served", Need::Must, outcome, |()| {
-            Text::new("another client was served while one was typing", "一个客户端慢慢发的时候，另一个得到了服务")
+            Text::new(
+                "another client was served while one was typing",
+                "一个客户端慢慢发的时候，另一个得到了服务",
+            )
         })?;
         let outcome = self.type_slowly(probe);
         report.judge("slow-typist", Need::Must, outcome, |()| {
@@ -167,7 +172,10 @@ fn early_or(trouble: Trouble, sent: &Text) -> Fault {
         let text = trouble.text();
         return wrong(
             "early-reply",
-            Text::new("the server answered before the request was complete", "请求还没有完整，服务器就回应了"),
+            Text::new(
+                "the server answered before the request was complete",
+                "请求还没有完整，服务器就回应了",
+            ),
             told(sent, &text),
             hint(),
         );

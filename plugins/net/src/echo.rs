@@ -64,7 +64,10 @@ impl Echo {
         let mut talks = Vec::new();
         for _ in 0..CONNECTIONS {
             let opened = probe.connect();
-            talks.push(opened.map_err(|trouble| fault(trouble, &Text::new("opened 3 connections", "打开 3 个连接")))?);
+            talks
+                .push(opened.map_err(|trouble| {
+                    fault(trouble, &Text::new("opened 3 connections", "打开 3 个连接"))
+                })?);
         }
         for count in 1..=self.messages {
             let length = probe.pick(1, self.longest as usize);
@@ -75,7 +78,8 @@ impl Echo {
         }
         for talk in &talks {
             let quiet = talk.expect_quiet(probe.context(), QUIET);
-            quiet.map_err(|trouble| fault(trouble, &Text::new("read every reply whole", "读完了所有回应")))?;
+            quiet
+                .map_err(|trouble| fault(trouble, &Text::new("read every reply whole", "读完了所有回应")))?;
         }
         Ok(())
     }

@@ -10,8 +10,7 @@ use crate::probe::Probe;
 use crate::talk::Talk;
 
 /// Around the sizes that buffers have.
-const SIZES: [u32; 12] =
-    [1, 2, 1_023, 1_024, 1_025, 4_095, 4_096, 4_097, 65_535, 65_536, 65_537, 1 << 20];
+const SIZES: [u32; 12] = [1, 2, 1_023, 1_024, 1_025, 4_095, 4_096, 4_097, 65_535, 65_536, 65_537, 1 << 20];
 
 /// Segments that one message is cut into, about.
 const SEGMENTS: usize = 24;
@@ -95,12 +94,7 @@ impl ExactBytes {
     }
 }
 
-fn try_size(
-    probe: &mut Probe<'_, '_>,
-    talk: &Talk,
-    size: usize,
-    before: Option<usize>,
-) -> Result<(), Fault> {
+fn try_size(probe: &mut Probe<'_, '_>, talk: &Talk, size: usize, before: Option<usize>) -> Result<(), Fault> {
     let message = probe.varied(size);
     let segments = probe.segments(&message.request, (message.request.len() / SEGMENTS * 2).max(2));
     let outcome = talk.exchange(probe.context(), &segments, &message.reply);

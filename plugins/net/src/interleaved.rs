@@ -73,7 +73,9 @@ impl Interleaved {
         let outcome = leave_in_the_middle(probe, &mut talks);
         report.judge("leavers", Need::Must, outcome, |gone| {
             Text::new(
-                format!("{gone} clients left in the middle of a request; the others and the next were served"),
+                format!(
+                    "{gone} clients left in the middle of a request; the others and the next were served"
+                ),
                 format!("{gone} 个客户端在请求中间离开，其余的和后来的都得到正确的服务"),
             )
         })?;
@@ -121,7 +123,9 @@ fn cut<'message>(probe: &mut Probe<'_, '_>, message: &'message Message) -> Vec<&
 fn leave_in_the_middle(probe: &mut Probe<'_, '_>, talks: &mut Vec<Talk>) -> Result<usize, Fault> {
     let leaving = talks.len() / 4;
     let sent = Text::new(
-        format!("{leaving} clients closed in the middle of a request; then the others and new ones sent one each"),
+        format!(
+            "{leaving} clients closed in the middle of a request; then the others and new ones sent one each"
+        ),
         format!("{leaving} 个客户端在请求中间关闭；之后其余的和新来的各发一个请求"),
     );
     for (place, talk) in talks.split_off(talks.len() - leaving).into_iter().enumerate() {
@@ -148,7 +152,8 @@ fn leave_in_the_middle(probe: &mut Probe<'_, '_>, talks: &mut Vec<Talk>) -> Resu
 fn foreign_or(trouble: Trouble, place: usize, messages: &[Message], sent: &Text) -> Fault {
     let Trouble::Differs { at, got, .. } = &trouble else { return fault(trouble, sent) };
     let came = [&messages[place].reply[..*at], got].concat();
-    let holds = |other: &Message| other.body.windows(10).any(|part| came.windows(10).any(|window| window == part));
+    let holds =
+        |other: &Message| other.body.windows(10).any(|part| came.windows(10).any(|window| window == part));
     let owner = messages.iter().enumerate().position(|(other, message)| other != place && holds(message));
     let Some(owner) = owner else { return fault(trouble, sent) };
     let message = Text::new(

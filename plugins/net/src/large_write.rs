@@ -82,7 +82,10 @@ impl LargeWrite {
                 format!("客户端什么都不读，服务器收下了 {taken} 字节"),
             )
         })?;
-        let sent = Text::new("while one client read nothing, another one sent a request", "一个客户端不读，另一个发来请求");
+        let sent = Text::new(
+            "while one client read nothing, another one sent a request",
+            "一个客户端不读，另一个发来请求",
+        );
         let outcome = probe.exchange_once().map_err(|trouble| {
             trouble.fault(
                 "others-wait",
@@ -102,7 +105,7 @@ impl LargeWrite {
             let bytes = stream.replies.len();
             Text::new(format!("all {bytes} bytes came, in order"), format!("{bytes} 字节全部按顺序到达"))
         })?;
-        let outcome = self.flood(probe, &stream);
+        let outcome = Self::flood(probe, &stream);
         report.judge("bounded", Need::Should, outcome, |taken| {
             Text::new(
                 format!("the server stopped reading after {taken} bytes"),
@@ -139,7 +142,7 @@ impl LargeWrite {
     }
 
     /// Sends on and on and reads nothing.
-    fn flood(&self, probe: &Probe<'_, '_>, stream: &Stream) -> Result<usize, Fault> {
+    fn flood(probe: &Probe<'_, '_>, stream: &Stream) -> Result<usize, Fault> {
         let outcome = reader_to_be(probe).and_then(|talk| {
             let taken = push(probe, &talk, &stream.requests, BOUND, FULL)?;
             talk.reset();
@@ -153,12 +156,18 @@ impl LargeWrite {
             Ok(taken) => Err(wrong(
                 "unbounded-queue",
                 Text::new(
-                    format!("the server took {taken} bytes from a client that read nothing, and would take more"),
+                    format!(
+                        "the server took {taken} bytes from a client that read nothing, and would take more"
+                    ),
                     format!("客户端什么都不读，服务器却收下了 {taken} 字节，而且还会继续"),
                 ),
                 Text::new(
-                    format!("sent {taken} bytes of requests, read no reply, and the server still read: the replies wait in its memory"),
-                    format!("发送了 {taken} 字节的请求，一个回应也没有读，服务器仍在读取：回应都堆在它的内存里"),
+                    format!(
+                        "sent {taken} bytes of requests, read no reply, and the server still read: the replies wait in its memory"
+                    ),
+                    format!(
+                        "发送了 {taken} 字节的请求，一个回应也没有读，服务器仍在读取：回应都堆在它的内存里"
+                    ),
                 ),
                 Text::new(
                     "stop reading from a client while its replies wait (asyncio: await writer.drain()), or end the connection at a limit",

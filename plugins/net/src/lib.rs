@@ -66,8 +66,9 @@ mustdo_plugin::export!(plugin);
 fn reach() -> CapabilityRequest {
     CapabilityRequest {
         capability: Capability::Tcp(probe::SOCKET.to_owned()),
-        reason: "to open connections to your server and hold every byte of its replies against what must come"
-            .to_owned(),
+        reason:
+            "to open connections to your server and hold every byte of its replies against what must come"
+                .to_owned(),
         required: true,
     }
 }

@@ -27,7 +27,10 @@ impl Check for Pipelined {
 
     fn info() -> CheckInfo {
         CheckInfo {
-            title: Text::new("Requests sent together are answered one by one", "一起发来的请求逐个按顺序回应"),
+            title: Text::new(
+                "Requests sent together are answered one by one",
+                "一起发来的请求逐个按顺序回应",
+            ),
             description: Text::new(
                 "Sends 1, 2, 50 and 500 different requests in one write: as many replies must come, whole and in order. Then one and a half requests, and the other half later. A good server takes every whole request out of its buffer and keeps the rest; TCP is a stream and keeps no borders (RFC 9293), and clients may pipeline (RFC 9112 9.3.2).",
                 "一次写入 1、2、50、500 个不同的请求：必须收到同样多的回应，完整且按顺序。再发一个半请求，稍后补上另一半。好的服务器把缓冲区里每个完整的请求都取出来，剩下的留着；TCP 是字节流，没有边界（RFC 9293），客户端可以流水线发送（RFC 9112 9.3.2）。",
@@ -39,8 +42,10 @@ impl Check for Pipelined {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Report {
-        let mut report =
-            Report::new(Text::new("every request of a batch was answered in order", "每批请求都按顺序逐个回应"));
+        let mut report = Report::new(Text::new(
+            "every request of a batch was answered in order",
+            "每批请求都按顺序逐个回应",
+        ));
         if let Some(mut probe) = Probe::greet(context, &self.dialect, &mut report) {
             self.judge(&mut probe, &mut report);
         }

@@ -96,7 +96,10 @@ pub(crate) fn unchanged(context: &Context<'_>, before: Result<Facts, Fault>) -> 
                 "everybody has left, and the server holds {} descriptors, {} before",
                 after.open_files, before.open_files
             ),
-            format!("客户端都走了，服务器还持有 {} 个描述符，之前是 {} 个", after.open_files, before.open_files),
+            format!(
+                "客户端都走了，服务器还持有 {} 个描述符，之前是 {} 个",
+                after.open_files, before.open_files
+            ),
         );
         let hint = Text::new(
             "close() the connection on every way out, also after an error",

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use mustdo_plugin::tcp::Options;
 use mustdo_plugin::verdict::{Finding, Location, Need, Severity};
-use mustdo_plugin::{Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters};
+use mustdo_plugin::{
+    Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters,
+};
 
 use crate::trouble::{excerpt, told};
 
@@ -92,7 +94,10 @@ fn judge(context: &mut Context<'_>, report: &mut Report) -> Option<()> {
 }
 
 fn saw(marker: &str) -> Text {
-    Text::new(format!("\"{marker}\" saw the client's address and port"), format!("“{marker}”看到了客户端的地址和端口"))
+    Text::new(
+        format!("\"{marker}\" saw the client's address and port"),
+        format!("“{marker}”看到了客户端的地址和端口"),
+    )
 }
 
 /// Two connections from addresses of their own; the same word and both clients must be told.
@@ -169,7 +174,10 @@ fn same(target: &str, markers: &[String]) -> Result<String, Fault> {
 fn judge_seen(target: &str, heard: &[u8], address: &str, port: Option<u16>) -> Result<String, Fault> {
     let Some(seen) = read(heard) else {
         return Err(Fault::inconclusive(Text::new(
-            format!("target `{target}` answered {}; it must answer `MARKER ADDRESS:PORT` and a newline", excerpt(heard)),
+            format!(
+                "target `{target}` answered {}; it must answer `MARKER ADDRESS:PORT` and a newline",
+                excerpt(heard)
+            ),
             format!("目标 `{target}` 的回应是 {}；应为 `标记 地址:端口` 加换行", excerpt(heard)),
         )));
     };

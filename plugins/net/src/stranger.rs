@@ -43,10 +43,12 @@ pub(crate) fn constant_dialect() -> Fault {
 
 /// No connection, before anything was seen to work.
 pub(crate) fn unreachable(trouble: Trouble) -> Fault {
-    match trouble {
-        Trouble::Host(failure) => failure.into(),
-        Trouble::Refused(why) => Failure::Unreachable(why).into(),
-        other => Fault::inconclusive(other.text()),
+    if let Trouble::Host(failure) = trouble {
+        failure.into()
+    } else if let Trouble::Refused(why) = trouble {
+        Failure::Unreachable(why).into()
+    } else {
+        Fault::inconclusive(trouble.text())
     }
 }
 
@@ -121,13 +123,13 @@ pub(crate) fn first_reply(talk: &Talk, context: &Context<'_>, message: &Message,
     }
     Fault::inconclusive(Text::new(
         format!(
-            "the reply to {} was {}{}; bind target `{SOCKET}` to your own server, or tell its dialect: `with = {{ dialect = {{ request = \"…{{text}}…\", reply = \"…{{text}}…\" }} }}`",
+            "the reply to {} was {}{}; bind target `{SOCKET}` to your own server, or tell its dialect: `with = {{ dialect = {{ request = \"…{{text}}…\", reply = \"…{{text}}…\" }} }}` under this item in mustdo.toml",
             excerpt(&message.request),
             excerpt(&heard),
             guess.en
         ),
         format!(
-            "对 {} 的回应是 {}{}；请把目标 `{SOCKET}` 绑定到你自己的服务器，或写明格式：`with = {{ dialect = {{ request = \"…{{text}}…\", reply = \"…{{text}}…\" }} }}`",
+            "对 {} 的回应是 {}{}；请把目标 `{SOCKET}` 绑定到你自己的服务器，或在 mustdo.toml 的这一项下写明格式：`with = {{ dialect = {{ request = \"…{{text}}…\", reply = \"…{{text}}…\" }} }}`",
             excerpt(&message.request),
             excerpt(&heard),
             guess.zh

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mustdo_plugin::Context;
 use mustdo_plugin::tcp::Connection;
+use mustdo_plugin::{Context, Failure};
 
 use crate::trouble::{Progress, Trouble};
 
@@ -48,8 +48,7 @@ impl Talk {
     fn compare(&self, expected: &[u8], progress: &mut Progress) -> Result<(), Trouble> {
         let rest = &expected[progress.came..];
         let room = u32::try_from(rest.len().min(CHUNK)).unwrap_or(u32::MAX);
-        let bytes =
-            self.connection.receive(room).map_err(|failure| Trouble::of_read(failure, *progress))?;
+        let bytes = self.connection.receive(room).map_err(|failure| Trouble::of_read(failure, *progress))?;
         if bytes.is_empty() {
             return Err(Trouble::Ended(*progress));
         }
@@ -99,7 +98,8 @@ impl Talk {
             if moved {
                 moved_at = now;
             } else if now.saturating_sub(moved_at) > PATIENCE {
-                let trouble = if segment.is_empty() { Trouble::Silent(progress) } else { Trouble::Stuck(sent) };
+                let trouble =
+                    if segment.is_empty() { Trouble::Silent(progress) } else { Trouble::Stuck(sent) };
                 return Err(trouble);
             }
         }
@@ -132,10 +132,8 @@ impl Talk {
         match self.connection.receive(4_096) {
             Ok(bytes) if bytes.is_empty() => Ok(()),
             Ok(bytes) => Err(Trouble::Extra(bytes)),
-            Err(failure) => Err(match Trouble::of_read(failure, Progress::start(0)) {
-                Trouble::Silent(_) => Trouble::StaysOpen,
-                other => other,
-            }),
+            Err(Failure::TimedOut) => Err(Trouble::StaysOpen),
+            Err(failure) => Err(Trouble::of_read(failure, Progress::start(0))),
         }
     }
 

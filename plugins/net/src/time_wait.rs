@@ -59,7 +59,10 @@ impl Check for TimeWait {
 
     fn info() -> CheckInfo {
         CheckInfo {
-            title: Text::new("TIME_WAIT is where it belongs, and a restart works", "TIME_WAIT 在该在的一侧，并且能立即重启"),
+            title: Text::new(
+                "TIME_WAIT is where it belongs, and a restart works",
+                "TIME_WAIT 在该在的一侧，并且能立即重启",
+            ),
             description: Text::new(
                 "Makes 20 exchanges and looks who ends first: that side waits in TIME_WAIT (RFC 9293 3.6), and a reset to avoid it is no way out. With the permission to restart the server: it is killed with 20 connections open, and must listen again at once on the same port. A good server sets SO_REUSEADDR before bind() (socket(7)).",
                 "做 20 次交换，看谁先关闭：先关闭的一侧进入 TIME_WAIT（RFC 9293 3.6），用重置来躲开它不算数。如果允许重启服务器：在 20 个连接还开着时杀掉它，它必须马上能在同一端口重新监听。好的服务器在 bind() 之前设置 SO_REUSEADDR（socket(7)）。",
@@ -100,7 +103,10 @@ impl TimeWait {
         })?;
         let outcome = restart_at_once(probe);
         report.judge("restart", Need::Must, outcome, |()| {
-            Text::new("killed with connections open, it listened again at once", "连接还开着时被杀，也能马上重新监听")
+            Text::new(
+                "killed with connections open, it listened again at once",
+                "连接还开着时被杀，也能马上重新监听",
+            )
         })
     }
 
@@ -123,20 +129,16 @@ impl TimeWait {
 
 fn client_closes(probe: &Probe<'_, '_>, talk: &Talk, sent: &Text) -> Result<(), Fault> {
     if talk.is_readable(probe.context(), WATCH) {
-        return match talk.expect_end() {
-            Err(trouble) => Err(fault(trouble, sent)),
-            Ok(()) => {
-                let came = Text::new(
-                    "the server closed first, so TIME_WAIT is on its side",
-                    "服务器先关闭了，TIME_WAIT 落在它那一侧",
-                );
-                let hint = Text::new(
-                    "keep the connection until recv() returns 0; or, if closing behind each reply is meant, say `with = { closer = \"server\" }`",
-                    "保持连接直到 recv() 返回 0；如果本来就打算每次回应后关闭，请写 `with = { closer = \"server\" }`",
-                );
-                Err(wrong("other-closer", came.clone(), told(sent, &came), hint))
-            }
-        };
+        talk.expect_end().map_err(|trouble| fault(trouble, sent))?;
+        let came = Text::new(
+            "the server closed first, so TIME_WAIT is on its side",
+            "服务器先关闭了，TIME_WAIT 落在它那一侧",
+        );
+        let hint = Text::new(
+            "keep the connection until recv() returns 0; or, if closing behind each reply is meant, say `with = { closer = \"server\" }`",
+            "保持连接直到 recv() 返回 0；如果本来就打算每次回应后关闭，请写 `with = { closer = \"server\" }`",
+        );
+        return Err(wrong("other-closer", came.clone(), told(sent, &came), hint));
     }
     talk.finish().and_then(|()| talk.expect_end()).map_err(|trouble| fault(trouble, sent))
 }
@@ -158,13 +160,13 @@ fn restart_at_once(probe: &mut Probe<'_, '_>) -> Result<(), Fault> {
     let outcome = probe.context().restart(SOCKET, RESTART);
     drop(talks);
     if let Err(failure) = outcome {
-        return Err(not_at_once(probe, failure, &sent));
+        return Err(not_at_once(probe, &failure, &sent));
     }
     probe.exchange_once().map_err(|trouble| fault(trouble, &sent))
 }
 
 /// What a restart that did not work says, once the server is back.
-fn not_at_once(probe: &Probe<'_, '_>, failure: Failure, sent: &Text) -> Fault {
+fn not_at_once(probe: &Probe<'_, '_>, failure: &Failure, sent: &Text) -> Fault {
     let context = probe.context();
     let began = context.monotonic();
     let is_back = loop {

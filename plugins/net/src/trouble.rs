@@ -65,7 +65,12 @@ impl Trouble {
     pub(crate) fn of_write(failure: Failure, sent: usize) -> Self {
         match failure {
             Failure::TimedOut => Self::Stuck(sent),
-            other => Self::of_read(other, Progress { came: 0, of: 0 }),
+            other @ (Failure::Denied(_)
+            | Failure::Unbound(_)
+            | Failure::Unreachable(_)
+            | Failure::OverLimit(_)
+            | Failure::Protocol(_)
+            | Failure::Other(_)) => Self::of_read(other, Progress::start(0)),
         }
     }
 
@@ -74,7 +79,11 @@ impl Trouble {
         match failure {
             Failure::Unreachable(why) => Self::Refused(why),
             Failure::TimedOut => Self::Refused("no answer to the handshake".to_owned()),
-            other => Self::of_read(other, Progress { came: 0, of: 0 }),
+            other @ (Failure::Denied(_)
+            | Failure::Unbound(_)
+            | Failure::OverLimit(_)
+            | Failure::Protocol(_)
+            | Failure::Other(_)) => Self::Host(other),
         }
     }
 

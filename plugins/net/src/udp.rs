@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use mustdo_plugin::udp::Socket;
 use mustdo_plugin::verdict::{Finding, Location, Need, Severity};
-use mustdo_plugin::{Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters};
+use mustdo_plugin::{
+    Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters,
+};
 
 use crate::trouble::{excerpt, told};
 
@@ -41,7 +43,10 @@ impl Check for Udp {
 
     fn info() -> CheckInfo {
         CheckInfo {
-            title: Text::new("Datagrams keep their borders and their sender", "数据报保持边界，回应送回发送者"),
+            title: Text::new(
+                "Datagrams keep their borders and their sender",
+                "数据报保持边界，回应送回发送者",
+            ),
             description: Text::new(
                 "Sends datagrams of 0 to 65507 bytes: each must come back once, whole and by itself. Then 50 clients on addresses of their own, interleaved: each must get its own. Then 200 at once: none merged, at most one in twenty lost (costs score). A good server answers each recvfrom() by one sendto() with the same bytes to that address (RFC 862, RFC 768). Bind target `datagram` to its address.",
                 "发送 0 到 65507 字节的数据报：每个都要单独、完整地返回一次。然后 50 个客户端用各自的地址交错发送：每个都要收到自己的。再一次发 200 个：不能合并，丢失不超过二十分之一（否则扣分）。好的服务器每次 recvfrom() 之后用 sendto() 把同样的字节送回那个地址（RFC 862、RFC 768）。请把目标 `datagram` 绑定到它的地址。",
@@ -83,11 +88,17 @@ impl Udp {
         })?;
         let outcome = many_clients(context);
         report.judge("senders", Need::Must, outcome, |()| {
-            Text::new(format!("{CLIENTS} clients each got their own"), format!("{CLIENTS} 个客户端各自收到自己的"))
+            Text::new(
+                format!("{CLIENTS} clients each got their own"),
+                format!("{CLIENTS} 个客户端各自收到自己的"),
+            )
         })?;
         let outcome = burst(context, &socket);
         let lost = report.judge("burst-borders", Need::Must, outcome, |_| {
-            Text::new(format!("{BURST} at once: none merged or changed"), format!("一次 {BURST} 个：没有合并或改变"))
+            Text::new(
+                format!("{BURST} at once: none merged or changed"),
+                format!("一次 {BURST} 个：没有合并或改变"),
+            )
         })?;
         let outcome = if lost <= LOST {
             Ok(())
@@ -114,7 +125,11 @@ fn greet(context: &mut Context<'_>) -> Result<Socket, Fault> {
         match socket.receive(PATIENCE) {
             Ok(reply) if reply == word => return Ok(socket),
             Ok(reply) if holds_part(&reply, &word) => {
-                return Err(differs(&Text::new("sent a datagram of 24 bytes", "发送 24 字节的数据报"), &word, &reply));
+                return Err(differs(
+                    &Text::new("sent a datagram of 24 bytes", "发送 24 字节的数据报"),
+                    &word,
+                    &reply,
+                ));
             }
             Ok(reply) => {
                 return Err(Fault::inconclusive(Text::new(
@@ -133,10 +148,10 @@ fn greet(context: &mut Context<'_>) -> Result<Socket, Fault> {
             Err(failure) => silence = Some(failure),
         }
     }
-    Err(silence.map_or_else(lost_words, |failure| match failure {
-        Failure::TimedOut => lost_words(),
-        other => other.into(),
-    }))
+    Err(match silence {
+        None | Some(Failure::TimedOut) => lost_words(),
+        Some(failure) => failure.into(),
+    })
 }
 
 fn lost_words() -> Fault {
@@ -160,10 +175,7 @@ fn try_size(context: &mut Context<'_>, socket: &Socket, size: usize) -> Result<(
             None => earlier.push(datagram),
         }
     }
-    let came = Text::new(
-        format!("no reply, {TRIES} times"),
-        format!("{TRIES} 次都没有回应"),
-    );
+    let came = Text::new(format!("no reply, {TRIES} times"), format!("{TRIES} 次都没有回应"));
     Err(failed("not-answered", &sent, &came))
 }
 
@@ -234,7 +246,12 @@ fn many_clients(context: &mut Context<'_>) -> Result<(), Fault> {
 fn foreign(sent: &Text, place: usize, reply: &[u8], words: &[Vec<u8>]) -> Fault {
     let owner = words.iter().position(|word| word == reply);
     let came = owner.map_or_else(
-        || Text::new(format!("client {} got {}", place + 1, excerpt(reply)), format!("客户端 {} 收到 {}", place + 1, excerpt(reply))),
+        || {
+            Text::new(
+                format!("client {} got {}", place + 1, excerpt(reply)),
+                format!("客户端 {} 收到 {}", place + 1, excerpt(reply)),
+            )
+        },
         |owner| {
             Text::new(
                 format!("client {} got what client {} had sent", place + 1, owner + 1),
@@ -254,21 +271,24 @@ fn burst(context: &mut Context<'_>, socket: &Socket) -> Result<usize, Fault> {
     }
     while !waiting.is_empty() {
         match socket.receive(PATIENCE / 2) {
-            Ok(reply) => match waiting.iter().position(|datagram| *datagram == reply) {
-                Some(place) => drop(waiting.swap_remove(place)),
-                None => {
-                    let came = Text::new(
-                        format!("a datagram came that was not sent, or a second time: {}", excerpt(&reply)),
-                        format!("收到一个没有发送过的、或重复的数据报：{}", excerpt(&reply)),
-                    );
-                    return Err(failed("merged", &sent, &came));
-                }
-            },
+            Ok(reply) => {
+                let place = waiting.iter().position(|datagram| *datagram == reply);
+                let place = place.ok_or_else(|| unsent(&sent, &reply))?;
+                waiting.swap_remove(place);
+            }
             Err(Failure::TimedOut) => break,
             Err(other) => return Err(other.into()),
         }
     }
     Ok(waiting.len())
+}
+
+fn unsent(sent: &Text, reply: &[u8]) -> Fault {
+    let came = Text::new(
+        format!("a datagram came that was not sent, or a second time: {}", excerpt(reply)),
+        format!("收到一个没有发送过的、或重复的数据报：{}", excerpt(reply)),
+    );
+    failed("merged", sent, &came)
 }
 
 /// Bytes of which no two datagrams of a run have the same, unless they are very short.

@@ -149,9 +149,7 @@ pub(in crate::plugin) fn of_errno(path: &str, error: Errno) -> Failure {
         Errno::LOOP | Errno::MLINK => {
             Failure::Denied(format!("{path:?} leads through a symbolic link; links are not followed"))
         }
-        Errno::NOENT | Errno::NOTDIR => {
-            Failure::Unreachable(format!("no such file: {path:?}"))
-        }
+        Errno::NOENT | Errno::NOTDIR => Failure::Unreachable(format!("no such file: {path:?}")),
         error => failure::of_io(&error.into()),
     }
 }

@@ -222,10 +222,12 @@ fn killing_mustdo_at_any_moment_leaves_no_process_and_after_the_next_start_no_fo
         match moment {
             Some(millis) => sleep(Duration::from_millis(millis)),
             // As soon as it copies.
-            None => while rooms(temporary.path()).is_empty() {
-                assert_eq!(mustdo.try_wait().unwrap(), None);
-                sleep(Duration::from_millis(1));
-            },
+            None => {
+                while rooms(temporary.path()).is_empty() {
+                    assert_eq!(mustdo.try_wait().unwrap(), None);
+                    sleep(Duration::from_millis(1));
+                }
+            }
         }
         mustdo.kill().unwrap();
         mustdo.wait().unwrap();

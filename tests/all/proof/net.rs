@@ -128,7 +128,7 @@ fn processes() -> Matrix {
         rows.push(row.only(&[own]).slow());
     }
     // What one part refuses, the whole does.
-    for flaw in [Flaw::FixedBuffer, Flaw::GlobalBuffer, Flaw::WriteErrorKills, Flaw::KeepsEnded] {
+    for flaw in [Flaw::FixedBuffer, Flaw::FirstOnly, Flaw::OneSend, Flaw::HalfAsWhole] {
         let row = process(flaw.name(), flaw.summary(), Kind::Flaw(vec!["suite"]), Some(flaw));
         rows.push(row.only(&["suite"]).slow());
     }

@@ -19,11 +19,7 @@ pub mod udp;
 pub type Main = fn(&[String]) -> Result<(), String>;
 
 /// The programs that can be a process of their own, by name.
-pub const PROGRAMS: &[(&str, Main)] = &[
-    ("client", client::main),
-    ("tcp", tcp::main),
-    ("tuple", tuple::main),
-];
+pub const PROGRAMS: &[(&str, Main)] = &[("client", client::main), ("tcp", tcp::main), ("tuple", tuple::main)];
 
 /// Runs the program that the first argument names, with the others.
 ///

@@ -98,11 +98,8 @@ fn serve(socket: &UdpSocket, flaw: Option<Flaw>, stop: &AtomicBool) {
             Some(Flaw::EmptyStops) | None => {}
         }
         // A client that has gone is no business of the others.
-        let _ = if flaw == Some(Flaw::ConnectsFirst) {
-            socket.send(&reply)
-        } else {
-            socket.send_to(&reply, to)
-        };
+        let _ =
+            if flaw == Some(Flaw::ConnectsFirst) { socket.send(&reply) } else { socket.send_to(&reply, to) };
     }
 }
 

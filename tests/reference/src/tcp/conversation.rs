@@ -177,9 +177,9 @@ impl<'server> Conversation<'server> {
     fn write(&self, reply: Vec<u8>) -> io::Result<()> {
         let mut stream = &*self.stream;
         match self.shared.flaw() {
-            Some(Flaw::OneSend) => self.without_blocking(|stream| stream.write(&reply).map(|_| ())).or_else(
-                |error| if error.kind() == ErrorKind::WouldBlock { Ok(()) } else { Err(error) },
-            ),
+            Some(Flaw::OneSend) => self
+                .without_blocking(|stream| stream.write(&reply).map(|_| ()))
+                .or_else(|error| if error.kind() == ErrorKind::WouldBlock { Ok(()) } else { Err(error) }),
             Some(Flaw::FullCloses) => self.without_blocking(|stream| stream.write_all(&reply)),
             Some(Flaw::BlocksLoop) => {
                 let _turn = self.shared.turn();

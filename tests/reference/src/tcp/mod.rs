@@ -12,7 +12,7 @@ pub use flaw::Flaw;
 pub use framing::Framing;
 pub use service::{Options, Running, Service};
 
-use std::{io, process::Command};
+use std::{io, process::Command, thread, time::Duration};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
@@ -47,5 +47,7 @@ fn supervise(port: u16) -> io::Result<()> {
     loop {
         let mut server = Command::new(&program);
         server.args(["tcp", &port.to_string(), Flaw::WriteErrorKills.name()]).status()?;
+        // As supervisors do, so that one that can not start does not start without end.
+        thread::sleep(Duration::from_millis(300));
     }
 }
