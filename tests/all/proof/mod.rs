@@ -20,6 +20,7 @@ mod gateway;
 mod http_api;
 pub(crate) mod http_idempotency;
 mod judge;
+mod net;
 mod page;
 mod peer;
 mod program;
