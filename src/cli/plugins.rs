@@ -12,7 +12,7 @@ use super::hidden;
 use super::shelf::{PluginFile, Provenance, Shelf};
 use crate::model::{Digest, PluginId, PluginInfo, Settings};
 use crate::plugin::{
-    CachePolicy, Compiler, DescribeError, Host, HostError, HostOptions, LoadError, Loaded, Plugin,
+    Backends, CachePolicy, Compiler, DescribeError, Host, HostError, HostOptions, LoadError, Loaded, Plugin,
     ProgramOptions,
 };
 use crate::store::Workspace;
@@ -81,7 +81,7 @@ impl Plugins {
             let unusable = |error: &dyn std::fmt::Display| {
                 Failure::usage(format!("the plugin {} ({}) can not be used: {error}", file.id, file.place))
             };
-            let known = open(context, &host, file.trusted()?.id.as_str(), &file.bytes, file.embedded).await;
+            let known = open(context, &host, file.trusted()?.id.as_str(), &file.bytes, file.shipped()).await;
             let (plugin, found) = known.map_err(|error| unusable(&error))?;
             if found.info.id != file.id {
                 let failure = unusable(&format!("it calls itself {}", found.info.id));
@@ -131,7 +131,7 @@ pub(crate) async fn inspect(
     bytes: &[u8],
 ) -> Result<Result<Opened, Unusable>, Failure> {
     let host = host(context, settings)?;
-    Ok(open(context, &host, name, bytes, false).await.map(|(_, opened)| opened))
+    Ok(open(context, &host, name, bytes, None).await.map(|(_, opened)| opened))
 }
 
 async fn open(
@@ -139,9 +139,12 @@ async fn open(
     host: &Host,
     name: &str,
     bytes: &[u8],
-    embedded: bool,
+    shipped: Option<Digest>,
 ) -> Result<(Plugin, Opened), Unusable> {
-    let Loaded { plugin, warning } = if embedded { host.load_own(bytes)? } else { host.load(bytes)? };
+    let Loaded { plugin, warning } = match shipped {
+        Some(digest) => host.load_own(bytes, digest)?,
+        None => host.load(bytes)?,
+    };
     if let Some(warning) = warning {
         context.printer.note(&format!("warning: {name} is compiled every time: {warning}"));
     }
@@ -165,11 +168,16 @@ fn host(context: &Context, settings: &Settings) -> Result<Host, Failure> {
         ProgramOptions { guard: context.environment.guard.clone(), search: context.environment.path.clone() };
     // Which variables plugins may read is known once the plan is: see `Host::set_environment`.
     let compiler = match &context.environment.program {
-        Some(program) => Compiler::Process(program.clone(), hidden::COMPILE),
+        Some(program) => Compiler::Process {
+            program: program.clone(),
+            compile: hidden::COMPILE,
+            optimise: hidden::OPTIMISE,
+        },
         None => Compiler::Here,
     };
     let options = HostOptions {
         compiler,
+        backends: Backends::WinchFirst,
         limits: settings.limits.clone(),
         secrets: settings.secrets.files.clone(),
         programs,
