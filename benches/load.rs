@@ -194,7 +194,8 @@ impl Bench {
         if let Some(ab) = found("ab") {
             let url = format!("http://{}/orders", self.service);
             let (requests, in_flight) = (REQUESTS.to_string(), IN_FLIGHT.to_string());
-            let ab = Program::new(ab, &["-q", "-k", "-n", &requests, "-c", &in_flight, &url], self.root.path());
+            let ab =
+                Program::new(ab, &["-q", "-k", "-n", &requests, "-c", &in_flight, &url], self.root.path());
             self.row(["the same", "ApacheBench (`ab -k`)"], None, [&verify, &ab])?;
         }
         Ok(())
@@ -220,7 +221,8 @@ impl Bench {
         let target = format!("[targets.web]\nkind = \"http\"\nurl = \"http://{}\"\n", self.service);
         fs::write(folder.join("mustdo.toml"), target)?;
         mustdo(&["grant", "test-guest", "http:web"]).run()?;
-        let verify = mustdo(&["verify", "--jobs", "2", "--no-record", "--no-input", "--quiet", "--seed", "7"]);
+        let verify =
+            mustdo(&["verify", "--jobs", "2", "--no-record", "--no-input", "--quiet", "--seed", "7"]);
         // Compiles the plugin.
         verify.run()?;
         Ok(verify)
@@ -302,10 +304,8 @@ fn sender() -> Guest {
 /// Sends ten thousand at once, which must all be answered with 200. A request has 52 bytes, laid out from 16 MiB on; a
 /// `result<response, failure>` has 88, its status 8 after its case.
 fn flood() -> Guest {
-    opener()
-        .memory(300)
-        .import("http", "[method]client.send-all", "(param i32 i32 i32 i32 i32)")
-        .run(format!(
+    opener().memory(300).import("http", "[method]client.send-all", "(param i32 i32 i32 i32 i32)").run(
+        format!(
             "{OPEN}
              (local.set $j (i32.const 0x1000000))
              (loop $next
@@ -329,7 +329,8 @@ fn flood() -> Guest {
                (local.set $j (i32.add (local.get $j) (i32.const 88)))
                (local.set $i (i32.sub (local.get $i) (i32.const 1)))
                (br_if $next (local.get $i)))"
-        ))
+        ),
+    )
 }
 
 fn timed<F: Future<Output = ()> + Send + 'static>(

@@ -268,7 +268,8 @@ fn peak(program: &Program) -> io::Result<u64> {
 /// Waits for what a first run leaves to the background, which would be measured with whatever comes next.
 fn settle(cache: &Path) -> io::Result<()> {
     let Ok(entries) = fs::read_dir(cache.join("mustdo/cwasm-v1")) else { return Ok(()) };
-    let made = entries.filter_map(Result::ok).filter(|entry| entry.path().extension() == Some("cwasm".as_ref()));
+    let made =
+        entries.filter_map(Result::ok).filter(|entry| entry.path().extension() == Some("cwasm".as_ref()));
     if made.count() < 2 {
         std::thread::sleep(Duration::from_millis(20));
         return settle(cache);

@@ -114,6 +114,7 @@ impl Project {
         settings.jobs = settings.jobs.or(user.jobs);
         settings.timeout = settings.timeout.or(user.timeout);
         settings.secrets.env.extend(user.secrets.env.iter().cloned());
+        settings.secrets.plain.extend(user.secrets.plain.iter().cloned());
         settings.secrets.files.extend(user.secrets.files.iter().cloned());
         settings.limits = settings.limits.or(&user.limits);
         settings

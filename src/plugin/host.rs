@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use semver::Version;
 use thiserror::Error;
-use wasmtime::Engine;
 use wasmtime::component::Component;
+use wasmtime::{Engine, Store};
 
 use crate::model::{Digest, Limits, PluginInfo, plain_line};
 use crate::verify::{Reporter, Run, RunError, RunFault, Task, Trace, Verifier};
@@ -259,9 +259,10 @@ impl Host {
         component::admit(bytes)?;
         let (stage, component, warning) = self.component(bytes, &digest, maker)?;
         let contract = component::contract_version(&stage.engine, &component)?;
-        let pre = stage.linker.instantiate_pre(&component).and_then(VerifierWithProcessPre::new).map_err(
-            |error| component::unlinked(&contract, plain_line(&format!("{error:#}"), LINE_CHARS)),
-        )?;
+        let pre =
+            stage.linker.instantiate_pre(&component).and_then(VerifierWithProcessPre::new).map_err(
+                |error| component::unlinked(&contract, plain_line(&format!("{error:#}"), LINE_CHARS)),
+            )?;
         let sources = component::custom_section(bytes, "mustdo:sources")
             .map(|section| plain_line(&String::from_utf8_lossy(section), LINE_CHARS));
         Ok(Loaded { plugin: Plugin { digest, size: bytes.len(), contract, sources, pre }, warning })
@@ -283,11 +284,12 @@ impl Host {
                 return Ok((&self.stage, component, None));
             }
             if let Some(stage) = first.stage() {
-                match stage.component(digest, || compile(stage, Backend::Winch)) {
+                match stage.component(digest, &self.common.limits, || compile(stage, Backend::Winch)) {
                     Ok((component, warning)) => {
                         // One that can not be remembered is remembered by the next start.
                         let wanted = first.upgrades.as_ref().filter(|_| warning.is_none());
-                        let _ = wanted.filter(|_| !self.stage.given_up(digest)).map(|all| all.add(bytes));
+                        let _ =
+                            wanted.filter(|_| !self.stage.cache.given_up(digest)).map(|all| all.add(bytes));
                         return Ok((stage, component, warning));
                     }
                     // Winch does not know every proposal that Cranelift knows, which has the last word.
@@ -296,7 +298,8 @@ impl Host {
                 }
             }
         }
-        let (component, warning) = self.stage.component(digest, || compile(&self.stage, self.backend))?;
+        let (component, warning) =
+            self.stage.component(digest, &self.common.limits, || compile(&self.stage, self.backend))?;
         Ok((&self.stage, component, warning))
     }
 
@@ -321,6 +324,17 @@ impl Host {
         let added = Added { plugin, version: info.version.clone() };
         let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
         plugins.insert(added.plugin.digest, Arc::new(added));
+    }
+
+    /// What was found out about the plugin of this digest under this name; none where it has to be found out.
+    #[must_use]
+    pub fn recall(&self, digest: &Digest, name: &str) -> Option<String> {
+        self.stage.cache.recall(&format!("{}.{name}", digest.hex()))
+    }
+
+    /// Keeps a short text about the plugin of this digest beside its compiled form, where there is a place for it.
+    pub fn remember(&self, digest: &Digest, name: &str, text: &str) {
+        self.stage.cache.remember(&format!("{}.{name}", digest.hex()), text);
     }
 
     /// Replaces the variables that plugins may be granted by those that they were granted.
@@ -365,12 +379,16 @@ impl Host {
         let state = State::running(task, reporter, plugin.size, self.common.clone(), tape.clone());
         let deadline = state.deadline;
         let mut store = engine::store(plugin.engine(), state);
+        let mut unfinished = Unfinished { store: &mut store, ended: false };
         let call = async {
-            let instance = plugin.pre.instantiate_async(&mut store).await?;
-            instance.mustdo_verifier_plugin().call_run(&mut store, &request).await
+            let store = &mut *unfinished.store;
+            let instance = plugin.pre.instantiate_async(&mut *store).await?;
+            instance.mustdo_verifier_plugin().call_run(store, &request).await
         };
         // The epoch makes wasm give way, and only this ends it; it also ends a host call that waits.
         let called = tokio::time::timeout_at(deadline.into(), call).await;
+        unfinished.ended = true;
+        drop(unfinished);
         let elapsed = store.data().origin.elapsed();
         let answer = match (tape.fault(), called) {
             (Some(fault), _) => Err(fault),
@@ -391,10 +409,28 @@ impl Host {
             verdict::convert(given, &mut state.attachments)
         });
         // What was opened is told whatever came of it: a run that crashed is the one to look into.
-        let (accesses, log) = (state.accesses.finish(), state.log.finish());
+        let Trace { elapsed: _, accesses, log } = state.trace();
         match verdict {
             Ok(verdict) => Ok(Run { verdict, elapsed, accesses, log }),
             Err(fault) => Err((fault, Box::new(Trace { elapsed, accesses, log }))),
+        }
+    }
+}
+
+/// A run that may be stopped from outside: its future is dropped while it waits, and then this tells what it did.
+struct Unfinished<'a> {
+    store: &'a mut Store<State>,
+    ended: bool,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            let state = self.store.data_mut();
+            let trace = state.trace();
+            if let Some(reporter) = &state.reporter {
+                reporter.stopped(trace);
+            }
         }
     }
 }

@@ -7,6 +7,8 @@
 
 mod access;
 mod attachment;
+mod attempt;
+mod bundle;
 mod cache;
 mod clock;
 mod compile;
@@ -38,6 +40,7 @@ mod udp;
 mod upgrade;
 mod verdict;
 
+pub use bundle::{Bundle, BundleError};
 pub use cache::{CacheError, CachePolicy};
 pub use compile::{CompileError, Compiler, compile};
 pub use component::LoadError;

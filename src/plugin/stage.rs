@@ -3,7 +3,7 @@
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
-use crate::model::Digest;
+use crate::model::{Digest, Limits};
 
 use super::cache::{Cache, CacheError, CachePolicy};
 use super::compile::CompileError;
@@ -16,7 +16,7 @@ use super::tape::{OnTape, Taped};
 pub(super) struct Stage {
     pub(super) engine: Engine,
     pub(super) linker: Linker<State>,
-    cache: Cache,
+    pub(super) cache: Cache,
 }
 
 impl Stage {
@@ -33,18 +33,15 @@ impl Stage {
         self.cache.kept(&self.engine, digest)
     }
 
-    /// The same, compiled by `compile` where it was not kept; beside it why it could not be kept, if it could not.
+    /// The same, compiled by `compile` where it was not kept; beside it why it could not be kept, if it could not. One
+    /// that was given up is not compiled again within the same `limits`.
     pub(super) fn component(
         &self,
         digest: &Digest,
+        limits: &Limits,
         compile: impl FnOnce() -> Result<Vec<u8>, CompileError>,
     ) -> Result<(Component, Option<CacheError>), CompileError> {
-        self.cache.component(&self.engine, digest, compile)
-    }
-
-    /// Whether making an entry for the component was tried as often as it may be.
-    pub(super) fn given_up(&self, digest: &Digest) -> bool {
-        self.cache.given_up(digest)
+        self.cache.component(&self.engine, digest, limits, compile)
     }
 }
 

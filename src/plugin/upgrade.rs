@@ -57,6 +57,7 @@ impl Upgrades {
             .args([self.memory_mib.to_string(), self.seconds.to_string()])
             .arg(&self.directory)
             .env_clear()
+            .env("RAYON_NUM_THREADS", compile::threads().to_string())
             .current_dir("/")
             .stdin(component)
             .stdout(Stdio::null())

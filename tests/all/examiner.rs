@@ -1,17 +1,14 @@
 //! The shipped plugin in the real host, asked about services that the tests start.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use mustdo::{
-    model::{Authority, Digest, Endpoint, Mask, Need, Outcome, Target, TargetName, Verdict},
+    model::{Authority, Digest, Endpoint},
     plugin::{CachePolicy, Host, HostOptions},
-    process::Supervised,
     store::PLUGINS,
-    target::{StartOptions, start},
-    verify::{Reporter, Task, TaskId, Verifier},
+    verify::{Task, TaskId},
 };
 use serde_json::{Value, json};
-use tokio::sync::mpsc::unbounded_channel;
 
 /// How long an order takes at the services under test.
 pub(crate) const SLOW: Duration = Duration::from_millis(300);
@@ -29,8 +26,6 @@ pub(crate) enum Question {
     FormToken,
     SafeGet,
     KeyProtocol,
-    /// `key-protocol` with every `should` a `must`.
-    StrictKeyProtocol,
 }
 
 impl Question {
@@ -40,7 +35,7 @@ impl Question {
             Self::RepeatEffect => "http-idempotency/repeat-effect",
             Self::DoubleSubmit | Self::FormToken => "http-idempotency/double-submit",
             Self::SafeGet => "http-idempotency/safe-get",
-            Self::KeyProtocol | Self::StrictKeyProtocol => "http-idempotency/key-protocol",
+            Self::KeyProtocol => "http-idempotency/key-protocol",
         }
     }
 
@@ -53,13 +48,12 @@ impl Question {
                 "slow_ms": slow,
                 "op": { "method": "POST", "path": "/tickets", "body": { "seat": "{token}", "token": "{key}" } },
             }),
-            Self::KeyProtocol | Self::StrictKeyProtocol => json!({
+            Self::KeyProtocol => json!({
                 "slow_ms": slow,
                 "callers": [
                     { "headers": { "Authorization": "Bearer alice-token" } },
                     { "headers": { "Authorization": "Bearer bob-token" } },
                 ],
-                "strict": self == Self::StrictKeyProtocol,
             }),
         }
     }
@@ -96,15 +90,7 @@ impl Examiner {
     /// A question about the service at `address`, with a seed that was never used before.
     pub(crate) fn task(&self, question: Question, address: SocketAddr) -> Task {
         let authority = Authority { host: address.ip().to_string(), port: address.port() };
-        self.task_of(question, Endpoint::Http { authority, prefix: String::new() }, None)
-    }
-
-    fn task_of(
-        &self,
-        question: Question,
-        endpoint: Endpoint,
-        supervised: Option<BTreeMap<TargetName, Arc<dyn Supervised>>>,
-    ) -> Task {
+        let endpoint = Endpoint::Http { authority, prefix: String::new() };
         Task {
             id: TaskId(0),
             item: "challenge.idempotent-api".parse().unwrap(),
@@ -112,88 +98,12 @@ impl Examiner {
             plugin: self.plugin,
             params: question.params().to_string(),
             targets: BTreeMap::from([("api".parse().unwrap(), endpoint)]),
-            allowed: ["http:api", "process:api"]
-                .iter()
-                .take(if supervised.is_some() { 2 } else { 1 })
-                .map(|capability| capability.parse().unwrap())
-                .collect(),
-            exclusive: supervised.is_some(),
+            allowed: ["http:api".parse().unwrap()].into(),
+            exclusive: false,
             names: BTreeMap::from([("api".parse().unwrap(), "web".parse().unwrap())]),
-            supervised: supervised.unwrap_or_default(),
+            supervised: BTreeMap::new(),
             seed: getrandom::u64().unwrap(),
             deadline: DEADLINE,
         }
-    }
-
-    /// Starts `target` as mustdo does and asks about it, with the permission to kill and restart it.
-    pub(crate) async fn ask_and_kill(&self, question: Question, target: &Target) -> Answer {
-        let name: TargetName = "api".parse().unwrap();
-        let options = StartOptions {
-            root: Path::new("/"),
-            logs: None,
-            search: None,
-            mask: &Mask::default(),
-            guard: Some(Path::new(env!("CARGO_BIN_EXE_mustdo"))),
-        };
-        let started = start(BTreeMap::from([(name.clone(), target)]), &options).await;
-        let failures = started.failures();
-        assert!(failures.is_empty(), "{failures:?}");
-        let endpoint = started.endpoints()[&name].clone();
-        let answer =
-            self.answer(question, &self.task_of(question, endpoint, Some(started.supervised()))).await;
-        let died = started.died().await;
-        assert!(died.is_empty(), "{died:?}");
-        started.stop().await;
-        answer
-    }
-
-    /// Asks it.
-    pub(crate) async fn ask(&self, question: Question, address: SocketAddr) -> Answer {
-        self.answer(question, &self.task(question, address)).await
-    }
-
-    async fn answer(&self, question: Question, task: &Task) -> Answer {
-        let seed = task.seed;
-        let run = self.host.verify(task, Reporter::new(TaskId(0), unbounded_channel().0)).await;
-        let run = run.unwrap_or_else(|error| panic!("{question:?} with seed {seed}: {error}"));
-        Answer { verdict: run.verdict, elapsed: run.elapsed, seed }
-    }
-}
-
-/// What a check concluded, and what is needed to ask the same again.
-#[derive(Debug, Clone)]
-pub(crate) struct Answer {
-    pub(crate) verdict: Verdict,
-    pub(crate) elapsed: Duration,
-    seed: u64,
-}
-
-impl Answer {
-    pub(crate) fn outcome(&self) -> Outcome {
-        self.verdict.outcome
-    }
-
-    /// The step that decided; none where every must step passed.
-    pub(crate) fn decisive(&self) -> Option<&str> {
-        let decides = |outcome| self.verdict.outcome == outcome && outcome != Outcome::Pass;
-        let step = |step: &&mustdo::model::Step| step.need == Need::Must && decides(step.outcome);
-        self.verdict.steps.iter().find(step).map(|step| step.id.as_str())
-    }
-
-    /// Points earned out of one.
-    pub(crate) fn score(&self) -> f64 {
-        self.verdict.score.map_or(0.0, |score| score.earned / score.possible)
-    }
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Verdict { outcome, summary, steps, .. } = &self.verdict;
-        let (seed, seconds) = (self.seed, self.elapsed.as_secs_f64());
-        write!(formatter, "{} after {seconds:.1} s with seed {seed}: {}", outcome.word(), summary.en)?;
-        for step in steps {
-            write!(formatter, "\n    {} {}: {}", step.outcome.word(), step.id, step.summary.en)?;
-        }
-        Ok(())
     }
 }

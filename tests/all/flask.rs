@@ -19,18 +19,12 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
-    examiner::{Answer, Examiner, Question},
+    proof::{
+        Answer, Column, Examiner, Subject,
+        http_idempotency::{PLUGIN, questions},
+    },
     shop::{Shop, assert_conforms},
 };
-
-/// What is asked of every service here, in this order.
-const QUESTIONS: [Question; 5] = [
-    Question::RepeatEffect,
-    Question::DoubleSubmit,
-    Question::FormToken,
-    Question::SafeGet,
-    Question::KeyProtocol,
-];
 
 /// How long gunicorn may take to answer, and to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -257,21 +251,25 @@ fn every_mistake_shows() {
 }
 
 /// Asks one question after the other: the checks want the service to themselves.
-fn ask(flask: &Flask) -> [Answer; 5] {
+fn ask(flask: &Flask) -> Vec<(Column, Answer)> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let examiner = Examiner::new().await;
+        let examiner = Examiner::new(PLUGIN).await;
+        let subject = Subject::http("api", flask.address);
         let mut answers = Vec::new();
-        for question in QUESTIONS {
-            answers.push(examiner.ask(question, flask.address).await);
+        for column in questions() {
+            let answer = examiner.ask(&column, &subject).await;
+            answers.push((column, answer));
         }
-        answers.try_into().unwrap()
+        answers
     })
 }
 
 fn expect(flask: &Flask, name: &str, expected: [Outcome; 5]) {
-    for ((question, answer), expected) in QUESTIONS.iter().zip(ask(flask)).zip(expected) {
-        assert_eq!(answer.outcome(), expected, "{name} asked {question:?}: {answer}");
+    let answers = ask(flask);
+    assert_eq!(answers.len(), expected.len());
+    for ((column, answer), expected) in answers.iter().zip(expected) {
+        assert_eq!(answer.outcome(), expected, "{name} asked {}: {answer}", column.label);
     }
 }
 
@@ -292,9 +290,9 @@ fn dictionaries_of_four_workers_pass_no_check_that_counts() {
     // Each worker shows rows of its own. Which one answers is up to the kernel: requests one after the other may all meet
     // the same, and then there is nothing wrong to see; requests at once do not. What they meet first is up to it, too.
     let flask = Flask::start(Store::Memory, 4, None);
-    for (question, answer) in QUESTIONS.iter().zip(ask(&flask)) {
-        let counts = !matches!(question, Question::RepeatEffect | Question::SafeGet);
-        assert!(!counts || answer.outcome() != Outcome::Pass, "{question:?}: {answer}");
+    for (Column { check, label, .. }, answer) in ask(&flask) {
+        let counts = !["repeat-effect", "safe-get"].contains(&check);
+        assert!(!counts || answer.outcome() != Outcome::Pass, "{label}: {answer}");
     }
 }
 
@@ -334,11 +332,14 @@ fn killed_in_the_middle_of_an_order_it_does_it_once_and_each_mistake_shows() {
     ];
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let examiner = Examiner::new().await;
+        let examiner = Examiner::new(PLUGIN).await;
+        let questions = questions();
+        let column = questions.iter().find(|column| column.check == "key-protocol").unwrap();
         for (flaw, workers, expected) in rows {
             let folder = tempfile::tempdir().unwrap();
             let target = target(flaw, workers, folder.path());
-            let answer = examiner.ask_and_kill(Question::KeyProtocol, &target).await;
+            let subject = Subject::default().with("api", target.place, target.launch);
+            let answer = examiner.ask(column, &subject).await;
             assert_eq!(answer.outcome(), expected, "{flaw:?} with {workers} workers: {answer}");
             let decisive = (expected == Fail).then_some("crash-restart");
             assert_eq!(answer.decisive(), decisive, "{flaw:?} with {workers} workers: {answer}");

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use mustdo::model::{Authority, Capability, Endpoint, Limits, Outcome, VerdictError};
 use mustdo::plugin::{Backend, Backends, CachePolicy, DescribeError, Host, HostOptions, LoadError, Plugin};
+use mustdo::store::PLUGINS;
 use mustdo::verify::{Event, Reporter, Run, RunError, RunFault, Task, TaskId, Verifier};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -518,4 +519,13 @@ async fn compiled_plugin_is_found_again() {
         assert!(host.verify(&task(digest), silent()).await.is_ok());
     }
     assert_eq!(directory.read_dir().unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn every_shipped_plugin_describes_itself_on_winchs_code() {
+    let [winch, _] = Bench::each();
+    for shipped in PLUGINS {
+        let plugin = winch.host.load_own(shipped.bytes, shipped.digest).unwrap().plugin;
+        assert_eq!(winch.host.describe(&plugin).await.unwrap().id.as_str(), shipped.id);
+    }
 }

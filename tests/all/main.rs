@@ -20,11 +20,11 @@ mod hostile;
 mod invalid;
 mod layers;
 mod limits;
-mod matrix;
 mod network;
 mod permission;
 mod process;
 mod progress;
+mod proof;
 mod readme;
 mod recording;
 #[cfg(feature = "live-servers")]

@@ -4,12 +4,10 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use mustdo_plugin::http::{Request, Response};
+use mustdo_plugin::service::{Advice, Probe, excerpt, line_of, place_of, refused};
 use mustdo_plugin::verdict::{Finding, Severity};
 use mustdo_plugin::{Fault, Text};
 use serde_json::Value;
-
-use crate::probe::{Probe, excerpt, line_of, place_of};
-use crate::refusal::{Advice, refused};
 
 /// Reads at once. Workers that each hold rows of their own disagree, and several reads meet several workers.
 const READS: usize = 4;

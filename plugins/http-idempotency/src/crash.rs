@@ -20,15 +20,13 @@ use std::time::Duration;
 
 use mustdo_plugin::http::{Request, Response};
 use mustdo_plugin::process::{Child, Signal, without};
+use mustdo_plugin::service::{Probe, Values, excerpt, line_of, refused};
 use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Failure, Fault, Generator, Report, Text};
 
 use crate::double_submit::long_enough;
 use crate::key_protocol::{ADVICE, KeyProtocol, problem};
 use crate::operation::{Operation, Pace, Submitted, is_accepted};
-use crate::probe::{Probe, excerpt, line_of};
-use crate::refusal::refused;
-use crate::template::Values;
 
 /// How long the service has for starting again.
 const START: Duration = Duration::from_secs(30);

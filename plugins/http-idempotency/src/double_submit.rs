@@ -2,15 +2,12 @@
 
 use std::time::Duration;
 
+use mustdo_plugin::service::{Advice, Probe, Values, excerpt, identity, line_of, place_of};
 use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text};
 
 use crate::operation::{Operation, Pace, Race, is_accepted};
-use crate::probe::{Probe, excerpt, line_of, place_of};
-use crate::refusal::Advice;
-use crate::resource::identity;
 use crate::submission::{self, submission};
-use crate::template::Values;
 
 const ADVICE: Advice = Advice {
     item: "idempotence.refresh-retry",

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mustdo_plugin::http::{Request, Response};
+use mustdo_plugin::service::{
+    Advice, Probe, Template, Values, excerpt, identity, line_of, location_path, place_of, refused,
+};
 use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 use serde_json::{Value, json};
@@ -14,11 +17,7 @@ use serde_json::{Value, json};
 use crate::double_submit::{expect_overlap, long_enough};
 use crate::observation::{Moving, Observation};
 use crate::operation::{Operation, Pace, Race, Submitted, is_accepted};
-use crate::probe::{Probe, excerpt, line_of, place_of};
-use crate::refusal::{Advice, refused};
-use crate::resource::{identity, location_path};
 use crate::submission::{self, submission};
-use crate::template::{Template, Values};
 
 pub(crate) const ADVICE: Advice = Advice {
     item: "challenge.idempotent-api",

@@ -11,15 +11,12 @@ mod key_protocol;
 mod observation;
 mod observer;
 mod operation;
-mod probe;
-mod refusal;
 mod repeat_effect;
-mod resource;
 mod safe_get;
 mod session;
 mod submission;
-mod template;
 
+use mustdo_plugin::service::{Probe, TARGET};
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{Capability, CapabilityRequest, Fault, Plugin, Report, Text};
 
@@ -27,8 +24,6 @@ pub use double_submit::DoubleSubmit;
 pub use key_protocol::KeyProtocol;
 pub use repeat_effect::RepeatEffect;
 pub use safe_get::SafeGet;
-
-use probe::Probe;
 
 /// The plugin and its checks.
 #[must_use]
@@ -54,7 +49,7 @@ mustdo_plugin::export!(plugin);
 /// The capability that every check needs.
 fn reach() -> CapabilityRequest {
     CapabilityRequest {
-        capability: Capability::Http(probe::TARGET.to_owned()),
+        capability: Capability::Http(TARGET.to_owned()),
         reason: "to send requests to your service and look at what they change".to_owned(),
         required: true,
     }
@@ -63,7 +58,7 @@ fn reach() -> CapabilityRequest {
 /// What only a check that kills and restarts the service asks for.
 fn restart() -> CapabilityRequest {
     CapabilityRequest {
-        capability: Capability::Process(probe::TARGET.to_owned()),
+        capability: Capability::Process(TARGET.to_owned()),
         reason: "to kill your service in the middle of an operation, start it again and see whether anything was lost or done twice"
             .to_owned(),
         required: false,

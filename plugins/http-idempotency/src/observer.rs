@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use mustdo_plugin::http::{Request, Response};
+use mustdo_plugin::service::{Advice, Probe, excerpt, line_of, place_of, refused};
 use mustdo_plugin::verdict::{Finding, Severity};
 use mustdo_plugin::{Fault, Text};
 
 use crate::observation::{Moving, Observation, Stability};
-use crate::probe::{Probe, excerpt, line_of, place_of};
-use crate::refusal::{Advice, refused};
 
 /// How long a write may take to be shown before the view counts as blind.
 const LAG: Duration = Duration::from_secs(3);

@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use mustdo_plugin::http::{Request, Response, Timing};
+use mustdo_plugin::service::{
+    Advice, Probe, Template, Values, excerpt, identity, line_of, location_path, place_of, refused,
+};
 use mustdo_plugin::verdict::{Finding, Severity};
 use mustdo_plugin::{Failure, Fault, Text};
 
 use crate::count::Counter;
-use crate::probe::{Probe, excerpt, line_of, place_of};
-use crate::refusal::{Advice, refused};
-use crate::resource::{identity, location_path};
-use crate::template::{Template, Values};
 
 /// Bodies of the control; each is submitted twice, under two keys.
 const CONTROL_BODIES: usize = 3;

@@ -7,16 +7,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mustdo_plugin::http::{Request, Response};
+use mustdo_plugin::service::{
+    Advice, Probe, Resource, Template, Values, excerpt, expect_success, line_of, place_of, refused,
+};
 use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 use serde_json::json;
 
 use crate::observation::Observation;
 use crate::observer::{Observer, SETTLE};
-use crate::probe::{Probe, excerpt, line_of, place_of};
-use crate::refusal::{Advice, expect_success, refused};
-use crate::resource::Resource;
-use crate::template::{Template, Values};
 
 /// The wait before the last look after repeated PUTs: work that a service puts into a queue is done by then.
 const LATE: Duration = Duration::from_secs(1);

@@ -7,17 +7,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mustdo_plugin::http::{Request, Response};
+use mustdo_plugin::service::{
+    Advice, Probe, Resource, Template, Values, excerpt, line_of, place_of, refused,
+};
 use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 use serde_json::json;
 
 use crate::observation::Observation;
 use crate::observer::{Observer, SETTLE, TICK};
-use crate::probe::{Probe, excerpt, line_of, place_of};
-use crate::refusal::{Advice, refused};
-use crate::resource::Resource;
 use crate::session::Session;
-use crate::template::{Template, Values};
 
 const ADVICE: Advice = Advice {
     item: "frontend.idempotent-request",

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use mustdo_plugin::http::{Request, Response};
+use mustdo_plugin::service::{Advice, Probe, Template, Values, line_of, refused};
 use mustdo_plugin::{Fault, Text};
 
 use crate::observation::{Moving, Observation, Stability};
 use crate::observer::body_of;
 use crate::operation::is_accepted;
-use crate::probe::{Probe, line_of};
-use crate::refusal::{Advice, refused};
-use crate::template::{Template, Values};
 
 /// A session that was seen to be one: its page shows something else without the cookies.
 pub(crate) struct Session {

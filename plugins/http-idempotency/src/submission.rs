@@ -1,11 +1,10 @@
 //! The parameters and the opening that the checks of a keyed operation share.
 
+use mustdo_plugin::service::{Probe, Values};
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{Context, Fault, Report, Text};
 
 use crate::operation::{Operation, Pace, Submitted};
-use crate::probe::Probe;
-use crate::template::Values;
 
 /// Declares a struct of parameters that begins with those of the operation, like
 /// [`parameters!`](mustdo_plugin::parameters!), and gives it `operation`.
@@ -20,12 +19,12 @@ macro_rules! submission {
             $(#[doc = $about])*
             pub struct $name {
                 /// Submits; `{token}` and `{number}` are filled with fresh values. The key goes where `{key}` is written (a form token, a natural key), else into `header`.
-                pub(crate) op: crate::template::Template = crate::template::Template::new("POST", "/orders")
+                pub(crate) op: mustdo_plugin::service::Template = mustdo_plugin::service::Template::new("POST", "/orders")
                     .with_body(serde_json::json!({"sku": "{token}", "quantity": "{number}"})),
                 /// The header of the key.
                 pub(crate) header: String = "Idempotency-Key".to_owned(),
                 /// Shows the stored rows. Without it: GET on the path of `op`.
-                pub(crate) observe: Option<crate::template::Template> = None,
+                pub(crate) observe: Option<mustdo_plugin::service::Template> = None,
                 /// What to count there: a JSON pointer such as `/total`, or a text that occurs once a row. Empty: found by itself.
                 pub(crate) count: String = String::new(),
                 /// Copies of each submission that is sent many times at once.

@@ -23,6 +23,7 @@ mod plugin;
 pub mod process;
 mod report;
 pub mod scratch;
+pub mod service;
 pub mod statistics;
 pub mod tcp;
 mod text;

@@ -1,7 +1,7 @@
 //! The native double of the host: real HTTP over plain sockets, so that a check runs under `cargo test`.
 //!
 //! It is for tests: targets are loopback addresses, every request has a connection of its own (`keep_alive` is not
-//! followed), and `source` is not offered for HTTP. Streams and datagrams are real ones (`network`). Programs are those that the test gives: [`NativeHost::serve`] one behind an
+//! followed). Streams and datagrams are real ones (`network`). Programs are those that the test gives: [`NativeHost::serve`] one behind an
 //! http target, [`NativeHost::program`] one for a command target, [`NativeHost::folder`] a directory.
 
 mod folder;
@@ -22,7 +22,7 @@ use crate::host::{Connection, Host, Level, Network, Programs};
 use crate::http::{Options, Request, Response, Timing};
 use crate::process::{Command, Program};
 use crate::scratch::Folder;
-use crate::{Context, Failure};
+use crate::{Context, Failure, tcp};
 
 /// The wait for an answer where the request names none.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -121,11 +121,9 @@ impl NativeHost {
 
 impl Host for NativeHost {
     fn open_http(&self, target: &str, options: &Options) -> Result<Box<dyn Connection>, Failure> {
-        if options.source.is_some() {
-            return Err(Failure::Other("the native host chooses no source address".to_owned()));
-        }
         let address = self.address(target)?;
-        Ok(Box::new(Plain { address, began: self.began, held: Mutex::default() }))
+        let source = options.source.clone();
+        Ok(Box::new(Plain { address, source, began: self.began, held: Mutex::default() }))
     }
 
     fn progress(&self, _fraction: Option<f32>, message: &str) {
@@ -205,6 +203,7 @@ impl Programs for NativeHost {
 #[derive(Debug)]
 struct Plain {
     address: SocketAddr,
+    source: Option<String>,
     began: Instant,
     /// Connections of held requests whose time was over.
     held: Mutex<Vec<TcpStream>>,
@@ -214,7 +213,7 @@ impl Connection for Plain {
     fn send(&self, request: &Request) -> Result<Response, Failure> {
         thread::sleep(request.after);
         let started = self.began.elapsed();
-        let stream = connect(self.address, request).map_err(|error| failure(&error))?;
+        let stream = connect(self.address, self.source.clone(), request).map_err(|error| failure(&error))?;
         let answer = exchange(&stream, self.address, request).map_err(|error| failure(&error));
         if request.hold && answer == Err(Failure::TimedOut) {
             self.held.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
@@ -263,12 +262,12 @@ fn failure(error: &io::Error) -> Failure {
     }
 }
 
-fn connect(address: SocketAddr, request: &Request) -> io::Result<TcpStream> {
+fn connect(address: SocketAddr, source: Option<String>, request: &Request) -> io::Result<TcpStream> {
     let timeout = if request.timeout.is_zero() { DEFAULT_TIMEOUT } else { request.timeout };
-    let stream = TcpStream::connect_timeout(&address, timeout)?;
+    let options = tcp::Options { source, no_delay: true, timeout, ..tcp::Options::default() };
+    let stream = network::connect(address, &options)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
-    stream.set_nodelay(true)?;
     Ok(stream)
 }
 

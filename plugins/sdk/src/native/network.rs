@@ -61,7 +61,8 @@ impl Network for NativeHost {
     }
 }
 
-fn connect(address: SocketAddr, options: &Options) -> io::Result<TcpStream> {
+/// Opens a stream as its options say.
+pub(super) fn connect(address: SocketAddr, options: &Options) -> io::Result<TcpStream> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
     if let Some(source) = &options.source {
         socket.bind(&SocketAddr::new(loopback(source)?.into(), 0).into())?;
