@@ -52,7 +52,7 @@ macro_rules! plugins {
     };
 }
 
-plugins!["http-idempotency"];
+plugins!["gateway", "http-api", "http-idempotency", "judge", "net", "sql-check", "web-security",];
 
 #[cfg(test)]
 mod tests {
