@@ -14,7 +14,7 @@ use crate::check::{reach, run, visiting};
 use crate::crawl;
 use crate::flow::{Flow, Member};
 use crate::form::{Form, Kind};
-use crate::sink::{self, People, Sink, Written};
+use crate::sink::{self, People, Sink};
 
 const ADVICE: Advice = Advice {
     item: "challenge.web-security",
@@ -36,14 +36,7 @@ const RIGHTS: [(&str, &str); 6] = [
 
 visiting! {
     /// What belongs to one user.
-    pub struct AccessControl advised by ADVICE {
-        /// Requests with `{text}` that make something of the user's own, and the page that shows it. Without any: the forms that a user finds.
-        pub(crate) sinks: Vec<Written> = Vec::new(),
-        /// Pages for administrators. Without any: the usual ones are tried.
-        pub(crate) admin: Vec<String> = Vec::new(),
-        /// What one member writes is for all members to read.
-        pub(crate) shared: bool = false,
-    }
+    pub struct AccessControl advised by ADVICE {}
 }
 
 impl Check for AccessControl {
@@ -72,7 +65,7 @@ impl AccessControl {
     pub(crate) fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let found = Flow::find(probe, self.doors()).and_then(|(flow, first)| {
             let mut people = People::join(probe, &flow, first)?;
-            let found = sink::find(probe, &flow, &mut people, &self.sinks, ADVICE)?;
+            let found = sink::find(probe, &flow, &mut people, self.doors().features.sinks, ADVICE)?;
             let stores: Vec<Sink> = found.sinks.into_iter().filter(|sink| sink.stores).collect();
             let mut things = Vec::new();
             for sink in &stores {
@@ -130,7 +123,7 @@ impl AccessControl {
 
     fn unread(&self, probe: &mut Probe, people: &mut People, thing: &Thing) -> Result<(), Fault> {
         let is_public = thing.is_seen(probe, &mut Browser::default())?;
-        if is_public.is_some() || self.shared {
+        if is_public.is_some() || self.doors().features.shared {
             return Ok(());
         }
         let seen = match thing.is_seen(probe, &mut people.reader.browser)? {
@@ -154,7 +147,7 @@ impl AccessControl {
     /// Registers with the fields of an administrator, and opens the pages that an ordinary user cannot.
     fn no_rights(&self, probe: &mut Probe, flow: &Flow) -> Result<usize, Fault> {
         let pages: Vec<String> =
-            if self.admin.is_empty() { ADMIN.map(str::to_owned).to_vec() } else { self.admin.clone() };
+            if self.doors().features.admin.is_empty() { ADMIN.map(str::to_owned).to_vec() } else { self.doors().features.admin.to_vec() };
         let mut ordinary = flow.member(probe)?;
         let mut closed = Vec::new();
         for page in &pages {
@@ -162,7 +155,7 @@ impl AccessControl {
             let sent_away = visit.led_to.is_some() && visit.path != *page;
             if matches!(visit.first, 401 | 403) || (sent_away && visit.first != 301 && visit.first != 308) {
                 closed.push(page.clone());
-            } else if !self.admin.is_empty() && visit.response.is_success() {
+            } else if !self.doors().features.admin.is_empty() && visit.response.is_success() {
                 return Err(open_to_all(page));
             }
         }

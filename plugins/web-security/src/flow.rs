@@ -66,6 +66,7 @@ pub(crate) struct Doors<'check> {
     pub(crate) login: Option<&'check Template>,
     pub(crate) logout: Option<&'check Template>,
     pub(crate) whoami: Option<&'check Template>,
+    pub(crate) features: crate::check::Features<'check>,
     pub(crate) advice: Advice,
 }
 

@@ -23,11 +23,13 @@ mod path_traversal;
 mod register_login;
 mod session;
 mod session_cookie;
+mod signed;
 mod sink;
 mod sqli;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod token_forgery;
 mod xss;
 
 use mustdo_plugin::{Plugin, Text};
@@ -42,6 +44,7 @@ pub use register_login::RegisterLogin;
 pub use session::Session;
 pub use sqli::Sqli;
 pub use throttle::Throttle;
+pub use token_forgery::TokenForgery;
 pub use xss::Xss;
 
 /// The plugin and its checks.
@@ -65,6 +68,7 @@ pub fn plugin() -> Plugin {
     .check::<Sqli>()
     .check::<PathTraversal>()
     .check::<AccessControl>()
+    .check::<TokenForgery>()
     .check::<Outbound>()
     .check::<Enumeration>()
     .check::<Throttle>()

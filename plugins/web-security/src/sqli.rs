@@ -43,12 +43,7 @@ const ERRORS: [&str; 14] = [
 
 visiting! {
     /// What goes into queries.
-    pub struct Sqli advised by ADVICE {
-        /// Addresses with `{value}`. Without any: the search forms and the numbers in links that a user finds.
-        pub(crate) inputs: Vec<String> = Vec::new(),
-        /// A value for each input that finds something.
-        pub(crate) values: Vec<String> = Vec::new(),
-    }
+    pub struct Sqli advised by ADVICE {}
 }
 
 impl Check for Sqli {
@@ -150,7 +145,7 @@ impl Sqli {
     fn inputs(&self, probe: &mut Probe, flow: &Flow, people: &mut People) -> Result<(Vec<Input>, Option<Sink>), Fault> {
         let mut candidates: Vec<Input> = Vec::new();
         let mut writer = None;
-        for (path, value) in self.inputs.iter().zip(self.values.iter().chain(std::iter::repeat(&String::new()))) {
+        for (path, value) in self.doors().features.inputs.iter().zip(self.doors().features.values.iter().chain(std::iter::repeat(&String::new()))) {
             candidates.push(Input { path: path.clone(), found: value.clone() });
         }
         if candidates.is_empty() {

@@ -19,13 +19,15 @@ const PATHS: &str = "path-traversal";
 const ACCESS: &str = "access-control";
 const ENUMERATION: &str = "enumeration";
 const THROTTLE: &str = "throttle";
+const TOKENS: &str = "token-forgery";
+const OUTBOUND: &str = "outbound";
 
 /// Quick ones, which every row is asked; the others take seconds each.
 const QUICK: [&str; 3] = [HEADERS, PATHS, CSRF];
 
 fn columns() -> Vec<Column> {
     let checks =
-        [REGISTER, XSS, CSRF, SESSION, HEADERS, SQLI, PATHS, ACCESS, ENUMERATION, THROTTLE];
+        [REGISTER, XSS, CSRF, SESSION, HEADERS, SQLI, PATHS, ACCESS, ENUMERATION, THROTTLE, TOKENS, OUTBOUND];
     checks.map(|check| Column::new(check, json!({}))).to_vec()
 }
 

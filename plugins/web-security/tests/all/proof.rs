@@ -92,3 +92,8 @@ fn sqli() {
 fn outbound() {
     check("outbound");
 }
+
+#[test]
+fn token_forgery() {
+    check("token-forgery");
+}

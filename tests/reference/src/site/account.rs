@@ -137,6 +137,7 @@ impl App {
         };
         state.sessions.remove(&visitor.session);
         state.sessions.insert(id.clone(), Session { user: Some(name.to_owned()), token: secret() });
+        let id = self.token(name, &id).unwrap_or(id);
         let to = if self.is(Flaw::SessionInQuery) { format!("/?sid={id}") } else { "/".to_owned() };
         let reply = Reply::see_other(&to).with("set-cookie", self.cookie(&id));
         if self.is(Flaw::TrustsUserCookie) { reply.with("set-cookie", format!("user={name}; Path=/; HttpOnly")) } else { reply }

@@ -145,6 +145,13 @@ flaws! {
     LocksForEver "throttle/locks-for-ever"
         "Three wrong passwords lock the account for ever."
 
+    TokenKeyKnown "token-forgery/weak-key"
+        "The session is a token signed with the key of a tutorial."
+    TokenNeedsNoSignature "token-forgery/alg-none"
+        "A token that says that it has no signature is believed."
+    TokenUnverified "token-forgery/signature-ignored"
+        "The signature of a token is never looked at."
+
     OpenRedirect "outbound/open-redirect"
         "The address to go on to is taken as it is, so //evil leads away."
     FetchesAnything "outbound/ssrf"
