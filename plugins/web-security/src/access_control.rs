@@ -56,7 +56,8 @@ impl Check for AccessControl {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Report {
-        let passed = Text::new("what belongs to a user is out of everybody else's reach", "用户的东西，别人都够不着");
+        let passed =
+            Text::new("what belongs to a user is out of everybody else's reach", "用户的东西，别人都够不着");
         run(context, &self.headers, passed, |probe, report| self.judge(probe, report))
     }
 }
@@ -69,14 +70,18 @@ impl AccessControl {
             let stores: Vec<Sink> = found.sinks.into_iter().filter(|sink| sink.stores).collect();
             let mut things = Vec::new();
             for sink in &stores {
-                things.extend(self.make(probe, &mut people, sink)?);
+                things.extend(make(probe, &mut people, sink)?);
             }
             if things.is_empty() { Err(nothing_owned()) } else { Ok((flow, people, things)) }
         });
-        let (flow, mut people, things) = report.judge("own-things", Need::Must, found, |(_, _, things)| {
-            let list = things.iter().map(Thing::words).collect::<Vec<_>>().join("; ");
-            Text::new(format!("a user has things of their own: {list}"), format!("用户有自己的东西：{list}"))
-        })?;
+        let (flow, mut people, things) =
+            report.judge("own-things", Need::Must, found, |(_, _, things)| {
+                let list = things.iter().map(Thing::words).collect::<Vec<_>>().join("; ");
+                Text::new(
+                    format!("a user has things of their own: {list}"),
+                    format!("用户有自己的东西：{list}"),
+                )
+            })?;
         let outcome = things.iter().try_for_each(|thing| self.unread(probe, &mut people, thing));
         report.judge("read", Need::Must, outcome, |()| {
             Text::new("nobody else reads what is not public", "不公开的内容别人读不到")
@@ -101,26 +106,6 @@ impl AccessControl {
         Some(())
     }
 
-    /// Writes something and finds the page of it alone, and the forms that change it.
-    fn make(&self, probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<Option<Thing>, Fault> {
-        let secret = probe.generator().token(14);
-        let owner = &mut people.writer.browser;
-        let known = sink.links(probe, owner)?;
-        let Some(answer) = sink.submit(probe, owner, &secret)? else { return Ok(None) };
-        let shown = sink.shown(probe, owner, Some(&answer), &known, &secret)?;
-        let Some(first) = shown.first() else { return Ok(None) };
-        // The page of the thing alone is the one that is not the list.
-        let list = sink.links(probe, owner)?;
-        let alone = shown.iter().find(|visit| list.contains(&visit.path) || visit.path != first.path).unwrap_or(first);
-        let mut forms = Vec::new();
-        for visit in &shown {
-            let of_thing = |form: &Form| form.posts && form.action != sink_action(sink) && !form.asks_password() && !is_logout(form);
-            forms.extend(near(visit, &secret).into_iter().filter(of_thing));
-        }
-        forms.dedup_by(|one, other| one.action == other.action);
-        Ok(Some(Thing { secret, page: alone.path.clone(), pages: shown.into_iter().map(|visit| visit.path).collect(), forms }))
-    }
-
     fn unread(&self, probe: &mut Probe, people: &mut People, thing: &Thing) -> Result<(), Fault> {
         let is_public = thing.is_seen(probe, &mut Browser::default())?;
         if is_public.is_some() || self.doors().features.shared {
@@ -132,10 +117,17 @@ impl AccessControl {
         };
         let Some(page) = seen else { return Ok(()) };
         let line = format!("GET {page}");
-        let summary = Text::new(format!("another user reads it at {page}"), format!("别的用户能在 {page} 读到"));
+        let summary =
+            Text::new(format!("another user reads it at {page}"), format!("别的用户能在 {page} 读到"));
         let message = Text::new(
-            format!("one user wrote {}; another user sent {line} and was shown it, though a stranger is not. If it is meant for all members, say `shared = true`", thing.secret),
-            format!("一个用户写下 {}；另一个用户发送 {line} 就看到了，而陌生人看不到。如果本来就给所有成员看，请写 `shared = true`", thing.secret),
+            format!(
+                "one user wrote {}; another user sent {line} and was shown it, though a stranger is not. If it is meant for all members, say `shared = true`",
+                thing.secret
+            ),
+            format!(
+                "一个用户写下 {}；另一个用户发送 {line} 就看到了，而陌生人看不到。如果本来就给所有成员看，请写 `shared = true`",
+                thing.secret
+            ),
         );
         let hint = Text::new(
             "ask for the row together with its owner (WHERE id = ? AND owner = ?), in lists as well, and answer 404 otherwise",
@@ -146,8 +138,11 @@ impl AccessControl {
 
     /// Registers with the fields of an administrator, and opens the pages that an ordinary user cannot.
     fn no_rights(&self, probe: &mut Probe, flow: &Flow) -> Result<usize, Fault> {
-        let pages: Vec<String> =
-            if self.doors().features.admin.is_empty() { ADMIN.map(str::to_owned).to_vec() } else { self.doors().features.admin.to_vec() };
+        let pages: Vec<String> = if self.doors().features.admin.is_empty() {
+            ADMIN.map(str::to_owned).to_vec()
+        } else {
+            self.doors().features.admin.to_vec()
+        };
         let mut ordinary = flow.member(probe)?;
         let mut closed = Vec::new();
         for page in &pages {
@@ -182,18 +177,57 @@ impl AccessControl {
                     format!("注册时带上 admin=true，就能打开 {page}"),
                 );
                 let message = Text::new(
-                    format!("registered by {line} with the extra fields admin, is_admin, role and the like; GET {page} is then answered {}, and an ordinary user is refused", visit.first),
-                    format!("用{line}注册并多带 admin、is_admin、role 等字段；之后 GET {page} 返回 {}，普通用户则被拒绝", visit.first),
+                    format!(
+                        "registered by {line} with the extra fields admin, is_admin, role and the like; GET {page} is then answered {}, and an ordinary user is refused",
+                        visit.first
+                    ),
+                    format!(
+                        "用{line}注册并多带 admin、is_admin、role 等字段；之后 GET {page} 返回 {}，普通用户则被拒绝",
+                        visit.first
+                    ),
                 );
                 let hint = Text::new(
                     "take only the fields that the form has, by name, and never a whole request into a row",
                     "按名字只取表单该有的字段，不要把整个请求写进数据行",
                 );
-                return Err(Fault::fail(summary).with(problem("web-security.mass-assignment", &line, message, hint)));
+                return Err(Fault::fail(summary).with(problem(
+                    "web-security.mass-assignment",
+                    &line,
+                    message,
+                    hint,
+                )));
             }
         }
         Ok(closed.len())
     }
+}
+
+/// Writes something and finds the page of it alone, and the forms that change it.
+fn make(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<Option<Thing>, Fault> {
+    let secret = probe.generator().token(14);
+    let owner = &mut people.writer.browser;
+    let known = sink.links(probe, owner)?;
+    let Some(answer) = sink.submit(probe, owner, &secret)? else { return Ok(None) };
+    let shown = sink.shown(probe, owner, Some(&answer), &known, &secret)?;
+    let Some(first) = shown.first() else { return Ok(None) };
+    // The page of the thing alone is the one that is not the list.
+    let list = sink.links(probe, owner)?;
+    let alone =
+        shown.iter().find(|visit| list.contains(&visit.path) || visit.path != first.path).unwrap_or(first);
+    let mut forms = Vec::new();
+    for visit in &shown {
+        let of_thing = |form: &Form| {
+            form.posts && form.action != sink_action(sink) && !form.asks_password() && !is_logout(form)
+        };
+        forms.extend(near(visit, &secret).into_iter().filter(of_thing));
+    }
+    forms.dedup_by(|one, other| one.action == other.action);
+    Ok(Some(Thing {
+        secret,
+        page: alone.path.clone(),
+        pages: shown.into_iter().map(|visit| visit.path).collect(),
+        forms,
+    }))
 }
 
 /// Something that one user wrote.
@@ -237,7 +271,8 @@ fn is_logout(form: &Form) -> bool {
 fn near(visit: &Visit, secret: &str) -> Vec<Form> {
     let body = visit.response.text();
     let Some(at) = body.find(secret) else { return Vec::new() };
-    let until = body[at..].find("</article>").or_else(|| body[at..].find("</li>")).map_or(body.len(), |end| at + end);
+    let until =
+        body[at..].find("</article>").or_else(|| body[at..].find("</li>")).map_or(body.len(), |end| at + end);
     let behind = crate::page::Page::parse(&body.as_bytes()[at..until]);
     let mut forms = Form::all(&visit.path, &behind);
     if forms.is_empty() {
@@ -283,17 +318,31 @@ fn unchanged(probe: &mut Probe, people: &mut People, thing: &Thing) -> Result<us
             if there && !owner.open(probe, &thing.page)?.response.text().contains(&word) {
                 continue;
             }
-            let summary = Text::new(format!("{who} can send {line} and it is done"), format!("{zh}发送 {line} 也会生效"));
+            let summary = Text::new(
+                format!("{who} can send {line} and it is done"),
+                format!("{zh}发送 {line} 也会生效"),
+            );
             let what = if there { ("changed", "被改了") } else { ("gone", "没了") };
             let message = Text::new(
-                format!("one user wrote something; {who} sent {line} ({status}); for its owner it is {} on {}", what.0, thing.page),
-                format!("一个用户写下内容；{zh}发送 {line}（{status}）；它的主人在 {} 上看到它{}", thing.page, what.1),
+                format!(
+                    "one user wrote something; {who} sent {line} ({status}); for its owner it is {} on {}",
+                    what.0, thing.page
+                ),
+                format!(
+                    "一个用户写下内容；{zh}发送 {line}（{status}）；它的主人在 {} 上看到它{}",
+                    thing.page, what.1
+                ),
             );
             let hint = Text::new(
                 "ask in every handler, not only in the one that reads, whether the row belongs to the user",
                 "每个处理函数都要检查数据是否属于当前用户，不只是读取的那个",
             );
-            return Err(Fault::fail(summary).with(problem("web-security.changed-by-others", &line, message, hint)));
+            return Err(Fault::fail(summary).with(problem(
+                "web-security.changed-by-others",
+                &line,
+                message,
+                hint,
+            )));
         }
     }
     Ok(thing.forms.len())
@@ -307,8 +356,11 @@ fn as_other(probe: &mut Probe, browser: &mut Browser, form: &Form, word: &str) -
     }
     Ok(form.submit(|field| match field.kind {
         Kind::Text | Kind::User => Some(word.to_owned()),
-        Kind::Hidden => own.iter().find(|other| other.name == field.name && other.kind == Kind::Hidden).map(|other| other.value.clone()),
-        _ => None,
+        Kind::Hidden => own
+            .iter()
+            .find(|other| other.name == field.name && other.kind == Kind::Hidden)
+            .map(|other| other.value.clone()),
+        Kind::Email | Kind::Password | Kind::Url | Kind::Number | Kind::Fixed | Kind::File => None,
     }))
 }
 
@@ -327,15 +379,22 @@ fn own_password(probe: &mut Probe, flow: &Flow) -> Result<(), Fault> {
         return Err(Fault::skip(Text::new("no form for a new password was found", "没有找到修改密码的表单")));
     };
     let password = format!("{}-Q7", probe.generator().token(14));
-    let token_form = other.browser.open(probe, &form.page)?.forms().into_iter().find(|theirs| theirs.action == form.action);
+    let token_form = other
+        .browser
+        .open(probe, &form.page)?
+        .forms()
+        .into_iter()
+        .find(|theirs| theirs.action == form.action);
     let own = token_form.map(|form| form.fields).unwrap_or_default();
     let (name, email) = (owner.account.name.clone(), owner.account.email.clone());
     let is_identity = |value: &str| value == name || value == email;
     // The owner's form, with every field that does not say who it is from the other user's own.
-    let request = form.submit(|field| match field.kind {
-        Kind::Password => Some(password.clone()),
-        _ if is_identity(&field.value) => Some(field.value.clone()),
-        _ => own.iter().find(|theirs| theirs.name == field.name).map(|theirs| theirs.value.clone()),
+    let request = form.submit(|field| {
+        if field.kind == Kind::Password {
+            return Some(password.clone());
+        }
+        let same = own.iter().find(|theirs| theirs.name == field.name && !is_identity(&field.value));
+        Some(same.unwrap_or(field).value.clone())
     });
     let line = format!("{} {}", request.method, request.path);
     other.browser.visit(probe, request)?;
@@ -344,7 +403,9 @@ fn own_password(probe: &mut Probe, flow: &Flow) -> Result<(), Fault> {
     }
     let summary = Text::new("one user can set another user's password", "一个用户能改另一个用户的密码");
     let message = Text::new(
-        format!("logged in as one user and sent {line} with the fields of another user's form; that user's account then takes the new password"),
+        format!(
+            "logged in as one user and sent {line} with the fields of another user's form; that user's account then takes the new password"
+        ),
         format!("以一个用户登录，用另一个用户的表单字段发送 {line}；那个用户的账号就接受了新密码"),
     );
     let hint = Text::new(
@@ -379,7 +440,9 @@ fn open_to_all(page: &str) -> Fault {
     let line = format!("GET {page}");
     let summary = Text::new(format!("every user opens {page}"), format!("任何用户都能打开 {page}"));
     let message = Text::new(
-        format!("{page} is named as a page for administrators, and a user who has just registered is shown it"),
+        format!(
+            "{page} is named as a page for administrators, and a user who has just registered is shown it"
+        ),
         format!("{page} 写明是管理页面，刚注册的普通用户却能看到"),
     );
     let hint = Text::new("ask for the right in the handler of the page", "在页面的处理函数里检查权限");
@@ -395,6 +458,10 @@ fn nothing_owned() -> Fault {
         "followed the links of / as a logged-in user and sent a plain word by every form",
         "以登录用户的身份走遍 / 上的链接，用每个表单发送一个普通的词",
     );
-    let hint = ADVICE.hint("say how something is made and where it is shown, for example:", "写明怎样创建、在哪里显示，例如：");
-    Fault::inconclusive(summary).with(Finding::new(Severity::Warning, "web-security.nothing-owned", message).hint(hint))
+    let hint = ADVICE.hint(
+        "say how something is made and where it is shown, for example:",
+        "写明怎样创建、在哪里显示，例如：",
+    );
+    Fault::inconclusive(summary)
+        .with(Finding::new(Severity::Warning, "web-security.nothing-owned", message).hint(hint))
 }

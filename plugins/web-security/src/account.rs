@@ -60,6 +60,8 @@ impl Placeholders for Written<'_> {
     fn put(&self, text: &str) -> String {
         let Account { name, email, password } = self.account;
         let encoded = |value: &str| if self.form { crate::address::encode(value) } else { value.to_owned() };
-        text.replace("{user}", &encoded(name)).replace("{email}", &encoded(email)).replace("{password}", &encoded(password))
+        text.replace("{user}", &encoded(name))
+            .replace("{email}", &encoded(email))
+            .replace("{password}", &encoded(password))
     }
 }

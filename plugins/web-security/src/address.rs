@@ -12,7 +12,11 @@ pub(crate) fn encode(text: &str) -> String {
 
 /// `name=value&…`.
 pub(crate) fn encode_pairs(pairs: &[(String, String)]) -> String {
-    pairs.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect::<Vec<_>>().join("&")
+    pairs
+        .iter()
+        .map(|(name, value)| format!("{}={}", encode(name), encode(value)))
+        .collect::<Vec<_>>()
+        .join("&")
 }
 
 /// The path and query that a reference found at `base` leads to; none when it leaves the site or is no address of a page.

@@ -13,7 +13,9 @@ const API: &str = "register = { path = \"/api/register\", body = { username = \"
 pub(crate) fn unknown_site(advice: Advice, summary: Text, code: &str, message: Text) -> Fault {
     let [pages, api] = [DOORS, API].map(|with| Advice { with, ..advice }.lines());
     let hint = Text::new(
-        format!("name your own addresses in mustdo.toml, for pages with forms:\n{pages}\nor for an interface:\n{api}"),
+        format!(
+            "name your own addresses in mustdo.toml, for pages with forms:\n{pages}\nor for an interface:\n{api}"
+        ),
         format!("在 mustdo.toml 里写上你自己的地址，有表单的页面：\n{pages}\n或接口：\n{api}"),
     );
     Fault::inconclusive(summary).with(Finding::new(Severity::Warning, code, message).hint(hint))
@@ -38,7 +40,10 @@ pub(crate) fn unusable(line: &str, response: &Response, advice: Advice) -> Fault
         format!("{line} was answered {status}: the site broke while answering"),
         format!("{line} 返回 {status}：网站在处理时出错"),
     );
-    let hint = Text::new("read the site's log for this request and mend the error first", "查看网站日志，先修好这个错误");
+    let hint = Text::new(
+        "read the site's log for this request and mend the error first",
+        "查看网站日志，先修好这个错误",
+    );
     Fault::fail(summary).with(problem("web-security.broken", line, message, hint))
 }
 
@@ -52,5 +57,9 @@ pub(crate) fn place(line: &str) -> Location {
     let is_request = line.split_once(' ').is_some_and(|(method, path)| {
         method.bytes().all(|byte| byte.is_ascii_uppercase()) && path.starts_with('/')
     });
-    if is_request { Location::Exchange(TARGET.to_owned(), line.to_owned()) } else { Location::Note(line.to_owned()) }
+    if is_request {
+        Location::Exchange(TARGET.to_owned(), line.to_owned())
+    } else {
+        Location::Note(line.to_owned())
+    }
 }

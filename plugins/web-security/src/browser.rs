@@ -82,9 +82,11 @@ fn texts(document: &Value) -> Vec<String> {
 
 /// Whether a browser would show it as HTML.
 pub(crate) fn is_html(response: &Response) -> bool {
-    response
-        .header("content-type")
-        .is_some_and(|kind| ["text/html", "application/xhtml"].iter().any(|html| kind.trim().to_ascii_lowercase().starts_with(html)))
+    response.header("content-type").is_some_and(|kind| {
+        ["text/html", "application/xhtml"]
+            .iter()
+            .any(|html| kind.trim().to_ascii_lowercase().starts_with(html))
+    })
 }
 
 impl Browser {
@@ -105,7 +107,9 @@ impl Browser {
             From::OtherSite | From::OtherSiteLink => request.header("Sec-Fetch-Site", "cross-site"),
         };
         if from == From::SameSite {
-            let sets = |request: &Request, name: &str| request.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
+            let sets = |request: &Request, name: &str| {
+                request.headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name))
+            };
             // Only a script of the site itself can read these.
             for (cookie, header) in TOKEN_COOKIES {
                 if let Some(value) = self.jar.get(cookie)

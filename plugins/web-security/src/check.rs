@@ -111,7 +111,8 @@ pub(crate) fn run(
     let mut probe = match Probe::open(context, headers) {
         Ok(probe) => probe,
         Err(failure) => {
-            let _: Option<()> = report.judge("reach", Need::Must, Err(Fault::from(failure)), |()| Text::same(""));
+            let _: Option<()> =
+                report.judge("reach", Need::Must, Err(Fault::from(failure)), |()| Text::same(""));
             return report;
         }
     };

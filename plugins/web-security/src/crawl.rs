@@ -18,7 +18,8 @@ const ACTING: [&str; 8] = ["logout", "log-out", "signout", "sign-out", "delete",
 /// Opens `starts` and what they link to, breadth first; one page for each path, whatever its query. Pages that answered
 /// with an error are left out.
 pub(crate) fn walk(probe: &mut Probe, browser: &mut Browser, starts: &[&str]) -> Result<Vec<Visit>, Fault> {
-    let mut queue: std::collections::VecDeque<String> = starts.iter().map(|path| (*path).to_owned()).collect();
+    let mut queue: std::collections::VecDeque<String> =
+        starts.iter().map(|path| (*path).to_owned()).collect();
     let mut known: BTreeSet<String> = queue.iter().map(|path| without_query(path)).collect();
     let mut pages = Vec::new();
     let mut opened = 0;

@@ -63,7 +63,8 @@ impl Check for Csrf {
 pub(crate) fn address() -> CapabilityRequest {
     CapabilityRequest {
         capability: Capability::Tcp(TARGET.to_owned()),
-        reason: "to learn your site's own address and to send it requests that no ordinary client would".to_owned(),
+        reason: "to learn your site's own address and to send it requests that no ordinary client would"
+            .to_owned(),
         required: false,
     }
 }
@@ -80,10 +81,11 @@ impl Csrf {
             }
             Ok((flow, people, actions, found.refused))
         });
-        let (flow, people, actions, refused) = report.judge("actions", Need::Must, found, |(_, _, actions, _)| {
-            let list = actions.iter().map(Sink::line).collect::<Vec<_>>().join("; ");
-            Text::new(format!("a user can do this: {list}"), format!("用户能做：{list}"))
-        })?;
+        let (flow, people, actions, refused) =
+            report.judge("actions", Need::Must, found, |(_, _, actions, _)| {
+                let list = actions.iter().map(Sink::line).collect::<Vec<_>>().join("; ");
+                Text::new(format!("a user can do this: {list}"), format!("用户能做：{list}"))
+            })?;
         let refused = sink::Found { sinks: Vec::new(), refused }.all_take_text(ADVICE);
         report.judge("forms-work", Need::Must, refused, |()| {
             Text::new("every form that was found works for its user", "找到的表单用户自己都能用")
@@ -95,11 +97,17 @@ impl Csrf {
             Ok(())
         });
         report.judge("foreign-requests", Need::Must, outcome, |()| {
-            Text::new(format!("{tried} requests of another site changed nothing"), format!("别的网站的 {tried} 个请求都没有生效"))
+            Text::new(
+                format!("{tried} requests of another site changed nothing"),
+                format!("别的网站的 {tried} 个请求都没有生效"),
+            )
         });
         let outcome = actions.iter().try_for_each(|action| in_depth(probe, &people, action));
         report.judge("token", Need::Should, outcome, |()| {
-            Text::new("a request without a token is refused, whatever cookies come with it", "没有令牌的请求，带什么 cookie 都会被拒绝")
+            Text::new(
+                "a request without a token is refused, whatever cookies come with it",
+                "没有令牌的请求，带什么 cookie 都会被拒绝",
+            )
         })
     }
 }
@@ -152,7 +160,9 @@ fn foreign(probe: &mut Probe, flow: &Flow, people: &People, action: &Sink) -> Re
     for place in 0..count {
         let word = probe.generator().token(12);
         // Built anew each time: a token may be good for one use.
-        let Some(forgery) = forgeries(probe, flow, people, action, &word)?.into_iter().nth(place) else { break };
+        let Some(forgery) = forgeries(probe, flow, people, action, &word)?.into_iter().nth(place) else {
+            break;
+        };
         if was_done(probe, people, action, &forgery, &word)? {
             return Err(done(action, &forgery));
         }
@@ -161,7 +171,13 @@ fn foreign(probe: &mut Probe, flow: &Flow, people: &People, action: &Sink) -> Re
     Ok(tried)
 }
 
-fn was_done(probe: &mut Probe, people: &People, action: &Sink, forgery: &Forgery, word: &str) -> Result<bool, Fault> {
+fn was_done(
+    probe: &mut Probe,
+    people: &People,
+    action: &Sink,
+    forgery: &Forgery,
+    word: &str,
+) -> Result<bool, Fault> {
     let request = forgery.dressed();
     probe.send(request)?;
     let mut victim = people.writer.browser.clone();
@@ -178,11 +194,17 @@ fn forgeries(
 ) -> Result<Vec<Forgery>, Fault> {
     let mut victim = people.writer.browser.clone();
     let filler = probe.generator().token(12);
-    let Some(form) = action.form(probe, &mut victim)? else { return of_interface(probe, &victim, action, word) };
+    let Some(form) = action.form(probe, &mut victim)? else {
+        return of_interface(probe, &victim, action, word);
+    };
     let tokens = tokens(probe, people, action, &form)?;
     let pairs = action.pairs(&form, word, &filler);
     let with = |other: Option<&Form>| -> Vec<(String, String)> {
-        let value = |name: &str| other.map(|form| form.fields.iter().find(|field| field.name == name).map_or("", |field| &field.value));
+        let value = |name: &str| {
+            other.map(|form| {
+                form.fields.iter().find(|field| field.name == name).map_or("", |field| &field.value)
+            })
+        };
         let replaced = pairs.iter().filter_map(|(name, kept)| {
             if !tokens.contains(name) {
                 return Some((name.clone(), kept.clone()));
@@ -196,13 +218,23 @@ fn forgeries(
     forgeries.push(Forgery {
         origin: Some("null".to_owned()),
         referer: None,
-        ..Forgery::new("without a token, from a page that hides where it is", "不带令牌，也不说明来源", form.request(&bare), &victim)
+        ..Forgery::new(
+            "without a token, from a page that hides where it is",
+            "不带令牌，也不说明来源",
+            form.request(&bare),
+            &victim,
+        )
     });
     if let Some(own) = own_address(probe) {
         forgeries.push(Forgery {
             origin: None,
             referer: Some(format!("{EVIL}/?http://{own}/")),
-            ..Forgery::new("without a token, with the site's own address inside the Referer", "不带令牌，Referer 里夹着网站自己的地址", form.request(&bare), &victim)
+            ..Forgery::new(
+                "without a token, with the site's own address inside the Referer",
+                "不带令牌，Referer 里夹着网站自己的地址",
+                form.request(&bare),
+                &victim,
+            )
         });
     }
     let get = Form { posts: false, ..form.clone() };
@@ -212,18 +244,38 @@ fn forgeries(
         ..Forgery::new("as a link, by GET", "做成链接，用 GET", get.request(&bare), &victim)
     });
     if !tokens.is_empty() {
-        let empty: Vec<_> = pairs.iter().map(|(name, value)| (name.clone(), if tokens.contains(name) { String::new() } else { value.clone() })).collect();
+        let empty: Vec<_> = pairs
+            .iter()
+            .map(|(name, value)| {
+                (name.clone(), if tokens.contains(name) { String::new() } else { value.clone() })
+            })
+            .collect();
         forgeries.push(Forgery::new("with an empty token", "令牌为空", form.request(&empty), &victim));
         let mut attacker = people.reader.browser.clone();
         if let Some(other) = action.form(probe, &mut attacker)? {
             let theirs = form.request(&with(Some(&other)));
-            forgeries.push(Forgery::new("with the token of another user", "带别人的令牌", theirs.clone(), &victim));
+            forgeries.push(Forgery::new(
+                "with the token of another user",
+                "带别人的令牌",
+                theirs.clone(),
+                &victim,
+            ));
             let planted = planted(probe, flow, &people.writer, &attacker)?;
-            forgeries.push(Forgery::new("with another user's token in the form and in the cookie that it is compared with", "表单和用来对照的 cookie 都换成别人的令牌", theirs, &planted));
+            forgeries.push(Forgery::new(
+                "with another user's token in the form and in the cookie that it is compared with",
+                "表单和用来对照的 cookie 都换成别人的令牌",
+                theirs,
+                &planted,
+            ));
         }
         if let Some(old) = old_form(probe, flow, action, &people.writer)? {
             let request = form.request(&with(Some(&old)));
-            forgeries.push(Forgery::new("with the token of a session that has ended", "带已经退出的会话的令牌", request, &victim));
+            forgeries.push(Forgery::new(
+                "with the token of a session that has ended",
+                "带已经退出的会话的令牌",
+                request,
+                &victim,
+            ));
         }
     }
     Ok(forgeries)
@@ -242,7 +294,9 @@ fn tokens(probe: &mut Probe, people: &People, action: &Sink, form: &Form) -> Res
     };
     let hidden = form.fields.iter().filter(|field| field.kind == Kind::Hidden);
     Ok(hidden
-        .filter(|field| is_token(&field.name) || (field.value.len() >= 16 && differs(&field.name, &field.value)))
+        .filter(|field| {
+            is_token(&field.name) || (field.value.len() >= 16 && differs(&field.name, &field.value))
+        })
         .map(|field| field.name.clone())
         .collect())
 }
@@ -268,24 +322,45 @@ fn old_form(probe: &mut Probe, flow: &Flow, action: &Sink, victim: &Member) -> R
 }
 
 /// What another site can send to an interface without asking first: the media types of forms (Fetch standard, 2.2.2).
-fn of_interface(probe: &mut Probe, victim: &Browser, action: &Sink, word: &str) -> Result<Vec<Forgery>, Fault> {
+fn of_interface(
+    probe: &mut Probe,
+    victim: &Browser,
+    action: &Sink,
+    word: &str,
+) -> Result<Vec<Forgery>, Fault> {
     let Some(request) = action.request(probe, &mut victim.clone(), word)? else { return Ok(Vec::new()) };
     let typed = |media_type: &str, body: Vec<u8>| {
         let mut other = request.clone().body(body);
         other.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
         other.header("Content-Type", media_type)
     };
-    let mut forgeries = vec![Forgery::new("as plain text", "内容类型写成纯文本", typed("text/plain", request.body.clone()), victim)];
+    let mut forgeries = vec![Forgery::new(
+        "as plain text",
+        "内容类型写成纯文本",
+        typed("text/plain", request.body.clone()),
+        victim,
+    )];
     if let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(&request.body) {
         let pairs: Vec<_> = fields
             .iter()
-            .map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
+            .map(|(name, value)| {
+                (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+            })
             .collect();
         let body = encode_pairs(&pairs);
-        forgeries.push(Forgery::new("as a form", "写成表单", typed("application/x-www-form-urlencoded", body.clone().into_bytes()), victim));
+        forgeries.push(Forgery::new(
+            "as a form",
+            "写成表单",
+            typed("application/x-www-form-urlencoded", body.clone().into_bytes()),
+            victim,
+        ));
         let mut link = Request::get(format!("{}?{body}", request.path));
         link.headers.clear();
-        forgeries.push(Forgery { from: From::OtherSiteLink, origin: None, ..Forgery::new("as a link, by GET", "做成链接，用 GET", link, victim) });
+        forgeries.push(Forgery {
+            from: From::OtherSiteLink,
+            origin: None,
+            ..Forgery::new("as a link, by GET", "做成链接，用 GET", link, victim)
+        });
     } else {
         forgeries.push(Forgery::new("as it is", "原样发送", request.clone(), victim));
     }
@@ -310,12 +385,24 @@ fn in_depth(probe: &mut Probe, people: &People, action: &Sink) -> Result<(), Fau
         action.pairs(&form, &word, &filler).into_iter().filter(|(name, _)| !tokens.contains(name)).collect();
     let forgery = Forgery {
         from: From::SameSite,
-        ..Forgery::new("without a token, with every cookie", "不带令牌，但带全部 cookie", form.request(&pairs), &victim)
+        ..Forgery::new(
+            "without a token, with every cookie",
+            "不带令牌，但带全部 cookie",
+            form.request(&pairs),
+            &victim,
+        )
     };
     let mut request = victim.jar.attach(forgery.request.clone(), From::SameSite);
-    request = request.header("Origin", EVIL).header("Referer", format!("{EVIL}/")).header("Sec-Fetch-Site", "cross-site");
+    request = request
+        .header("Origin", EVIL)
+        .header("Referer", format!("{EVIL}/"))
+        .header("Sec-Fetch-Site", "cross-site");
     probe.send(request)?;
-    if action.shown(probe, &mut victim, None, &[], &word)?.is_empty() { Ok(()) } else { Err(done(action, &forgery)) }
+    if action.shown(probe, &mut victim, None, &[], &word)?.is_empty() {
+        Ok(())
+    } else {
+        Err(done(action, &forgery))
+    }
 }
 
 fn done(action: &Sink, forgery: &Forgery) -> Fault {
@@ -325,11 +412,16 @@ fn done(action: &Sink, forgery: &Forgery) -> Fault {
         format!("another site can send {line} for a logged-in user, {en}"),
         format!("别的网站能替登录用户发送 {line}（{zh}）"),
     );
-    let sent = format!("{} {}", forgery.request.method, forgery.request.path.split('?').next().unwrap_or_default());
+    let sent =
+        format!("{} {}", forgery.request.method, forgery.request.path.split('?').next().unwrap_or_default());
     let origin = forgery.origin.as_deref().or(forgery.referer.as_deref()).unwrap_or("none");
     let message = Text::new(
-        format!("sent {sent} as a page of another site would ({en}; Origin or Referer {origin}), with the cookies that a browser attaches to it; it was done, and the user's page shows it"),
-        format!("像别的网站的页面那样发送 {sent}（{zh}；Origin 或 Referer 为 {origin}），cookie 只带浏览器会带的；操作生效了，用户的页面上能看到"),
+        format!(
+            "sent {sent} as a page of another site would ({en}; Origin or Referer {origin}), with the cookies that a browser attaches to it; it was done, and the user's page shows it"
+        ),
+        format!(
+            "像别的网站的页面那样发送 {sent}（{zh}；Origin 或 Referer 为 {origin}），cookie 只带浏览器会带的；操作生效了，用户的页面上能看到"
+        ),
     );
     let hint = Text::new(
         "put a token of the session into every form, refuse every change without it, change nothing by GET, and set the session cookie with SameSite=Lax",

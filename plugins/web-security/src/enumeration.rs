@@ -22,7 +22,8 @@ const TRIES: usize = 3;
 const SMALLEST: Duration = Duration::from_millis(8);
 
 /// Headers that say nothing of the user.
-const VARYING: [&str; 6] = ["date", "set-cookie", "content-length", "content-security-policy", "etag", "x-request-id"];
+const VARYING: [&str; 6] =
+    ["date", "set-cookie", "content-length", "content-security-policy", "etag", "x-request-id"];
 
 visiting! {
     /// How people log in.
@@ -41,7 +42,10 @@ impl Check for Enumeration {
 
     fn info() -> CheckInfo {
         CheckInfo {
-            title: Text::new("A failed login does not say whether the user exists", "登录失败不透露用户是否存在"),
+            title: Text::new(
+                "A failed login does not say whether the user exists",
+                "登录失败不透露用户是否存在",
+            ),
             description: Text::new(
                 "Logs in with wrong passwords: for people who are registered, and for names of the same length that nobody has. Passes when status, headers and words are the same; that it takes as long, too, is asked as a should. Whether registration tells that a name is taken is not judged: a name that is to stay unique cannot be kept secret without mail.",
                 "用错误的密码登录：一类是注册过的用户，一类是同样长度、没人用的名字。状态、响应头、文字都一样才算通过；耗时也一样是加分项。注册时提示名字被占用不算错：没有邮件验证，名字唯一就藏不住。",
@@ -53,7 +57,8 @@ impl Check for Enumeration {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Report {
-        let passed = Text::new("a wrong name and a wrong password look the same", "名字不对和密码不对看起来一样");
+        let passed =
+            Text::new("a wrong name and a wrong password look the same", "名字不对和密码不对看起来一样");
         run(context, &self.headers, passed, |probe, report| self.judge(probe, report))
     }
 }
@@ -67,7 +72,10 @@ impl Enumeration {
         let series = self.series(probe, &flow);
         let (known, unknown) = report.judge("series", Need::Must, series, |(known, unknown)| {
             let count = known.len() + unknown.len();
-            Text::new(format!("{count} wrong logins were answered"), format!("{count} 次错误登录都得到了回应"))
+            Text::new(
+                format!("{count} wrong logins were answered"),
+                format!("{count} 次错误登录都得到了回应"),
+            )
         })?;
         report.judge("same-answer", Need::Must, same(&flow, &known, &unknown), |()| {
             Text::new("status, headers and words are the same", "状态、响应头和文字都一样")
@@ -98,17 +106,28 @@ impl Enumeration {
         }
         if known.iter().chain(&unknown).any(|failed| failed.status == 429) {
             return Err(Fault::inconclusive(Text::new(
-                format!("{} limits the rate already after a few wrong logins (429), so answers cannot be compared; allow more tries while testing", flow.login_line()),
-                format!("{}几次错误登录之后就限流（429），没法比较回应；测试时请多允许几次", flow.login_line()),
+                format!(
+                    "{} limits the rate already after a few wrong logins (429), so answers cannot be compared; allow more tries while testing",
+                    flow.login_line()
+                ),
+                format!(
+                    "{}几次错误登录之后就限流（429），没法比较回应；测试时请多允许几次",
+                    flow.login_line()
+                ),
             )));
         }
         Ok((known, unknown))
     }
 
-    fn same_time(&self, flow: &Flow, known: &[Failed], unknown: &[Failed]) -> Result<(Duration, Duration), Fault> {
+    fn same_time(
+        &self,
+        flow: &Flow,
+        known: &[Failed],
+        unknown: &[Failed],
+    ) -> Result<(Duration, Duration), Fault> {
         let (one, other) = (median(known), median(unknown));
         let (slow, quick) = (one.max(other), one.min(other));
-        if slow < quick * self.time_ratio || slow - quick < SMALLEST {
+        if slow < quick * self.time_ratio || slow.saturating_sub(quick) < SMALLEST {
             return Ok((one, other));
         }
         let line = flow.login_line();
@@ -118,7 +137,10 @@ impl Enumeration {
             format!("没有的名字 {other} 毫秒就回应，已有的要 {one} 毫秒"),
         );
         let message = Text::new(
-            format!("the medians of {} wrong logins of each kind, in turn: whoever measures that has a list of users", known.len()),
+            format!(
+                "the medians of {} wrong logins of each kind, in turn: whoever measures that has a list of users",
+                known.len()
+            ),
             format!("两类错误登录各 {} 次、交替进行的中位数：量一量就能得到用户名单", known.len()),
         );
         let hint = Text::new(
@@ -158,7 +180,11 @@ fn fail(probe: &mut Probe, flow: &Flow, account: &Account) -> Result<Failed, Fau
         status,
         led_to: led_to.map(|path| path.replace(&account.name, "").replace(&account.email, "")),
         headers: headers.filter(|(name, _)| !VARYING.contains(&name.as_str())).collect(),
-        words: body.split(|char: char| !char.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+        words: body
+            .split(|char: char| !char.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect(),
         took,
     })
 }
@@ -172,17 +198,24 @@ fn same(flow: &Flow, known: &[Failed], unknown: &[Failed]) -> Result<(), Fault> 
             && let Some(other) = rest.iter().find(|other| shape(other) != shape(first))
         {
             return Err(Fault::inconclusive(Text::new(
-                format!("wrong logins of the same kind are already answered differently ({} and {})", first.status, other.status),
+                format!(
+                    "wrong logins of the same kind are already answered differently ({} and {})",
+                    first.status, other.status
+                ),
                 format!("同一类错误登录的回应就已经不同（{} 和 {}）", first.status, other.status),
             )));
         }
     }
     let (Some(one), Some(other)) = (known.first(), unknown.first()) else { return Ok(()) };
     if one.status != other.status {
-        return Err(told(&line, format!("status {} for a known name, {} for an unknown one", one.status, other.status), format!("已有的名字返回 {}，没有的返回 {}", one.status, other.status)));
+        return Err(told(
+            &line,
+            &format!("status {} for a known name, {} for an unknown one", one.status, other.status),
+            &format!("已有的名字返回 {}，没有的返回 {}", one.status, other.status),
+        ));
     }
     if one.led_to != other.led_to {
-        return Err(told(&line, "they lead to different pages".to_owned(), "跳转到不同的页面".to_owned()));
+        return Err(told(&line, "they lead to different pages", "跳转到不同的页面"));
     }
     let steady = |kind: &[Failed]| -> BTreeSet<(String, String)> {
         let mut common = kind[0].headers.clone();
@@ -195,16 +228,31 @@ fn same(flow: &Flow, known: &[Failed], unknown: &[Failed]) -> Result<(), Fault> 
         .map(|(name, _)| name.clone())
         .collect();
     let (of_known, of_unknown) = (steady(known), steady(unknown));
-    if let Some((name, value)) = of_known.symmetric_difference(&of_unknown).find(|(name, _)| !moving.contains(name)) {
-        return Err(told(&line, format!("the header {name}: {value} is on one of them only"), format!("响应头 {name}: {value} 只有其中一种有")));
+    if let Some((name, value)) =
+        of_known.symmetric_difference(&of_unknown).find(|(name, _)| !moving.contains(name))
+    {
+        return Err(told(
+            &line,
+            &format!("the header {name}: {value} is on one of them only"),
+            &format!("响应头 {name}: {value} 只有其中一种有"),
+        ));
     }
     if one.words.len() != other.words.len() {
-        return Err(told(&line, difference(&one.words, &other.words), difference(&one.words, &other.words)));
+        return Err(told(
+            &line,
+            &difference(&one.words, &other.words),
+            &difference(&one.words, &other.words),
+        ));
     }
-    let is_steady = |kind: &[Failed], place: usize| kind.iter().all(|failed| failed.words[place] == kind[0].words[place]);
+    let is_steady =
+        |kind: &[Failed], place: usize| kind.iter().all(|failed| failed.words[place] == kind[0].words[place]);
     for place in 0..one.words.len() {
         if is_steady(known, place) && is_steady(unknown, place) && one.words[place] != other.words[place] {
-            return Err(told(&line, difference(&one.words, &other.words), difference(&one.words, &other.words)));
+            return Err(told(
+                &line,
+                &difference(&one.words, &other.words),
+                &difference(&one.words, &other.words),
+            ));
         }
     }
     Ok(())
@@ -213,20 +261,29 @@ fn same(flow: &Flow, known: &[Failed], unknown: &[Failed]) -> Result<(), Fault> 
 /// The words around the first difference.
 fn difference(one: &[String], other: &[String]) -> String {
     let at = one.iter().zip(other).position(|(one, other)| one != other).unwrap_or_default();
-    let around = |words: &[String]| words.iter().skip(at.saturating_sub(2)).take(8).cloned().collect::<Vec<_>>().join(" ");
+    let around = |words: &[String]| {
+        words.iter().skip(at.saturating_sub(2)).take(8).cloned().collect::<Vec<_>>().join(" ")
+    };
     format!("“{}” / “{}”", around(one), around(other))
 }
 
-fn told(line: &str, what: String, zh: String) -> Fault {
+fn told(line: &str, what: &str, zh: &str) -> Fault {
     let summary = Text::new(
         format!("a failed login says whether the user exists: {what}"),
         format!("登录失败透露了用户是否存在：{zh}"),
     );
     let message = Text::new(
-        format!("logged in with wrong passwords, for registered names and for names of the same length that nobody has; they differ: {what}. So anybody finds out who has an account"),
-        format!("用错误的密码登录，一类是注册过的名字，一类是同样长度、没人用的名字；回应不同：{zh}。这样谁都能查出谁有账号"),
+        format!(
+            "logged in with wrong passwords, for registered names and for names of the same length that nobody has; they differ: {what}. So anybody finds out who has an account"
+        ),
+        format!(
+            "用错误的密码登录，一类是注册过的名字，一类是同样长度、没人用的名字；回应不同：{zh}。这样谁都能查出谁有账号"
+        ),
     );
-    let hint = Text::new("answer both with the same status and the same words", "两种情况返回同样的状态和同样的文字");
+    let hint = Text::new(
+        "answer both with the same status and the same words",
+        "两种情况返回同样的状态和同样的文字",
+    );
     Fault::fail(summary).with(problem("web-security.enumeration", line, message, hint))
 }
 

@@ -146,7 +146,8 @@ impl AnswerKind {
             is_html(response) && Form::all("/", &Page::parse(&response.body)).iter().any(Form::asks_password)
         });
         let document = shown.and_then(Response::json);
-        let fields = document.as_ref().and_then(Value::as_object).map(|fields| fields.keys().cloned().collect());
+        let fields =
+            document.as_ref().and_then(Value::as_object).map(|fields| fields.keys().cloned().collect());
         let led_to = led_to.map(|path| path.split('?').next().unwrap_or_default().to_owned());
         Self { status, led_to, asks_again, fields: fields.unwrap_or_default() }
     }
@@ -199,8 +200,14 @@ impl<'check> Flow<'check> {
         let ways = login_ways(probe, doors, &home)?;
         let mut last = None;
         for login in ways {
-            let mut flow =
-                Self { doors, register: register.way.clone(), login, whoami: String::new(), by_email, leak: None };
+            let mut flow = Self {
+                doors,
+                register: register.way.clone(),
+                login,
+                whoami: String::new(),
+                by_email,
+                leak: None,
+            };
             let attempt = flow.log_in(probe, &account)?;
             if let Some(path) = find_whoami(probe, &mut flow, &attempt, &account.name)? {
                 flow.whoami = path;
@@ -226,7 +233,7 @@ impl<'check> Flow<'check> {
     pub(crate) fn registration(&self, probe: &mut Probe, account: &Account) -> Result<Request, Fault> {
         let mut browser = Browser::default();
         let request = self.register.request(probe, &mut browser, account, self.by_email)?;
-        let request = request.ok_or_else(|| self.form_gone(&self.register))?;
+        let request = request.ok_or_else(|| form_gone(&self.register))?;
         Ok(browser.dress(request, crate::jar::From::SameSite))
     }
 
@@ -238,7 +245,7 @@ impl<'check> Flow<'check> {
         account: &Account,
     ) -> Result<Request, Fault> {
         let request = self.login.request(probe, browser, account, self.by_email)?;
-        request.ok_or_else(|| self.form_gone(&self.login))
+        request.ok_or_else(|| form_gone(&self.login))
     }
 
     /// Logs somebody in, with a browser of their own.
@@ -357,20 +364,20 @@ impl<'check> Flow<'check> {
     fn attempt(&self, probe: &mut Probe, way: &Way, account: &Account) -> Result<Attempt, Fault> {
         let mut browser = Browser::default();
         let request = way.request(probe, &mut browser, account, self.by_email)?;
-        let request = request.ok_or_else(|| self.form_gone(way))?;
+        let request = request.ok_or_else(|| form_gone(way))?;
         let visit = patient(probe, &mut browser, request)?;
         browser.bearer = bearer(&visit.response);
         Ok(Attempt { browser, visit })
     }
+}
 
-    fn form_gone(&self, way: &Way) -> Fault {
-        let line = way.line();
-        let summary = Text::new(
-            format!("{line} was there before and is not any more; does the site turn away busy clients?"),
-            format!("{line}之前还在，现在没有了；网站是不是在拒绝频繁的访问？"),
-        );
-        Fault::inconclusive(summary)
-    }
+fn form_gone(way: &Way) -> Fault {
+    let line = way.line();
+    let summary = Text::new(
+        format!("{line} was there before and is not any more; does the site turn away busy clients?"),
+        format!("{line}之前还在，现在没有了；网站是不是在拒绝频繁的访问？"),
+    );
+    Fault::inconclusive(summary)
 }
 
 /// Sends a request, and once more after the wait that a limit of the rate asks for.
@@ -395,7 +402,9 @@ pub(crate) fn bearer(response: &Response) -> Option<String> {
     let body = response.json()?;
     let places = [Some(&body), body.get("data"), body.get("user"), body.get("session")];
     places.into_iter().flatten().find_map(|place| {
-        TOKENS.iter().find_map(|name| place.get(name)?.as_str().filter(|token| token.len() >= 8).map(str::to_owned))
+        TOKENS
+            .iter()
+            .find_map(|name| place.get(name)?.as_str().filter(|token| token.len() >= 8).map(str::to_owned))
     })
 }
 
@@ -406,20 +415,38 @@ struct Registration {
     answer: Option<Attempt>,
 }
 
-fn find_register(probe: &mut Probe, doors: Doors, home: &Visit, account: &Account) -> Result<Registration, Fault> {
+fn find_register(
+    probe: &mut Probe,
+    doors: Doors,
+    home: &Visit,
+    account: &Account,
+) -> Result<Registration, Fault> {
     let written = doors.register;
     if let Some(template) = written.filter(|template| is_request(template)) {
         let by_email = !template.mentions("{user}");
         let way = Way::Request(template.clone());
-        return Ok(Registration { answer: Some(register_by(probe, &way, account, by_email)?), way, by_email });
+        return Ok(Registration {
+            answer: Some(register_by(probe, &way, account, by_email)?),
+            way,
+            by_email,
+        });
     }
-    let pages = candidates(written, home, &["regist", "signup", "sign-up", "sign_up", "sign up", "注册", "join"], &REGISTER);
+    let pages = candidates(
+        written,
+        home,
+        &["regist", "signup", "sign-up", "sign_up", "sign up", "注册", "join"],
+        &REGISTER,
+    );
     for path in pages {
         let visit = Browser::default().open(probe, &path)?;
         let Some(form) = password_form(&visit) else { continue };
         let by_email = form.field(Kind::User).is_none() && form.field(Kind::Email).is_some();
         let way = Way::Page(path);
-        return Ok(Registration { answer: Some(register_by(probe, &way, account, by_email)?), way, by_email });
+        return Ok(Registration {
+            answer: Some(register_by(probe, &way, account, by_email)?),
+            way,
+            by_email,
+        });
     }
     let interfaces = written.map_or_else(|| REGISTER_API.to_vec(), |template| vec![template.path.as_str()]);
     for path in interfaces {
@@ -452,7 +479,12 @@ fn login_ways(probe: &mut Probe, doors: Doors, home: &Visit) -> Result<Vec<Way>,
     if let Some(template) = written.filter(|template| is_request(template)) {
         return Ok(vec![Way::Request(template.clone())]);
     }
-    for path in candidates(written, home, &["login", "log-in", "log in", "signin", "sign in", "sign-in", "登录"], &LOGIN) {
+    for path in candidates(
+        written,
+        home,
+        &["login", "log-in", "log in", "signin", "sign in", "sign-in", "登录"],
+        &LOGIN,
+    ) {
         let visit = Browser::default().open(probe, &path)?;
         if password_form(&visit).is_some() {
             return Ok(vec![Way::Page(path)]);
@@ -503,7 +535,12 @@ fn candidates(written: Option<&Template>, home: &Visit, words: &[&str], usual: &
     pages
 }
 
-fn find_whoami(probe: &mut Probe, flow: &mut Flow, attempt: &Attempt, name: &str) -> Result<Option<String>, Fault> {
+fn find_whoami(
+    probe: &mut Probe,
+    flow: &mut Flow,
+    attempt: &Attempt,
+    name: &str,
+) -> Result<Option<String>, Fault> {
     let mut pages: Vec<String> = match flow.doors.whoami {
         Some(template) => vec![template.path.clone()],
         None => attempt.visit.led_to.iter().cloned().chain(WHOAMI.map(str::to_owned)).collect(),
@@ -576,13 +613,17 @@ fn with_tokens(visit: &Visit, request: &Request) -> Request {
 
 fn nowhere(en: &str, zh: &str, advice: Advice) -> Fault {
     let summary = Text::new(
-        format!("no {en} was found: neither a form with a password nor an interface at one of the usual addresses"),
+        format!(
+            "no {en} was found: neither a form with a password nor an interface at one of the usual addresses"
+        ),
         format!("没有找到{zh}：常见的地址上既没有带密码的表单，也没有接口"),
     );
-    unknown_site(advice, summary, "web-security.no-way-in", Text::new(
-        "looked at the links of / and at the usual addresses",
-        "看过 / 上的链接和常见的地址",
-    ))
+    unknown_site(
+        advice,
+        summary,
+        "web-security.no-way-in",
+        Text::new("looked at the links of / and at the usual addresses", "看过 / 上的链接和常见的地址"),
+    )
 }
 
 fn no_whoami(register: &str, login: &str, attempt: &Attempt, advice: Advice) -> Fault {
@@ -593,7 +634,9 @@ fn no_whoami(register: &str, login: &str, attempt: &Attempt, advice: Advice) -> 
     );
     let seen = mustdo_plugin::service::excerpt(attempt.visit.words().as_bytes());
     let message = Text::new(
-        format!("login was answered {status}: {seen}. A login counts only when a page shows the user's name to that user and to nobody else"),
+        format!(
+            "login was answered {status}: {seen}. A login counts only when a page shows the user's name to that user and to nobody else"
+        ),
         format!("登录返回 {status}：{seen}。只有当某个页面只对本人显示用户名时，登录才算数"),
     );
     unknown_site(advice, summary, "web-security.no-whoami", message)

@@ -90,7 +90,9 @@ impl Form {
     }
 
     fn begin(path: &str, attributes: &[(String, String)]) -> Option<Self> {
-        let is = |name, value: &str| attribute(attributes, name).is_some_and(|set| set.eq_ignore_ascii_case(value));
+        let is = |name, value: &str| {
+            attribute(attributes, name).is_some_and(|set| set.eq_ignore_ascii_case(value))
+        };
         Some(Self {
             page: path.to_owned(),
             action: resolve(path, attribute(attributes, "action").unwrap_or_default())?,
@@ -154,7 +156,9 @@ fn input(element: &str, attributes: &[(String, String)]) -> Option<Field> {
         "password" => named(attributes, Kind::Password, value),
         "email" => named(attributes, Kind::Email, value),
         "url" => named(attributes, Kind::Url, value),
-        "number" | "range" | "tel" => named(attributes, Kind::Number, if value.is_empty() { "1" } else { value }),
+        "number" | "range" | "tel" => {
+            named(attributes, Kind::Number, if value.is_empty() { "1" } else { value })
+        }
         "file" => named(attributes, Kind::File, value),
         "checkbox" => {
             // Terms are ticked; a box that ticks itself off again would be a choice of the site.
@@ -204,10 +208,11 @@ fn multipart(pairs: &[(String, String)]) -> (String, String) {
     const BOUNDARY: &str = "----mustdo-form-boundary-7c1f";
     let mut body = String::new();
     for (name, value) in pairs {
-        let part = format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        let part =
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
         body.push_str(&part);
     }
-    body.push_str(&format!("--{BOUNDARY}--\r\n"));
+    body.extend(["--", BOUNDARY, "--\r\n"]);
     (format!("multipart/form-data; boundary={BOUNDARY}"), body)
 }
 

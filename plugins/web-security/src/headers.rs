@@ -14,7 +14,8 @@ use crate::browser::{Browser, is_html};
 use crate::check::{reach, run};
 use crate::crawl;
 
-const ADVICE: Advice = Advice { item: "ground.security", with: "pages = [\"/\", \"/about\"], error = \"/error\"" };
+const ADVICE: Advice =
+    Advice { item: "ground.security", with: "pages = [\"/\", \"/about\"], error = \"/error\"" };
 
 /// Pages that are looked at.
 const PAGES: usize = 6;
@@ -37,7 +38,7 @@ const STACKS: [&str; 12] = [
 
 mustdo_plugin::parameters! {
     /// Which pages are looked at.
-    pub struct Headers {
+    pub struct Baseline {
         /// Pages of HTML. Without any: / and what it links to.
         pub(crate) pages: Vec<String> = Vec::new(),
         /// A page that answers with an error of the server, where there is one.
@@ -47,7 +48,7 @@ mustdo_plugin::parameters! {
     }
 }
 
-impl Check for Headers {
+impl Check for Baseline {
     const ID: &'static str = "headers";
 
     fn info() -> CheckInfo {
@@ -64,7 +65,10 @@ impl Check for Headers {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Report {
-        let passed = Text::new("the baseline headers are there, on errors as well", "基本的安全响应头都有，错误页面也一样");
+        let passed = Text::new(
+            "the baseline headers are there, on errors as well",
+            "基本的安全响应头都有，错误页面也一样",
+        );
         run(context, &self.headers, passed, |probe, report| self.judge(probe, report))
     }
 }
@@ -89,20 +93,25 @@ impl Seen {
     }
 }
 
-impl Headers {
+impl Baseline {
     pub(crate) fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let looked = self.look(probe);
         let seen = report.judge("pages", Need::Must, looked, |seen| {
             let count = seen.len();
-            Text::new(format!("looked at {count} answers, errors among them"), format!("看了 {count} 个回应，包括错误页面"))
+            Text::new(
+                format!("looked at {count} answers, errors among them"),
+                format!("看了 {count} 个回应，包括错误页面"),
+            )
         })?;
         let pages: Vec<&Seen> = seen.iter().filter(|seen| seen.is_page()).collect();
         let all: Vec<&Seen> = seen.iter().collect();
-        let charset = |seen: &Seen| seen.has("content-type", |value| value.to_ascii_lowercase().contains("charset="));
+        let charset =
+            |seen: &Seen| seen.has("content-type", |value| value.to_ascii_lowercase().contains("charset="));
         report.judge("charset", Need::Must, every(&pages, charset, &CHARSET), |()| {
             Text::new("pages say their character set", "页面写明了字符集")
         });
-        let sniff = |seen: &Seen| seen.has("x-content-type-options", |value| value.eq_ignore_ascii_case("nosniff"));
+        let sniff =
+            |seen: &Seen| seen.has("x-content-type-options", |value| value.eq_ignore_ascii_case("nosniff"));
         report.judge("nosniff", Need::Must, every(&all, sniff, &NOSNIFF), |()| {
             Text::new("browsers are told not to guess the kind", "告诉了浏览器不要猜内容类型")
         });
@@ -129,7 +138,8 @@ impl Headers {
 
     fn look(&self, probe: &mut Probe) -> Result<Vec<Seen>, Fault> {
         let mut browser = Browser::default();
-        let starts: Vec<&str> = if self.pages.is_empty() { vec!["/"] } else { self.pages.iter().map(String::as_str).collect() };
+        let starts: Vec<&str> =
+            if self.pages.is_empty() { vec!["/"] } else { self.pages.iter().map(String::as_str).collect() };
         let visits = crawl::walk(probe, &mut browser, &starts)?;
         let pages = visits.iter().filter(|visit| visit.is_html());
         let mut seen: Vec<Seen> = pages
@@ -140,11 +150,20 @@ impl Headers {
         if seen.is_empty() {
             return Err(no_page(&starts));
         }
-        let assets: BTreeSet<String> =
-            pages.flat_map(|visit| visit.page().assets().into_iter().filter_map(|asset| resolve(&visit.path, &asset)).collect::<Vec<_>>()).collect();
+        let assets: BTreeSet<String> = pages
+            .flat_map(|visit| {
+                visit
+                    .page()
+                    .assets()
+                    .into_iter()
+                    .filter_map(|asset| resolve(&visit.path, &asset))
+                    .collect::<Vec<_>>()
+            })
+            .collect();
         let missing = format!("/{}", probe.generator().token(12));
         let odd = Request::new("POST", "/").header("Content-Type", "application/json").body("{");
-        let mut errors = vec![Request::get(missing.clone()), Request::get(format!("{missing}/%ff?a[]=%00")), odd];
+        let mut errors =
+            vec![Request::get(missing.clone()), Request::get(format!("{missing}/%ff?a[]=%00")), odd];
         errors.extend(self.error.iter().map(Request::get));
         errors.extend(assets.into_iter().take(1).map(Request::get));
         for request in errors {
@@ -159,30 +178,50 @@ impl Headers {
     fn scripts(&self, probe: &mut Probe, pages: &[&Seen]) -> Result<(), Fault> {
         let Some(page) = pages.first() else { return Ok(()) };
         let weak = |en: &'static str, zh: &'static str| Err(lacks(page, &Rule { what: (en, zh), ..SCRIPTS }));
-        let Some(policy) = page.policy() else { return weak("no Content-Security-Policy", "没有 Content-Security-Policy") };
-        let Some(sources) = policy.sources(&["script-src", "default-src"]) else {
-            return weak("a Content-Security-Policy without script-src or default-src", "Content-Security-Policy 没有 script-src 或 default-src");
+        let Some(policy) = page.policy() else {
+            return weak("no Content-Security-Policy", "没有 Content-Security-Policy");
         };
-        let guarded = sources.iter().any(|source| source.starts_with("'nonce-") || source.starts_with("'sha"));
+        let Some(sources) = policy.sources(&["script-src", "default-src"]) else {
+            return weak(
+                "a Content-Security-Policy without script-src or default-src",
+                "Content-Security-Policy 没有 script-src 或 default-src",
+            );
+        };
+        let guarded =
+            sources.iter().any(|source| source.starts_with("'nonce-") || source.starts_with("'sha"));
         let has = |word: &str| sources.iter().any(|source| source.eq_ignore_ascii_case(word));
         if has("*") || has("'unsafe-eval'") || (has("'unsafe-inline'") && !guarded) {
-            return weak("a policy that allows 'unsafe-inline', 'unsafe-eval' or every host", "策略允许 'unsafe-inline'、'unsafe-eval' 或任意主机");
+            return weak(
+                "a policy that allows 'unsafe-inline', 'unsafe-eval' or every host",
+                "策略允许 'unsafe-inline'、'unsafe-eval' 或任意主机",
+            );
         }
-        let none = |name: &[&str]| policy.sources(name).is_some_and(|sources| sources.iter().all(|source| matches!(source.as_str(), "'none'" | "'self'")));
+        let none = |name: &[&str]| {
+            policy.sources(name).is_some_and(|sources| {
+                sources.iter().all(|source| matches!(source.as_str(), "'none'" | "'self'"))
+            })
+        };
         if !none(&["object-src", "default-src"]) || !none(&["base-uri"]) {
-            return weak("a policy without object-src 'none' or base-uri 'none'", "策略缺少 object-src 'none' 或 base-uri 'none'");
+            return weak(
+                "a policy without object-src 'none' or base-uri 'none'",
+                "策略缺少 object-src 'none' 或 base-uri 'none'",
+            );
         }
-        let nonce = |policy: &Policy| -> Vec<String> {
+        let nonces_of = |policy: &Policy| -> Vec<String> {
             let sources = policy.sources(&["script-src", "default-src"]).unwrap_or_default();
             sources.into_iter().filter(|source| source.starts_with("'nonce-")).collect()
         };
-        let first = nonce(&policy);
+        let first = nonces_of(&policy);
         if first.is_empty() {
             return Ok(());
         }
         let path = page.line.trim_start_matches("GET ").to_owned();
         let again = Browser::default().open(probe, &path)?;
-        let second = again.response.header("content-security-policy").map(Policy::parse).map(|policy| nonce(&policy));
+        let second = again
+            .response
+            .header("content-security-policy")
+            .map(Policy::parse)
+            .map(|policy| nonces_of(&policy));
         if second.is_some_and(|second| second == first) {
             return weak("a nonce that is the same for every answer", "每次回应的 nonce 都一样");
         }
@@ -216,7 +255,9 @@ impl Policy {
 fn is_framed_by_few(seen: &Seen) -> bool {
     let by_policy = seen.policy().and_then(|policy| policy.sources(&["frame-ancestors"]));
     by_policy.is_some_and(|sources| !sources.iter().any(|source| source == "*"))
-        || seen.has("x-frame-options", |value| ["deny", "sameorigin"].iter().any(|right| value.eq_ignore_ascii_case(right)))
+        || seen.has("x-frame-options", |value| {
+            ["deny", "sameorigin"].iter().any(|right| value.eq_ignore_ascii_case(right))
+        })
 }
 
 fn has_version(value: &str) -> bool {
@@ -243,12 +284,21 @@ const NOSNIFF: Rule = Rule {
 };
 const FRAMING: Rule = Rule {
     what: ("nothing says who may frame the page", "没有说明谁能嵌入页面"),
-    why: ("another site can lay the page under its own and have users click there", "别的网站可以把页面垫在自己下面，骗用户点击"),
-    remedy: ("Content-Security-Policy: frame-ancestors 'none'", "Content-Security-Policy: frame-ancestors 'none'"),
+    why: (
+        "another site can lay the page under its own and have users click there",
+        "别的网站可以把页面垫在自己下面，骗用户点击",
+    ),
+    remedy: (
+        "Content-Security-Policy: frame-ancestors 'none'",
+        "Content-Security-Policy: frame-ancestors 'none'",
+    ),
 };
 const SCRIPTS: Rule = Rule {
     what: ("", ""),
-    why: ("a policy is the second wall: what slips through escaping does not run", "策略是第二道墙：漏过转义的也执行不了"),
+    why: (
+        "a policy is the second wall: what slips through escaping does not run",
+        "策略是第二道墙：漏过转义的也执行不了",
+    ),
     remedy: (
         "Content-Security-Policy: default-src 'self'; object-src 'none'; base-uri 'none', and a fresh nonce where a page needs a script of its own",
         "Content-Security-Policy: default-src 'self'; object-src 'none'; base-uri 'none'，页面需要内联脚本时每次用新的 nonce",
@@ -256,13 +306,19 @@ const SCRIPTS: Rule = Rule {
 };
 const REFERRER: Rule = Rule {
     what: ("no Referrer-Policy", "没有 Referrer-Policy"),
-    why: ("addresses with names and tokens in them are told to other sites", "带有名字和令牌的地址会被别的网站知道"),
+    why: (
+        "addresses with names and tokens in them are told to other sites",
+        "带有名字和令牌的地址会被别的网站知道",
+    ),
     remedy: ("Referrer-Policy: same-origin", "Referrer-Policy: same-origin"),
 };
 const VERSION: Rule = Rule {
     what: ("a header that names the server's version", "响应头写出了服务器版本"),
     why: ("it tells which known mistakes to try", "等于告诉别人该试哪些已知漏洞"),
-    remedy: ("take the version out of Server, and X-Powered-By away", "去掉 Server 里的版本号和 X-Powered-By"),
+    remedy: (
+        "take the version out of Server, and X-Powered-By away",
+        "去掉 Server 里的版本号和 X-Powered-By",
+    ),
 };
 
 fn every(seen: &[&Seen], holds: impl Fn(&Seen) -> bool, rule: &Rule) -> Result<(), Fault> {
@@ -272,7 +328,10 @@ fn every(seen: &[&Seen], holds: impl Fn(&Seen) -> bool, rule: &Rule) -> Result<(
 fn lacks(seen: &Seen, rule: &Rule) -> Fault {
     let line = &seen.line;
     let status = seen.response.status;
-    let summary = Text::new(format!("{line} ({status}): {}", rule.what.0), format!("{line}（{status}）：{}", rule.what.1));
+    let summary = Text::new(
+        format!("{line} ({status}): {}", rule.what.0),
+        format!("{line}（{status}）：{}", rule.what.1),
+    );
     let message = Text::new(
         format!("{line} was answered {status} with {}; {}", rule.what.0, rule.why.0),
         format!("{line} 返回 {status}，{}；{}", rule.what.1, rule.why.1),
@@ -291,12 +350,20 @@ fn no_stack(seen: &[Seen]) -> Result<(), Fault> {
         let at = body.find(sign).unwrap_or_default();
         let shown = excerpt(&body.as_bytes()[at..]);
         let status = response.status;
-        let summary = Text::new(format!("{line} ({status}) shows the inside of the program"), format!("{line}（{status}）暴露了程序内部"));
+        let summary = Text::new(
+            format!("{line} ({status}) shows the inside of the program"),
+            format!("{line}（{status}）暴露了程序内部"),
+        );
         let message = Text::new(
-            format!("the answer has: {shown}. Paths, versions and settings are what an attacker looks for first"),
+            format!(
+                "the answer has: {shown}. Paths, versions and settings are what an attacker looks for first"
+            ),
             format!("回应里有：{shown}。路径、版本和配置正是攻击者最先找的"),
         );
-        let hint = Text::new("switch the debug mode off where others can reach the site", "别人能访问的地方要关掉调试模式");
+        let hint = Text::new(
+            "switch the debug mode off where others can reach the site",
+            "别人能访问的地方要关掉调试模式",
+        );
         return Err(Fault::fail(summary).with(problem("web-security.stack", line, message, hint)));
     }
     Ok(())
@@ -313,7 +380,8 @@ fn no_page(starts: &[&str]) -> Fault {
         "要看的响应头是保护页面的，至少得有一个页面",
     );
     let hint = ADVICE.hint("name pages in mustdo.toml, for example:", "在 mustdo.toml 里写上页面，例如：");
-    Fault::inconclusive(summary).with(Finding::new(Severity::Warning, "web-security.no-page", message).hint(hint))
+    Fault::inconclusive(summary)
+        .with(Finding::new(Severity::Warning, "web-security.no-page", message).hint(hint))
 }
 
 #[cfg(test)]
@@ -322,7 +390,8 @@ mod tests {
 
     #[test]
     fn a_policy_is_read_as_browsers_read_it() {
-        let policy = Policy::parse("Default-Src 'self'; script-src 'nonce-a' ; script-src *;; base-uri 'none'");
+        let policy =
+            Policy::parse("Default-Src 'self'; script-src 'nonce-a' ; script-src *;; base-uri 'none'");
         assert_eq!(policy.sources(&["script-src", "default-src"]).unwrap(), ["'nonce-a'"]);
         assert_eq!(policy.sources(&["object-src", "default-src"]).unwrap(), ["'self'"]);
         assert!(policy.sources(&["frame-ancestors"]).is_none());

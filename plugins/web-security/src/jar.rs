@@ -78,15 +78,14 @@ impl Jar {
 /// Path matching (section 5.1.4).
 fn is_below(path: &str, of_cookie: &str) -> bool {
     path == of_cookie
-        || path
-            .strip_prefix(of_cookie)
-            .is_some_and(|rest| of_cookie.ends_with('/') || rest.starts_with('/'))
+        || path.strip_prefix(of_cookie).is_some_and(|rest| of_cookie.ends_with('/') || rest.starts_with('/'))
 }
 
 fn crosses(cookie: &Cookie, from: From) -> bool {
     match (from, cookie.same_site()) {
-        (From::SameSite, _) | (_, None | Some(SameSite::None)) => true,
-        (From::OtherSiteLink, Some(SameSite::Lax)) => true,
+        (From::SameSite, _)
+        | (_, None | Some(SameSite::None))
+        | (From::OtherSiteLink, Some(SameSite::Lax)) => true,
         (From::OtherSite | From::OtherSiteLink, Some(SameSite::Lax | SameSite::Strict)) => false,
     }
 }
@@ -96,7 +95,9 @@ fn has_ended(cookie: &Cookie, now: Duration) -> bool {
         return !age.is_positive();
     }
     match cookie.expires() {
-        Some(Expiration::DateTime(end)) => u64::try_from(end.unix_timestamp()).map_or(true, |end| end <= now.as_secs()),
+        Some(Expiration::DateTime(end)) => {
+            u64::try_from(end.unix_timestamp()).map_or(true, |end| end <= now.as_secs())
+        }
         Some(Expiration::Session) | None => false,
     }
 }
@@ -140,7 +141,8 @@ mod tests {
 
     #[test]
     fn other_sites_get_what_same_site_lets_through() {
-        let jar = jar(&["lax=1; SameSite=Lax", "strict=1; SameSite=Strict", "none=1; SameSite=None", "plain=1"]);
+        let jar =
+            jar(&["lax=1; SameSite=Lax", "strict=1; SameSite=Strict", "none=1; SameSite=None", "plain=1"]);
         assert_eq!(sent(&jar, "/", From::OtherSite).as_deref(), Some("none=1; plain=1"));
         assert_eq!(sent(&jar, "/", From::OtherSiteLink).as_deref(), Some("lax=1; none=1; plain=1"));
     }

@@ -37,7 +37,7 @@ use mustdo_plugin::{Plugin, Text};
 pub use access_control::AccessControl;
 pub use csrf::Csrf;
 pub use enumeration::Enumeration;
-pub use headers::Headers;
+pub use headers::Baseline;
 pub use outbound::Outbound;
 pub use path_traversal::PathTraversal;
 pub use register_login::RegisterLogin;
@@ -64,7 +64,7 @@ pub fn plugin() -> Plugin {
     .check::<Xss>()
     .check::<Csrf>()
     .check::<Session>()
-    .check::<Headers>()
+    .check::<Baseline>()
     .check::<Sqli>()
     .check::<PathTraversal>()
     .check::<AccessControl>()

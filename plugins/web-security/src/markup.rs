@@ -43,10 +43,9 @@ impl Breakout {
                 "escape < > & where the text is put out, by the template's automatic escaping",
                 "在输出的地方转义 < > &，用模板的自动转义",
             ),
-            Self::Attribute => (
-                "escape quotes as well and write attributes in quotes",
-                "引号也要转义，属性值要加引号",
-            ),
+            Self::Attribute => {
+                ("escape quotes as well and write attributes in quotes", "引号也要转义，属性值要加引号")
+            }
             Self::Script => (
                 "do not put text into scripts: put it into a data attribute, or as JSON with < > & written as \\u003c and so on",
                 "不要把文字拼进脚本：放进 data 属性，或用 JSON 并把 < > & 写成 \\u003c 之类",
@@ -73,7 +72,8 @@ pub(crate) fn breakout(page: &Page, name: &str) -> Option<Breakout> {
                 if element == name {
                     return Some(Breakout::Element);
                 }
-                if let Some(found) = attributes.iter().find_map(|(key, value)| of_attribute(key, value, name)) {
+                if let Some(found) = attributes.iter().find_map(|(key, value)| of_attribute(key, value, name))
+                {
                     return Some(found);
                 }
             }
@@ -163,7 +163,7 @@ fn is_code(script: &str, name: &str) -> bool {
             }
             (Within::Quoted(quote), _) if quote == char => Within::Code,
             // A line end ends a string that is not finished, as an error; what follows is read anew.
-            (Within::Quoted('"' | '\''), '\n') | (Within::LineComment, '\n') => Within::Code,
+            (Within::Quoted('"' | '\'') | Within::LineComment, '\n') => Within::Code,
             (Within::BlockComment, '*') if rest.starts_with("*/") => {
                 taken += 1;
                 Within::Code

@@ -102,26 +102,52 @@ impl Outbound {
             Text::new(format!("logs in by {}", flow.login_line()), format!("用{}登录", flow.login_line()))
         })?;
         report.judge("login-stays", Need::Must, login_stays(probe, &flow, &member), |()| {
-            Text::new("a login leads to this site, whatever its address asks for", "无论地址里写什么，登录之后都留在本站")
+            Text::new(
+                "a login leads to this site, whatever its address asks for",
+                "无论地址里写什么，登录之后都留在本站",
+            )
         });
         let outcome = self.redirects_stay(probe, &mut member.browser);
         report.judge("redirects", Need::Must, outcome, |count| {
-            Text::new(format!("{count} addresses lead on, none of them away"), format!("{count} 个跳转地址都不会离开本站"))
+            Text::new(
+                format!("{count} addresses lead on, none of them away"),
+                format!("{count} 个跳转地址都不会离开本站"),
+            )
         });
         let forms = form_features(probe, &flow, &mut member);
         let forms = match forms {
             Ok(forms) => forms,
             Err(fault) => return report.judge("forms", Need::Must, Err(fault), |()| Text::same("")),
         };
-        let previews = features(probe, &mut member.browser, self.doors().features.previews, &PREVIEWS, &forms, "https://example.com/");
+        let previews = features(
+            probe,
+            &mut member.browser,
+            self.doors().features.previews,
+            &PREVIEWS,
+            &forms,
+            "https://example.com/",
+        );
         let outcome = previews.and_then(|features| fetches_nothing(probe, &mut member.browser, &features));
         report.judge("fetches", Need::Must, outcome, |count| {
-            Text::new(format!("{count} features take an address; none fetched from this machine"), format!("{count} 个功能接受网址，都没有抓取本机"))
+            Text::new(
+                format!("{count} features take an address; none fetched from this machine"),
+                format!("{count} 个功能接受网址，都没有抓取本机"),
+            )
         });
-        let commands = features(probe, &mut member.browser, self.doors().features.commands, &COMMANDS, &forms, "localhost");
+        let commands = features(
+            probe,
+            &mut member.browser,
+            self.doors().features.commands,
+            &COMMANDS,
+            &forms,
+            "localhost",
+        );
         let outcome = commands.and_then(|features| runs_nothing(probe, &mut member.browser, &features));
         report.judge("commands", Need::Must, outcome, |count| {
-            Text::new(format!("{count} features take a host; none runs what stands behind it"), format!("{count} 个功能接受主机名，都不会执行后面的内容"))
+            Text::new(
+                format!("{count} features take a host; none runs what stands behind it"),
+                format!("{count} 个功能接受主机名，都不会执行后面的内容"),
+            )
         })?;
         Some(())
     }
@@ -145,15 +171,16 @@ impl Outbound {
                 }
             }
         }
-        if count > 0 { Ok(count) } else { Err(nothing("leads on to an address that it is given", "按给出的地址跳转")) }
+        if count > 0 {
+            Ok(count)
+        } else {
+            Err(nothing("leads on to an address that it is given", "按给出的地址跳转"))
+        }
     }
 }
 
 fn nothing(what: &str, zh: &str) -> Fault {
-    Fault::skip(Text::new(
-        format!("no feature was found that {what}"),
-        format!("没有找到会{zh}的功能"),
-    ))
+    Fault::skip(Text::new(format!("no feature was found that {what}"), format!("没有找到会{zh}的功能")))
 }
 
 fn written(own: &[String], usual: &[&str]) -> Vec<String> {
@@ -172,8 +199,12 @@ fn leads_away(location: &str) -> bool {
 fn led_away(line: &str, sent: &str, location: &str) -> Fault {
     let summary = Text::new(format!("{line} leads to another site"), format!("{line} 会跳到别的网站"));
     let message = Text::new(
-        format!("sent {line} with {sent}; the answer's Location is {location}. Whoever trusts the beginning of the link lands at the attacker's page"),
-        format!("发送 {line}，值为 {sent}；回应的 Location 是 {location}。相信链接开头的人会落到攻击者的页面"),
+        format!(
+            "sent {line} with {sent}; the answer's Location is {location}. Whoever trusts the beginning of the link lands at the attacker's page"
+        ),
+        format!(
+            "发送 {line}，值为 {sent}；回应的 Location 是 {location}。相信链接开头的人会落到攻击者的页面"
+        ),
     );
     let hint = Text::new(
         "take only addresses that begin with one slash and neither a second one nor a backslash, or a name from a list of your own",
@@ -214,11 +245,14 @@ fn form_features(probe: &mut Probe, flow: &Flow, member: &mut Member) -> Result<
     let pages = crawl::walk(probe, &mut member.browser, &["/", &flow.whoami])?;
     let mut paths = Vec::new();
     for form in crawl::forms(&pages).into_iter().filter(|form| !form.posts) {
-        for tried in form.fields.iter().filter(|field| FIELDS.contains(&field.name.to_ascii_lowercase().as_str())) {
+        for tried in
+            form.fields.iter().filter(|field| FIELDS.contains(&field.name.to_ascii_lowercase().as_str()))
+        {
             let value = |field: &crate::form::Field| {
                 if field.name == tried.name { "{value}".to_owned() } else { encode(&field.value) }
             };
-            let pairs: Vec<_> = form.fields.iter().map(|field| format!("{}={}", encode(&field.name), value(field))).collect();
+            let pairs: Vec<_> =
+                form.fields.iter().map(|field| format!("{}={}", encode(&field.name), value(field))).collect();
             let path = form.action.split('?').next().unwrap_or_default();
             paths.push(format!("{path}?{}", pairs.join("&")));
         }
@@ -243,7 +277,8 @@ fn features(
     let mut found = Vec::new();
     for path in paths {
         let feature = Feature { path };
-        if known.insert(feature.path.clone()) && browser.send(probe, feature.request(harmless))?.is_success() {
+        if known.insert(feature.path.clone()) && browser.send(probe, feature.request(harmless))?.is_success()
+        {
             found.push(feature);
         }
     }
@@ -285,10 +320,17 @@ fn fetches_nothing(probe: &mut Probe, browser: &mut Browser, features: &[Feature
 }
 
 fn fetched(line: &str, url: &str) -> Fault {
-    let summary = Text::new(format!("{line} fetches from the server's own machine"), format!("{line} 会抓取服务器本机的地址"));
+    let summary = Text::new(
+        format!("{line} fetches from the server's own machine"),
+        format!("{line} 会抓取服务器本机的地址"),
+    );
     let message = Text::new(
-        format!("sent {line} with {url}, a port that mustdo listened on; the site connected to it and asked for that path. So a stranger reaches what only the server can: databases, the cloud's metadata, other services"),
-        format!("发送 {line}，值为 {url}（mustdo 在这个端口监听）；网站连上来请求了这个路径。这样陌生人就能碰到只有服务器能碰的东西：数据库、云的元数据、内部服务"),
+        format!(
+            "sent {line} with {url}, a port that mustdo listened on; the site connected to it and asked for that path. So a stranger reaches what only the server can: databases, the cloud's metadata, other services"
+        ),
+        format!(
+            "发送 {line}，值为 {url}（mustdo 在这个端口监听）；网站连上来请求了这个路径。这样陌生人就能碰到只有服务器能碰的东西：数据库、云的元数据、内部服务"
+        ),
     );
     let hint = Text::new(
         "fetch only from hosts of a list; else look the name up yourself, refuse private and loopback addresses, connect to the address that was judged, and do the same for each redirect",
@@ -303,23 +345,46 @@ fn runs_nothing(probe: &mut Probe, browser: &mut Browser, features: &[Feature]) 
         return Err(nothing("takes a host", "接受主机名"));
     }
     for feature in features {
-        for shape in ["localhost;echo SUM", "localhost|echo SUM", "localhost&&echo SUM", "localhost\necho SUM", "$(echo SUM)", "`echo SUM`", "\";echo SUM;\"", "';echo SUM;'"] {
+        for shape in [
+            "localhost;echo SUM",
+            "localhost|echo SUM",
+            "localhost&&echo SUM",
+            "localhost\necho SUM",
+            "$(echo SUM)",
+            "`echo SUM`",
+            "\";echo SUM;\"",
+            "';echo SUM;'",
+        ] {
             let [one, other] = [(); 2].map(|()| probe.generator().number(10_000..99_999));
             let word = probe.generator().token(8);
             let sent = shape.replace("SUM", &format!("{word}$(({one}*{other}))"));
             let answer = browser.visit(probe, feature.request(&sent))?;
             if answer.response.text().contains(&format!("{word}{}", one * other)) {
                 let line = feature.line();
-                let summary = Text::new(format!("{line} runs what it is given in a shell"), format!("{line} 把收到的内容交给 shell 执行"));
+                let summary = Text::new(
+                    format!("{line} runs what it is given in a shell"),
+                    format!("{line} 把收到的内容交给 shell 执行"),
+                );
                 let message = Text::new(
-                    format!("sent {line} with {sent}; the answer has {word}{}, the product. Whoever can do that runs any program as the server's user", one * other),
-                    format!("发送 {line}，值为 {sent}；回应里有 {word}{}，正是乘积。能这样做就能以服务器的身份运行任何程序", one * other),
+                    format!(
+                        "sent {line} with {sent}; the answer has {word}{}, the product. Whoever can do that runs any program as the server's user",
+                        one * other
+                    ),
+                    format!(
+                        "发送 {line}，值为 {sent}；回应里有 {word}{}，正是乘积。能这样做就能以服务器的身份运行任何程序",
+                        one * other
+                    ),
                 );
                 let hint = Text::new(
                     "start the program with a list of arguments and no shell, and take only what looks like a host",
                     "用参数列表启动程序，不经过 shell，并且只接受像主机名的值",
                 );
-                return Err(Fault::fail(summary).with(problem("web-security.command-injection", &line, message, hint)));
+                return Err(Fault::fail(summary).with(problem(
+                    "web-security.command-injection",
+                    &line,
+                    message,
+                    hint,
+                )));
             }
         }
     }
@@ -332,10 +397,23 @@ mod tests {
 
     #[test]
     fn browsers_leave_by_more_than_two_slashes() {
-        for location in ["https://evil.example/", "//evil.example/", "/\\evil.example/", "/\t/evil.example", "HTTPS:evil.example", "\\\\evil.example"] {
+        for location in [
+            "https://evil.example/",
+            "//evil.example/",
+            "/\\evil.example/",
+            "/\t/evil.example",
+            "HTTPS:evil.example",
+            "\\\\evil.example",
+        ] {
             assert!(leads_away(location), "{location}");
         }
-        for location in ["/", "/evil.example", "/go?next=//evil.example/", "http://127.0.0.1/evil.example", "evil.example"] {
+        for location in [
+            "/",
+            "/evil.example",
+            "/go?next=//evil.example/",
+            "http://127.0.0.1/evil.example",
+            "evil.example",
+        ] {
             assert!(!leads_away(location), "{location}");
         }
     }

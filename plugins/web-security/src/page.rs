@@ -35,8 +35,11 @@ impl Page {
                 Token::StartTag(tag) => {
                     let name = text_of(&tag.name);
                     within = if RAW.contains(&name.as_str()) { name.clone() } else { String::new() };
-                    let attributes =
-                        tag.attributes.iter().map(|(name, value)| (text_of(name), text_of(&value.value))).collect();
+                    let attributes = tag
+                        .attributes
+                        .iter()
+                        .map(|(name, value)| (text_of(name), text_of(&value.value)))
+                        .collect();
                     nodes.push(Node::Start { name, attributes });
                 }
                 Token::EndTag(tag) => {
@@ -125,7 +128,10 @@ mod tests {
         assert_eq!(
             page.nodes(),
             [
-                Node::Start { name: "p".to_owned(), attributes: vec![("title".to_owned(), "a\"b".to_owned())] },
+                Node::Start {
+                    name: "p".to_owned(),
+                    attributes: vec![("title".to_owned(), "a\"b".to_owned())]
+                },
                 Node::Text { text: "x <b> y".to_owned(), within: String::new() },
                 Node::End("p".to_owned()),
                 Node::Start { name: "script".to_owned(), attributes: Vec::new() },

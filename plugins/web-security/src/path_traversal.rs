@@ -85,7 +85,11 @@ impl Endpoint {
             path.rfind('/')? + 1
         };
         let (prefix, file) = path.split_at(cut);
-        (file.contains('.') && !file.is_empty()).then(|| Self { prefix: prefix.to_owned(), file: file.to_owned(), cookies })
+        (file.contains('.') && !file.is_empty()).then(|| Self {
+            prefix: prefix.to_owned(),
+            file: file.to_owned(),
+            cookies,
+        })
     }
 
     fn is_parameter(&self) -> bool {
@@ -97,7 +101,11 @@ impl PathTraversal {
     pub(crate) fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let found = self.find(probe);
         let endpoints = report.judge("files", Need::Must, found, |endpoints| {
-            let list = endpoints.iter().map(|one| format!("{}{}", one.prefix, one.file)).collect::<Vec<_>>().join(", ");
+            let list = endpoints
+                .iter()
+                .map(|one| format!("{}{}", one.prefix, one.file))
+                .collect::<Vec<_>>()
+                .join(", ");
             Text::new(format!("served: {list}"), format!("提供的文件：{list}"))
         })?;
         let mut tried = 0;
@@ -122,13 +130,15 @@ impl PathTraversal {
             if let Ok((flow, member)) = Flow::find(probe, self.doors()) {
                 browser = member.browser;
                 for visit in crawl::walk(probe, &mut browser, &["/", &flow.whoami])? {
-                    paths.extend(visit.page().assets().iter().filter_map(|asset| resolve(&visit.path, asset)));
+                    paths
+                        .extend(visit.page().assets().iter().filter_map(|asset| resolve(&visit.path, asset)));
                     paths.extend(crawl::links(&visit));
                     paths.push(visit.path);
                 }
             } else {
                 for visit in crawl::walk(probe, &mut browser, &["/"])? {
-                    paths.extend(visit.page().assets().iter().filter_map(|asset| resolve(&visit.path, asset)));
+                    paths
+                        .extend(visit.page().assets().iter().filter_map(|asset| resolve(&visit.path, asset)));
                     paths.extend(crawl::links(&visit));
                     paths.push(visit.path);
                 }
@@ -138,7 +148,8 @@ impl PathTraversal {
         let mut endpoints = Vec::new();
         for path in paths {
             let request = browser.dress(mustdo_plugin::http::Request::get(&path), crate::jar::From::SameSite);
-            let cookies = request.headers.iter().find(|(name, _)| name == "Cookie").map(|(_, value)| value.clone());
+            let cookies =
+                request.headers.iter().find(|(name, _)| name == "Cookie").map(|(_, value)| value.clone());
             let Some(endpoint) = Endpoint::of(&path, cookies) else { continue };
             if endpoints.len() == ENDPOINTS || !known.insert(endpoint.prefix.clone()) {
                 continue;
@@ -157,7 +168,18 @@ fn ways(endpoint: &Endpoint, target: &str) -> Vec<String> {
     let prefix = &endpoint.prefix;
     let climbs: &[usize] = if target.starts_with("etc") { &[12] } else { &[1, 2, 3] };
     for climb in climbs {
-        for step in ["../", "..%2f", "%2e%2e/", "%2e%2e%2f", "..\\", "..%5c", "%252e%252e%252f", "....//", "..././", "..;/"] {
+        for step in [
+            "../",
+            "..%2f",
+            "%2e%2e/",
+            "%2e%2e%2f",
+            "..\\",
+            "..%5c",
+            "%252e%252e%252f",
+            "....//",
+            "..././",
+            "..;/",
+        ] {
             ways.push(format!("{prefix}{}{target}", step.repeat(*climb)));
         }
         ways.push(format!("{prefix}{}/../{}{target}", endpoint.file, "../".repeat(*climb)));
@@ -222,7 +244,8 @@ fn raw(probe: &mut Probe, endpoint: &Endpoint, path: &str) -> Result<(u16, Strin
         }
     }
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    let status = answer.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse().ok()).unwrap_or_default();
+    let status =
+        answer.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse().ok()).unwrap_or_default();
     Ok((status, answer))
 }
 
@@ -244,7 +267,9 @@ fn read(line: &str, answer: &str, sign: &str) -> Fault {
     let shown = excerpt(&body.as_bytes()[at..(at + 24).min(body.len())]);
     let summary = Text::new(format!("{line} reads a file outside"), format!("{line} 读到了目录以外的文件"));
     let message = Text::new(
-        format!("sent {line}, and the answer has a line that begins with {shown}. Whoever can do that reads every file that the server can"),
+        format!(
+            "sent {line}, and the answer has a line that begins with {shown}. Whoever can do that reads every file that the server can"
+        ),
         format!("发送 {line}，回应里有一行以 {shown} 开头。能这样做，就能读服务器能读的任何文件"),
     );
     let hint = Text::new(
@@ -274,8 +299,10 @@ fn nothing_served() -> Fault {
         "followed the links of / and looked for files in paths and in parameters such as file or name",
         "走遍 / 上的链接，找路径里和 file、name 之类参数里的文件",
     );
-    let hint = ADVICE.hint("name addresses of files that are served, for example:", "写上几个提供文件的地址，例如：");
-    Fault::inconclusive(summary).with(Finding::new(Severity::Warning, "web-security.no-file", message).hint(hint))
+    let hint = ADVICE
+        .hint("name addresses of files that are served, for example:", "写上几个提供文件的地址，例如：");
+    Fault::inconclusive(summary)
+        .with(Finding::new(Severity::Warning, "web-security.no-file", message).hint(hint))
 }
 
 #[cfg(test)]
@@ -296,7 +323,12 @@ mod tests {
     fn ways_leave_the_folder() {
         let endpoint = Endpoint::of("/static/a.css", None).unwrap();
         let ways = ways(&endpoint, "mustdo.toml");
-        for way in ["/static/../mustdo.toml", "/static..%2fmustdo.toml", "/static/....//mustdo.toml", "/static/%2e%2e%2fmustdo.toml"] {
+        for way in [
+            "/static/../mustdo.toml",
+            "/static..%2fmustdo.toml",
+            "/static/....//mustdo.toml",
+            "/static/%2e%2e%2fmustdo.toml",
+        ] {
             assert!(ways.iter().any(|known| known == way), "{way}");
         }
     }

@@ -72,12 +72,18 @@ impl RegisterLogin {
         probe.progress(0.1, "two people");
         let outcome = keeps_apart(probe, &flow, &first);
         let second = report.judge("own-page", Need::Must, outcome, |_| {
-            Text::new("each user sees their own page, a stranger sees neither", "每个用户只看到自己的页面，陌生人都看不到")
+            Text::new(
+                "each user sees their own page, a stranger sees neither",
+                "每个用户只看到自己的页面，陌生人都看不到",
+            )
         })?;
         probe.progress(0.2, "wrong passwords");
         let outcome = refuses_wrong(probe, &flow, &first, &second);
         report.judge("wrong-password", Need::Must, outcome, |count| {
-            Text::new(format!("{count} wrong passwords were refused"), format!("{count} 个错误的密码都被拒绝"))
+            Text::new(
+                format!("{count} wrong passwords were refused"),
+                format!("{count} 个错误的密码都被拒绝"),
+            )
         });
         report.judge("whole-password", Need::Must, whole_password(probe, &flow), |()| {
             Text::new(
@@ -86,7 +92,10 @@ impl RegisterLogin {
             )
         });
         report.judge("identity", Need::Must, identity_is_not_claimed(probe, &flow, &first, &second), |()| {
-            Text::new("nobody becomes another user by writing a name into a cookie", "在 cookie 里写别人的名字冒充不了别人")
+            Text::new(
+                "nobody becomes another user by writing a name into a cookie",
+                "在 cookie 里写别人的名字冒充不了别人",
+            )
         });
         probe.progress(0.5, "one name, many at once");
         report.judge("one-account", Need::Must, one_account(probe, &flow, &second), |refused| {
@@ -142,7 +151,9 @@ impl RegisterLogin {
             let count = short.len();
             let line = flow.register_line();
             let hint = Text::new(
-                format!("refuse passwords of fewer than {length} characters, or name your own limit as `min_len`"),
+                format!(
+                    "refuse passwords of fewer than {length} characters, or name your own limit as `min_len`"
+                ),
                 format!("拒绝少于 {length} 个字符的密码，或用 `min_len` 写明你的下限"),
             );
             let message = Text::new(
@@ -153,7 +164,12 @@ impl RegisterLogin {
                 format!("a password of {count} characters is taken"),
                 format!("{count} 个字符的密码也能注册"),
             );
-            return Err(Fault::fail(summary).with(problem("web-security.short-password", &line, message, hint)));
+            return Err(Fault::fail(summary).with(problem(
+                "web-security.short-password",
+                &line,
+                message,
+                hint,
+            )));
         }
         let account = Account::fresh(probe.generator()).with_password(long);
         if can_join(probe, flow, &account)? {
@@ -165,7 +181,12 @@ impl RegisterLogin {
             "用 64 个字符的密码注册，之后登录不了。长密码才是好密码（OWASP ASVS 5.0, 6.2.9）",
         );
         let hint = Text::new("take passwords of at least 64 characters", "至少允许 64 个字符的密码");
-        Err(Fault::fail(summary).with(problem("web-security.long-password", &flow.register_line(), message, hint)))
+        Err(Fault::fail(summary).with(problem(
+            "web-security.long-password",
+            &flow.register_line(),
+            message,
+            hint,
+        )))
     }
 }
 
@@ -200,7 +221,9 @@ fn shared_page(page: &str, who: &str, zh: &str) -> Fault {
     let summary =
         Text::new(format!("{who} is shown the page of somebody else"), format!("{zh}看到了别人的页面"));
     let message = Text::new(
-        format!("one user opened {page}; then {who} opened it and was shown the name of that user. Probably a cache keeps the page and does not look at the cookie"),
+        format!(
+            "one user opened {page}; then {who} opened it and was shown the name of that user. Probably a cache keeps the page and does not look at the cookie"
+        ),
         format!("一个用户打开了 {page}，接着{zh}打开它，看到的却是那个用户的名字。多半是缓存没有区分 cookie"),
     );
     let hint = Text::new(
@@ -235,7 +258,11 @@ fn refuses_wrong(probe: &mut Probe, flow: &Flow, first: &Member, second: &Member
         for (what, zh, password) in tries {
             let mut attempt = flow.log_in(probe, &member.account.with_password(password))?;
             if attempt.visit.response.status >= 500 {
-                return Err(crate::advice::unusable(&flow.login_line(), &attempt.visit.response, flow.advice()));
+                return Err(crate::advice::unusable(
+                    &flow.login_line(),
+                    &attempt.visit.response,
+                    flow.advice(),
+                ));
             }
             if flow.sees(probe, &mut attempt.browser, &name)? {
                 return Err(let_in(flow, what, zh, attempt.visit.first));
@@ -253,7 +280,10 @@ fn let_in(flow: &Flow, what: &str, zh: &str, status: u16) -> Fault {
     let line = flow.login_line();
     let summary = Text::new(format!("{what} logs in"), format!("{zh}也能登录"));
     let message = Text::new(
-        format!("logged in by {line} with {what}; it was answered {status} and {} then shows the user as logged in", flow.whoami),
+        format!(
+            "logged in by {line} with {what}; it was answered {status} and {} then shows the user as logged in",
+            flow.whoami
+        ),
         format!("用{line}登录，密码是{zh}；返回 {status}，之后 {} 显示已经登录", flow.whoami),
     );
     let hint = Text::new(
@@ -266,8 +296,12 @@ fn let_in(flow: &Flow, what: &str, zh: &str, status: u16) -> Fault {
 fn locked(flow: &Flow) -> Fault {
     let line = flow.login_line();
     Fault::inconclusive(Text::new(
-        format!("after {TRIES} wrong passwords {line} no longer takes the right one, so it cannot be told what it refuses; allow more tries while testing"),
-        format!("{TRIES} 次错误密码之后，{line}连正确的密码也不接受，看不出它拒绝的是什么；测试时请多允许几次"),
+        format!(
+            "after {TRIES} wrong passwords {line} no longer takes the right one, so it cannot be told what it refuses; allow more tries while testing"
+        ),
+        format!(
+            "{TRIES} 次错误密码之后，{line}连正确的密码也不接受，看不出它拒绝的是什么；测试时请多允许几次"
+        ),
     ))
 }
 
@@ -280,7 +314,9 @@ fn whole_password(probe: &mut Probe, flow: &Flow) -> Result<(), Fault> {
     if !flow.sees(probe, &mut browser, &account.name)? {
         let status = registered.visit.first;
         return Err(Fault::skip(Text::new(
-            format!("a password of {LONG} characters is not taken (registration answered {status}), so none of it is ignored"),
+            format!(
+                "a password of {LONG} characters is not taken (registration answered {status}), so none of it is ignored"
+            ),
             format!("{LONG} 个字符的密码不能用（注册返回 {status}），谈不上截断"),
         )));
     }
@@ -295,18 +331,30 @@ fn whole_password(probe: &mut Probe, flow: &Flow) -> Result<(), Fault> {
         "长密码只有一部分算数：结尾不同也能登录",
     );
     let message = Text::new(
-        format!("registered with {LONG} characters and logged in with {LONG} of which the last is another one. bcrypt reads no more than {BCRYPT} bytes"),
+        format!(
+            "registered with {LONG} characters and logged in with {LONG} of which the last is another one. bcrypt reads no more than {BCRYPT} bytes"
+        ),
         format!("用 {LONG} 个字符注册，最后一个字符不同也登录成功。bcrypt 只读前 {BCRYPT} 个字节"),
     );
     let hint = Text::new(
         "hash with argon2id or scrypt, or refuse passwords that are longer than bcrypt reads",
         "改用 argon2id 或 scrypt，或者拒绝超过 bcrypt 长度的密码",
     );
-    Err(Fault::fail(summary).with(problem("web-security.truncated-password", &flow.login_line(), message, hint)))
+    Err(Fault::fail(summary).with(problem(
+        "web-security.truncated-password",
+        &flow.login_line(),
+        message,
+        hint,
+    )))
 }
 
 /// Writes the first user's name into cookies: as a stranger, and wherever the second user's cookies hold a name.
-fn identity_is_not_claimed(probe: &mut Probe, flow: &Flow, first: &Member, second: &Member) -> Result<(), Fault> {
+fn identity_is_not_claimed(
+    probe: &mut Probe,
+    flow: &Flow,
+    first: &Member,
+    second: &Member,
+) -> Result<(), Fault> {
     let name = &first.account.name;
     let mut claims = Vec::new();
     for cookie in second.browser.jar.iter() {
@@ -328,15 +376,26 @@ fn identity_is_not_claimed(probe: &mut Probe, flow: &Flow, first: &Member, secon
                 format!("在 cookie `{cookie}` 里写谁的名字，就成了谁"),
             );
             let message = Text::new(
-                format!("sent the name of another user as the cookie `{cookie}`, with no password and none of that user's cookies; {} shows that user as logged in", flow.whoami),
-                format!("把别人的名字放进 cookie `{cookie}`，没有密码，也没有他的其他 cookie；{} 就显示那个人已登录", flow.whoami),
+                format!(
+                    "sent the name of another user as the cookie `{cookie}`, with no password and none of that user's cookies; {} shows that user as logged in",
+                    flow.whoami
+                ),
+                format!(
+                    "把别人的名字放进 cookie `{cookie}`，没有密码，也没有他的其他 cookie；{} 就显示那个人已登录",
+                    flow.whoami
+                ),
             );
             let hint = Text::new(
                 "keep the identity in the server's session, or sign the cookie, and take nothing from the client unchecked",
                 "把身份放在服务器端的会话里，或给 cookie 签名；客户端给的都要验证",
             );
             let line = format!("GET {}", flow.whoami);
-            return Err(Fault::fail(summary).with(problem("web-security.claimed-identity", &line, message, hint)));
+            return Err(Fault::fail(summary).with(problem(
+                "web-security.claimed-identity",
+                &line,
+                message,
+                hint,
+            )));
         }
     }
     Ok(())
@@ -355,7 +414,11 @@ fn one_account(probe: &mut Probe, flow: &Flow, taken: &Member) -> Result<usize, 
             "registered a name that is taken, with another password, and logged in with that password",
             "用已被占用的名字和另一个密码注册，然后用这个密码登录成功",
         );
-        return Err(doubled(flow, Text::new("a name that is taken can be registered again", "已被占用的名字还能再注册"), message));
+        return Err(doubled(
+            flow,
+            Text::new("a name that is taken can be registered again", "已被占用的名字还能再注册"),
+            message,
+        ));
     }
     let account = Account::fresh(probe.generator());
     let mut racers = Vec::new();
@@ -388,15 +451,23 @@ fn one_account(probe: &mut Probe, flow: &Flow, taken: &Member) -> Result<usize, 
         );
         let status = accepted.status();
         let message = Text::new(
-            format!("sent {RACERS} registrations of one name at once, each with a password of its own; {count} were answered like a registration that worked ({status}), and one after the other only the first is"),
-            format!("同时发出 {RACERS} 个同名注册，密码各不相同；{count} 个得到注册成功的回应（{status}），而依次注册时只有第一个成功"),
+            format!(
+                "sent {RACERS} registrations of one name at once, each with a password of its own; {count} were answered like a registration that worked ({status}), and one after the other only the first is"
+            ),
+            format!(
+                "同时发出 {RACERS} 个同名注册，密码各不相同；{count} 个得到注册成功的回应（{status}），而依次注册时只有第一个成功"
+            ),
         );
         return Err(doubled(flow, summary, message));
     }
     let [winner] = winners.as_slice() else {
         return Err(Fault::inconclusive(Text::new(
-            format!("of {RACERS} registrations at once {answered} were answered and none worked, so it cannot be told whether one name stays one account"),
-            format!("同时发出的 {RACERS} 个注册有 {answered} 个得到回应，没有一个成功，看不出一个名字是否只有一个账号"),
+            format!(
+                "of {RACERS} registrations at once {answered} were answered and none worked, so it cannot be told whether one name stays one account"
+            ),
+            format!(
+                "同时发出的 {RACERS} 个注册有 {answered} 个得到回应，没有一个成功，看不出一个名字是否只有一个账号"
+            ),
         )));
     };
     let mut attempt = flow.log_in(probe, winner)?;
@@ -408,7 +479,9 @@ fn one_account(probe: &mut Probe, flow: &Flow, taken: &Member) -> Result<usize, 
         "许多同时的注册里唯一成功的那个，却登录不了",
     );
     let message = Text::new(
-        format!("of {RACERS} registrations of one name at once, one was answered as done; its password does not log in, so another one was kept"),
+        format!(
+            "of {RACERS} registrations of one name at once, one was answered as done; its password does not log in, so another one was kept"
+        ),
         format!("{RACERS} 个同名注册里只有一个返回成功，但它的密码登录不了，存下的是另一个"),
     );
     Err(doubled(flow, summary, message))
@@ -452,20 +525,28 @@ fn odd_characters(probe: &mut Probe, flow: &Flow) -> Result<usize, Fault> {
             continue;
         }
         let status = attempt.visit.first;
-        let shown = if what == "name" { account.name.clone() } else { "' OR '1'='1' -- \"}密码…".to_owned() };
+        let shown =
+            if what == "name" { account.name.clone() } else { "' OR '1'='1' -- \"}密码…".to_owned() };
         let summary = Text::new(
             format!("a {what} with odd characters registers and does not log in"),
             format!("带特殊字符的{zh}能注册，却登录不了"),
         );
         let message = Text::new(
-            format!("registered with the {what} {shown} (answered {status}, like any other); logging in with the same does not work"),
+            format!(
+                "registered with the {what} {shown} (answered {status}, like any other); logging in with the same does not work"
+            ),
             format!("用{zh} {shown} 注册（返回 {status}，和平常一样），再用同样的登录却不行"),
         );
         let hint = Text::new(
             "pass values to the database as parameters, keep them as UTF-8, and change nothing of a name or password on its way",
             "把值作为参数传给数据库，用 UTF-8 保存，途中不要改动名字和密码",
         );
-        return Err(Fault::fail(summary).with(problem("web-security.odd-characters", &flow.register_line(), message, hint)));
+        return Err(Fault::fail(summary).with(problem(
+            "web-security.odd-characters",
+            &flow.register_line(),
+            message,
+            hint,
+        )));
     }
     if worked > 0 {
         return Ok(worked);
@@ -486,7 +567,10 @@ pub(crate) fn log_out(probe: &mut Probe, flow: &Flow) -> Result<(Member, String)
             Text::new("no way to log out was found", "没有找到退出登录的办法"),
             "web-security.no-logout",
             Text::new(
-                format!("{} offers no form or link to log out, and none of the usual addresses works", flow.whoami),
+                format!(
+                    "{} offers no form or link to log out, and none of the usual addresses works",
+                    flow.whoami
+                ),
                 format!("{} 上没有退出的表单或链接，常见的地址也都不行", flow.whoami),
             ),
         ));
@@ -516,19 +600,31 @@ fn again(probe: &mut Probe, flow: &Flow, member: &Member) -> Result<(), Fault> {
         "logged in, logged out, and logged in once more with the same password: the site does not show the user",
         "登录、退出，再用同样的密码登录：网站不显示已登录",
     );
-    let hint = Text::new("look what logout removes: only the session may go", "看看退出时删掉了什么：只应删掉会话");
+    let hint =
+        Text::new("look what logout removes: only the session may go", "看看退出时删掉了什么：只应删掉会话");
     Err(Fault::fail(summary).with(problem("web-security.no-second-login", &flow.login_line(), message, hint)))
 }
 
 /// Uses the cookies from before the logout.
-pub(crate) fn stays_dead(probe: &mut Probe, flow: &Flow, before: &mut Member, line: &str) -> Result<(), Fault> {
+pub(crate) fn stays_dead(
+    probe: &mut Probe,
+    flow: &Flow,
+    before: &mut Member,
+    line: &str,
+) -> Result<(), Fault> {
     if !flow.sees(probe, &mut before.browser, &before.account.name)? {
         return Ok(());
     }
     let summary = Text::new("a session that was ended works on", "退出后，旧的会话还能用");
     let message = Text::new(
-        format!("kept a copy of the cookies, sent {line}, and used the copy: {} still shows the user. Whoever has seen the cookie stays logged in", flow.whoami),
-        format!("留了一份 cookie，发送 {line}，再用那份 cookie：{} 仍然显示这个用户。看到过 cookie 的人会一直是登录状态", flow.whoami),
+        format!(
+            "kept a copy of the cookies, sent {line}, and used the copy: {} still shows the user. Whoever has seen the cookie stays logged in",
+            flow.whoami
+        ),
+        format!(
+            "留了一份 cookie，发送 {line}，再用那份 cookie：{} 仍然显示这个用户。看到过 cookie 的人会一直是登录状态",
+            flow.whoami
+        ),
     );
     let hint = Text::new(
         "keep sessions on the server and delete them at logout; a signed cookie alone cannot be taken back",
@@ -554,8 +650,12 @@ pub(crate) fn new_session(probe: &mut Probe, flow: &Flow) -> Result<(), Fault> {
     }
     let summary = Text::new("login keeps the session id that was there before", "登录后会话编号没有换");
     let message = Text::new(
-        format!("visited the site as a stranger and got the cookie `{cookie}`; after login its value is the same. Who planted it is logged in, too"),
-        format!("以陌生人身份访问，得到 cookie `{cookie}`；登录后它的值没变。谁事先放好这个值，谁就跟着登录了"),
+        format!(
+            "visited the site as a stranger and got the cookie `{cookie}`; after login its value is the same. Who planted it is logged in, too"
+        ),
+        format!(
+            "以陌生人身份访问，得到 cookie `{cookie}`；登录后它的值没变。谁事先放好这个值，谁就跟着登录了"
+        ),
     );
     let hint = Text::new("give out a new session id at login", "登录时换一个新的会话编号");
     Err(Fault::fail(summary).with(problem("web-security.session-kept", &flow.login_line(), message, hint)))

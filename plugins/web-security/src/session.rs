@@ -59,14 +59,21 @@ impl Session {
             let cookie = session_cookie(probe, &flow, &member)?;
             Ok((flow, member, cookie))
         });
-        let (flow, member, cookie) = report.judge("session", Need::Must, found, |(_, _, cookie)| match cookie {
-            Some(name) => Text::new(format!("the cookie `{name}` carries the login"), format!("cookie `{name}` 承载登录")),
-            None => Text::new("the login is in a bearer token", "登录状态在 Bearer 令牌里"),
-        })?;
+        let (flow, member, cookie) =
+            report.judge("session", Need::Must, found, |(_, _, cookie)| match cookie {
+                Some(name) => Text::new(
+                    format!("the cookie `{name}` carries the login"),
+                    format!("cookie `{name}` 承载登录"),
+                ),
+                None => Text::new("the login is in a bearer token", "登录状态在 Bearer 令牌里"),
+            })?;
         let Some(cookie) = cookie else {
             let outcome = if member.browser.bearer.is_some() { Ok(()) } else { Err(nowhere()) };
             return report.judge("bearer", Need::Must, outcome, |()| {
-                Text::new("no cookie carries the login, so none can be stolen or planted", "没有 cookie 承载登录，也就没有可偷可放的")
+                Text::new(
+                    "no cookie carries the login, so none can be stolen or planted",
+                    "没有 cookie 承载登录，也就没有可偷可放的",
+                )
             });
         };
         report.judge("http-only", Need::Must, http_only(&member, &cookie), |()| {
@@ -86,12 +93,16 @@ impl Session {
             Text::new("its value stands in no address and no page", "它的值不出现在地址和页面里")
         });
         report.judge("not-planted", Need::Must, not_planted(probe, &flow, &member, &cookie), |()| {
-            Text::new("a value that was there before the login is not the session", "登录前就有的值不会成为会话")
+            Text::new(
+                "a value that was there before the login is not the session",
+                "登录前就有的值不会成为会话",
+            )
         });
         report.judge("new-session", Need::Must, new_session(probe, &flow), |()| {
             Text::new("login changes the value", "登录会换一个值")
         });
-        let outcome = log_out(probe, &flow).and_then(|(mut before, line)| stays_dead(probe, &flow, &mut before, &line));
+        let outcome =
+            log_out(probe, &flow).and_then(|(mut before, line)| stays_dead(probe, &flow, &mut before, &line));
         report.judge("dead-after-logout", Need::Should, outcome, |()| {
             Text::new("it is worth nothing after logout", "退出之后它就失效")
         })
@@ -109,13 +120,19 @@ fn http_only(member: &Member, cookie: &str) -> Result<(), Fault> {
     if member.browser.jar.iter().any(|kept| kept.name() == cookie && kept.http_only() == Some(true)) {
         return Ok(());
     }
-    let summary = Text::new(format!("scripts can read the cookie `{cookie}`"), format!("脚本能读到 cookie `{cookie}`"));
+    let summary =
+        Text::new(format!("scripts can read the cookie `{cookie}`"), format!("脚本能读到 cookie `{cookie}`"));
     let message = Text::new(
         format!("Set-Cookie of `{cookie}` has no HttpOnly, so one script in a page sends the session away"),
         format!("`{cookie}` 的 Set-Cookie 没有 HttpOnly，页面里的一段脚本就能把会话送出去"),
     );
     let hint = Text::new("set the cookie with HttpOnly", "设置 cookie 时加上 HttpOnly");
-    Err(Fault::fail(summary).with(problem("web-security.no-http-only", &format!("Set-Cookie: {cookie}"), message, hint)))
+    Err(Fault::fail(summary).with(problem(
+        "web-security.no-http-only",
+        &format!("Set-Cookie: {cookie}"),
+        message,
+        hint,
+    )))
 }
 
 fn same_site(member: &Member, cookie: &str) -> Result<(), Fault> {
@@ -129,11 +146,20 @@ fn same_site(member: &Member, cookie: &str) -> Result<(), Fault> {
         format!("cookie `{cookie}` 没有 SameSite"),
     );
     let message = Text::new(
-        format!("Set-Cookie of `{cookie}` says neither SameSite=Lax nor Strict; some browsers then send it with requests of other sites"),
-        format!("`{cookie}` 的 Set-Cookie 没有写 SameSite=Lax 或 Strict；有的浏览器会在别的网站的请求里带上它"),
+        format!(
+            "Set-Cookie of `{cookie}` says neither SameSite=Lax nor Strict; some browsers then send it with requests of other sites"
+        ),
+        format!(
+            "`{cookie}` 的 Set-Cookie 没有写 SameSite=Lax 或 Strict；有的浏览器会在别的网站的请求里带上它"
+        ),
     );
     let hint = Text::new("set the cookie with SameSite=Lax", "设置 cookie 时加上 SameSite=Lax");
-    Err(Fault::fail(summary).with(problem("web-security.no-same-site", &format!("Set-Cookie: {cookie}"), message, hint)))
+    Err(Fault::fail(summary).with(problem(
+        "web-security.no-same-site",
+        &format!("Set-Cookie: {cookie}"),
+        message,
+        hint,
+    )))
 }
 
 /// Values of many logins: no two alike, not counting, and with enough that differs.
@@ -176,7 +202,9 @@ fn values(probe: &mut Probe, flow: &Flow, cookie: &str) -> Result<(usize, f64), 
             cookie,
             ("session values count", "会话值是递增的"),
             (
-                format!("{count} logins one after the other gave values in order; by chance that does not happen"),
+                format!(
+                    "{count} logins one after the other gave values in order; by chance that does not happen"
+                ),
                 format!("连续 {count} 次登录的值依次排列，不可能是巧合"),
             ),
         ));
@@ -189,8 +217,12 @@ fn values(probe: &mut Probe, flow: &Flow, cookie: &str) -> Result<(usize, f64), 
         cookie,
         ("session values are too short", "会话值太短"),
         (
-            format!("no more than {bits:.0} bits differ between {count} values; {BITS:.0} are needed, so that nobody finds one by trying (OWASP ASVS 5.0, 7.2.3)"),
-            format!("{count} 个值之间变化的不超过 {bits:.0} 位；至少需要 {BITS:.0} 位，才试不出来（OWASP ASVS 5.0, 7.2.3）"),
+            format!(
+                "no more than {bits:.0} bits differ between {count} values; {BITS:.0} are needed, so that nobody finds one by trying (OWASP ASVS 5.0, 7.2.3)"
+            ),
+            format!(
+                "{count} 个值之间变化的不超过 {bits:.0} 位；至少需要 {BITS:.0} 位，才试不出来（OWASP ASVS 5.0, 7.2.3）"
+            ),
         ),
     ))
 }
@@ -228,7 +260,8 @@ fn differing_bits(values: &[String]) -> f64 {
             seen.entry(place).or_default().insert(char);
         }
     }
-    let all: BTreeSet<char> = values.iter().flat_map(|value| value.chars()).filter(char::is_ascii_alphanumeric).collect();
+    let all: BTreeSet<char> =
+        values.iter().flat_map(|value| value.chars()).filter(char::is_ascii_alphanumeric).collect();
     let alphabet = if all.iter().all(char::is_ascii_digit) {
         10.0_f64
     } else if all.iter().all(char::is_ascii_hexdigit) {
@@ -256,13 +289,19 @@ fn not_shown(probe: &mut Probe, flow: &Flow, member: &Member, cookie: &str) -> R
     } else {
         return Ok(());
     };
-    let summary = Text::new(
-        format!("the session value stands in {}", place.0),
-        format!("会话的值出现在{}里", place.1),
-    );
+    let summary =
+        Text::new(format!("the session value stands in {}", place.0), format!("会话的值出现在{}里", place.1));
     let message = Text::new(
-        format!("logged in by {}; the value of the cookie `{cookie}` then stands in {}, where logs, other sites and scripts see it", flow.login_line(), place.0),
-        format!("用{}登录后，cookie `{cookie}` 的值出现在{}里，日志、别的网站和脚本都能看到", flow.login_line(), place.1),
+        format!(
+            "logged in by {}; the value of the cookie `{cookie}` then stands in {}, where logs, other sites and scripts see it",
+            flow.login_line(),
+            place.0
+        ),
+        format!(
+            "用{}登录后，cookie `{cookie}` 的值出现在{}里，日志、别的网站和脚本都能看到",
+            flow.login_line(),
+            place.1
+        ),
     );
     let hint = Text::new("carry the session in the cookie only", "会话只放在 cookie 里");
     Err(Fault::fail(summary).with(problem("web-security.session-shown", &flow.login_line(), message, hint)))
@@ -291,8 +330,12 @@ fn not_planted(probe: &mut Probe, flow: &Flow, member: &Member, cookie: &str) ->
         "别人选定的会话值会跟着用户一起登录",
     );
     let message = Text::new(
-        format!("put a made-up value into the cookie `{cookie}`, logged in with that browser, and used the value in another one: it is logged in, too"),
-        format!("在 cookie `{cookie}` 里放一个编造的值，用这个浏览器登录，再在另一个浏览器里用这个值：也登录了"),
+        format!(
+            "put a made-up value into the cookie `{cookie}`, logged in with that browser, and used the value in another one: it is logged in, too"
+        ),
+        format!(
+            "在 cookie `{cookie}` 里放一个编造的值，用这个浏览器登录，再在另一个浏览器里用这个值：也登录了"
+        ),
     );
     let hint = Text::new(
         "give out a new session id at login, and take none that the server did not make",

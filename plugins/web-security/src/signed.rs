@@ -8,8 +8,9 @@ use serde_json::Value;
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
-const LENIENT: GeneralPurposeConfig =
-    GeneralPurposeConfig::new().with_encode_padding(false).with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_encode_padding(false)
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
 const URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
 const PLAIN: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
 
@@ -47,7 +48,9 @@ impl Signed {
     pub(crate) fn of(value: &str) -> Self {
         let decoded = value.replace("%3A", ":").replace("%3a", ":").replace("%2F", "/").replace("%2B", "+");
         let opaque = Self { kind: Kind::Opaque, body: value.to_owned(), signature: String::new() };
-        let cut = |at: char| decoded.rsplit_once(at).map(|(body, signature)| (body.to_owned(), signature.to_owned()));
+        let cut = |at: char| {
+            decoded.rsplit_once(at).map(|(body, signature)| (body.to_owned(), signature.to_owned()))
+        };
         if let Some(rest) = decoded.strip_prefix("s:")
             && let Some((body, signature)) = rest.rsplit_once('.')
         {
@@ -83,7 +86,9 @@ impl Signed {
                 Some("HS512") => URL.encode(sign::<Hmac<Sha512>>(secret, &self.body)),
                 _ => URL.encode(sign::<Hmac<Sha256>>(secret, &self.body)),
             },
-            Kind::Flask => URL.encode(sign::<Hmac<Sha1>>(&sign::<Hmac<Sha1>>(secret, FLASK_SALT), &self.body)),
+            Kind::Flask => {
+                URL.encode(sign::<Hmac<Sha1>>(&sign::<Hmac<Sha1>>(secret, FLASK_SALT), &self.body))
+            }
             Kind::Django => {
                 let key = Sha256::digest([DJANGO_SALT.as_bytes(), b"signer", secret].concat());
                 URL.encode(sign::<Hmac<Sha256>>(&key, &self.body))
@@ -99,14 +104,10 @@ impl Signed {
         if self.signature.is_empty() {
             return value.to_owned();
         }
-        match value.rfind(&self.signature) {
-            Some(at) => format!("{}{signature}", &value[..at]),
-            None => {
-                // The signature was escaped: cut behind the last separator.
-                let at = value.rfind(['.', ':']).map_or(value.len(), |at| at + 1);
-                format!("{}{signature}", &value[..at])
-            }
-        }
+        // Where the signature was escaped, it begins behind the last separator.
+        let behind = || value.rfind(['.', ':']).map_or(value.len(), |at| at + 1);
+        let at = value.rfind(&self.signature).unwrap_or_else(behind);
+        format!("{}{signature}", &value[..at])
     }
 
     /// The signature with its first character exchanged. The last one may carry bits that are not looked at.
@@ -128,13 +129,20 @@ impl Signed {
     /// The value with a word of its claims exchanged and the signature as it was; none where the word is not in them.
     pub(crate) fn with_claim(&self, from: &str, to: &str) -> Option<String> {
         let (header, claims) = match self.kind {
-            Kind::Jwt | Kind::JwtOther => self.body.split_once('.').map(|(header, claims)| (format!("{header}."), claims))?,
+            Kind::Jwt | Kind::JwtOther => {
+                self.body.split_once('.').map(|(header, claims)| (format!("{header}."), claims))?
+            }
             Kind::Flask => (String::new(), self.body.split_once('.')?.0),
             Kind::Django | Kind::Express | Kind::Opaque => return None,
         };
         let text = String::from_utf8(URL.decode(claims).ok()?).ok()?;
-        let rest = if self.kind == Kind::Flask { self.body.split_once('.').map(|(_, rest)| format!(".{rest}"))? } else { String::new() };
-        text.contains(from).then(|| format!("{header}{}{rest}.{}", URL.encode(text.replace(from, to)), self.signature))
+        let rest = if self.kind == Kind::Flask {
+            self.body.split_once('.').map(|(_, rest)| format!(".{rest}"))?
+        } else {
+            String::new()
+        };
+        text.contains(from)
+            .then(|| format!("{header}{}{rest}.{}", URL.encode(text.replace(from, to)), self.signature))
     }
 
     /// In words.

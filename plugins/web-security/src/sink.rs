@@ -96,7 +96,8 @@ impl Sink {
     pub(crate) fn form(&self, probe: &mut Probe, browser: &mut Browser) -> Result<Option<Form>, Fault> {
         let Source::Form { page, action, field } = &self.source else { return Ok(None) };
         let visit = browser.open(probe, page)?;
-        let has = |form: &Form| form.action == *action && form.fields.iter().any(|known| known.name == *field);
+        let has =
+            |form: &Form| form.action == *action && form.fields.iter().any(|known| known.name == *field);
         Ok(visit.forms().into_iter().find(has))
     }
 
@@ -118,12 +119,18 @@ impl Sink {
 
     /// The fields of its form with the text in place and something harmless, made of `token`, in the others.
     pub(crate) fn pairs(&self, form: &Form, text: &str, token: &str) -> Vec<(String, String)> {
-        let value = |field: &Field| fill(field, self.field(), text, token).unwrap_or_else(|| field.value.clone());
+        let value =
+            |field: &Field| fill(field, self.field(), text, token).unwrap_or_else(|| field.value.clone());
         form.fields.iter().map(|field| (field.name.clone(), value(field))).collect()
     }
 
     /// Sends a text as somebody.
-    pub(crate) fn submit(&self, probe: &mut Probe, browser: &mut Browser, text: &str) -> Result<Option<Visit>, Fault> {
+    pub(crate) fn submit(
+        &self,
+        probe: &mut Probe,
+        browser: &mut Browser,
+        text: &str,
+    ) -> Result<Option<Visit>, Fault> {
         let request = self.request(probe, browser, text)?;
         Ok(request.map(|request| browser.visit(probe, request)).transpose()?)
     }
@@ -144,7 +151,8 @@ impl Sink {
             }
         }
         if self.stores {
-            let mut new: Vec<String> = seen.iter().flat_map(crawl::links).filter(|link| !known.contains(link)).collect();
+            let mut new: Vec<String> =
+                seen.iter().flat_map(crawl::links).filter(|link| !known.contains(link)).collect();
             new.sort_unstable();
             new.dedup();
             for link in new.into_iter().rev().take(NEW_LINKS) {
@@ -207,8 +215,9 @@ impl Found {
             "mend the form, or name the requests that are to be looked at, with values that they take:",
             "修好这个表单，或写明要看哪些请求、填什么值：",
         );
-        Err(Fault::inconclusive(summary)
-            .with(Finding::new(Severity::Warning, "web-security.form-refused", message).at(place(line)).hint(hint)))
+        Err(Fault::inconclusive(summary).with(
+            Finding::new(Severity::Warning, "web-security.form-refused", message).at(place(line)).hint(hint),
+        ))
     }
 }
 
@@ -281,7 +290,11 @@ fn of_form(form: &Form) -> Vec<Sink> {
     }
     let takes_text = |field: &&Field| matches!(field.kind, Kind::Text | Kind::Url | Kind::User);
     let sink = |field: &Field| Sink {
-        source: Source::Form { page: form.page.clone(), action: form.action.clone(), field: field.name.clone() },
+        source: Source::Form {
+            page: form.page.clone(),
+            action: form.action.clone(),
+            field: field.name.clone(),
+        },
         views: Vec::new(),
         is_public: false,
         stores: form.posts,
@@ -290,11 +303,22 @@ fn of_form(form: &Form) -> Vec<Sink> {
 }
 
 /// Sends a plain word and keeps the pages that then show it.
-fn control(probe: &mut Probe, people: &mut People, sink: &mut Sink, paths: &[String]) -> Result<Control, Fault> {
+fn control(
+    probe: &mut Probe,
+    people: &mut People,
+    sink: &mut Sink,
+    paths: &[String],
+) -> Result<Control, Fault> {
     let word = probe.generator().token(12);
     // A field of an address takes nothing but one.
-    let text = if sink.is_url(probe, &mut people.writer.browser)? { format!("https://example.com/{word}") } else { word.clone() };
-    let Some(answer) = sink.submit(probe, &mut people.writer.browser, &text)? else { return Ok(Control::Unseen) };
+    let text = if sink.is_url(probe, &mut people.writer.browser)? {
+        format!("https://example.com/{word}")
+    } else {
+        word.clone()
+    };
+    let Some(answer) = sink.submit(probe, &mut people.writer.browser, &text)? else {
+        return Ok(Control::Unseen);
+    };
     if sink.stores && answer.first >= 400 {
         return Ok(Control::Refused(answer.first));
     }
@@ -329,7 +353,10 @@ impl Sink {
 
 fn none(tried: &[String], advice: Advice) -> Fault {
     let summary = if tried.is_empty() {
-        Text::new("no form that takes text was found on the pages of a logged-in user", "登录后的页面上没有找到能写文字的表单")
+        Text::new(
+            "no form that takes text was found on the pages of a logged-in user",
+            "登录后的页面上没有找到能写文字的表单",
+        )
     } else {
         Text::new(
             "what a user writes is not shown on any page that was found, so there is nothing to look at",
@@ -345,5 +372,6 @@ fn none(tried: &[String], advice: Advice) -> Fault {
         "say where a text goes in and which page shows it, for example:",
         "写明文字从哪里进、在哪个页面显示，例如：",
     );
-    Fault::inconclusive(summary).with(Finding::new(Severity::Warning, "web-security.no-sink", message).hint(hint))
+    Fault::inconclusive(summary)
+        .with(Finding::new(Severity::Warning, "web-security.no-sink", message).hint(hint))
 }

@@ -17,8 +17,10 @@ use crate::flow::Flow;
 use crate::form::{Form, Kind};
 use crate::sink::{self, People, Sink};
 
-const ADVICE: Advice =
-    Advice { item: "challenge.web-security", with: "inputs = [\"/search?q={value}\", \"/posts?id={value}\"], values = [\"word\", \"1\"]" };
+const ADVICE: Advice = Advice {
+    item: "challenge.web-security",
+    with: "inputs = [\"/search?q={value}\", \"/posts?id={value}\"], values = [\"word\", \"1\"]",
+};
 
 /// Inputs that are tried.
 const INPUTS: usize = 6;
@@ -123,29 +125,46 @@ impl Sqli {
             let (inputs, writer) = self.inputs(probe, &flow, &mut people)?;
             Ok((flow, people, inputs, writer))
         });
-        let (flow, mut people, inputs, writer) = report.judge("inputs", Need::Must, found, |(_, _, inputs, _)| {
-            let list = inputs.iter().map(Input::line).collect::<Vec<_>>().join("; ");
-            Text::new(format!("values decide what is shown here: {list}"), format!("这些地方的值决定显示什么：{list}"))
-        })?;
-        let outcome = inputs.iter().try_for_each(|input| stays_a_value(probe, &mut people.writer.browser, input));
+        let (flow, mut people, inputs, writer) =
+            report.judge("inputs", Need::Must, found, |(_, _, inputs, _)| {
+                let list = inputs.iter().map(Input::line).collect::<Vec<_>>().join("; ");
+                Text::new(
+                    format!("values decide what is shown here: {list}"),
+                    format!("这些地方的值决定显示什么：{list}"),
+                )
+            })?;
+        let outcome =
+            inputs.iter().try_for_each(|input| stays_a_value(probe, &mut people.writer.browser, input));
         report.judge("stays-a-value", Need::Must, outcome, |()| {
             let count = inputs.len();
-            Text::new(format!("{count} inputs take conditions, sums and quotes for text"), format!("{count} 个输入把条件、算式和引号都当作文字"))
+            Text::new(
+                format!("{count} inputs take conditions, sums and quotes for text"),
+                format!("{count} 个输入把条件、算式和引号都当作文字"),
+            )
         });
         report.judge("login", Need::Must, no_way_around(probe, &flow), |()| {
             Text::new("no name gets around the password", "没有哪个名字能绕过密码")
         });
         let outcome = quoted_name(probe, &mut people, &inputs, writer.as_ref());
-        report.judge("quotes-work", Need::Must, outcome, |()| {
-            Text::new("O'Brien is found", "能查到 O'Brien")
-        })
+        report.judge("quotes-work", Need::Must, outcome, |()| Text::new("O'Brien is found", "能查到 O'Brien"))
     }
 
     /// Inputs that decide what is shown, and the form that writes what they find.
-    fn inputs(&self, probe: &mut Probe, flow: &Flow, people: &mut People) -> Result<(Vec<Input>, Option<Sink>), Fault> {
+    fn inputs(
+        &self,
+        probe: &mut Probe,
+        flow: &Flow,
+        people: &mut People,
+    ) -> Result<(Vec<Input>, Option<Sink>), Fault> {
         let mut candidates: Vec<Input> = Vec::new();
         let mut writer = None;
-        for (path, value) in self.doors().features.inputs.iter().zip(self.doors().features.values.iter().chain(std::iter::repeat(&String::new()))) {
+        for (path, value) in self
+            .doors()
+            .features
+            .inputs
+            .iter()
+            .zip(self.doors().features.values.iter().chain(std::iter::repeat(&String::new())))
+        {
             candidates.push(Input { path: path.clone(), found: value.clone() });
         }
         if candidates.is_empty() {
@@ -175,7 +194,10 @@ impl Sqli {
         let mut known = BTreeSet::new();
         let mut inputs: Vec<Input> = Vec::new();
         for input in candidates {
-            if inputs.len() < INPUTS && known.insert(input.path.clone()) && decides(probe, &mut people.writer.browser, &input)? {
+            if inputs.len() < INPUTS
+                && known.insert(input.path.clone())
+                && decides(probe, &mut people.writer.browser, &input)?
+            {
                 inputs.push(input);
             }
         }
@@ -191,7 +213,8 @@ fn of_form(form: &Form, word: &str) -> Vec<Input> {
             let value = |field: &crate::form::Field| {
                 if field.name == tried.name { "{value}".to_owned() } else { encode(&field.value) }
             };
-            let pairs: Vec<_> = form.fields.iter().map(|field| format!("{}={}", encode(&field.name), value(field))).collect();
+            let pairs: Vec<_> =
+                form.fields.iter().map(|field| format!("{}={}", encode(&field.name), value(field))).collect();
             let path = form.action.split('?').next().unwrap_or_default();
             Input { path: format!("{path}?{}", pairs.join("&")), found: word.to_owned() }
         })
@@ -200,10 +223,12 @@ fn of_form(form: &Form, word: &str) -> Vec<Input> {
 
 /// A number in a link: the value of a parameter, or the last number of its path.
 fn of_link(link: &str) -> Option<Input> {
-    let is_number = |text: &str| !text.is_empty() && text.len() < 10 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        |text: &str| !text.is_empty() && text.len() < 10 && text.bytes().all(|byte| byte.is_ascii_digit());
     if let Some((path, query)) = link.split_once('?') {
         let pairs: Vec<_> = query.split('&').collect();
-        let place = pairs.iter().position(|pair| pair.split_once('=').is_some_and(|(_, value)| is_number(value)))?;
+        let place =
+            pairs.iter().position(|pair| pair.split_once('=').is_some_and(|(_, value)| is_number(value)))?;
         let (name, value) = pairs[place].split_once('=')?;
         let mut written: Vec<String> = pairs.iter().map(|pair| (*pair).to_owned()).collect();
         written[place] = format!("{name}={{value}}");
@@ -291,12 +316,21 @@ fn remedy() -> Text {
     )
 }
 
-fn injected(input: &Input, like: &str, unlike: &str) -> Fault {
+fn injected(input: &Input, hit: &str, miss: &str) -> Fault {
     let line = input.line();
-    let summary = Text::new(format!("the value of {line} becomes part of a query"), format!("{line} 的值变成了查询的一部分"));
+    let summary = Text::new(
+        format!("the value of {line} becomes part of a query"),
+        format!("{line} 的值变成了查询的一部分"),
+    );
     let message = Text::new(
-        format!("sent {like}: the same page as for {}; sent {unlike}: another one. Only a database that runs them as conditions tells these two apart", input.found),
-        format!("发送 {like}，页面和 {} 的一样；发送 {unlike}，页面不同。只有把它们当条件执行的数据库才分得出来", input.found),
+        format!(
+            "sent {hit}: the same page as for {}; sent {miss}: another one. Only a database that runs them as conditions tells these two apart",
+            input.found
+        ),
+        format!(
+            "发送 {hit}，页面和 {} 的一样；发送 {miss}，页面不同。只有把它们当条件执行的数据库才分得出来",
+            input.found
+        ),
     );
     Fault::fail(summary).with(problem("web-security.sql-injection", &line, message, remedy()))
 }
@@ -307,9 +341,15 @@ fn breaks(input: &Input, answer: &Answer) -> Fault {
     let body = answer.visit.response.text();
     let at = answer.error.and_then(|error| body.find(error)).unwrap_or_default();
     let shown = excerpt(&body.as_bytes()[at..]);
-    let summary = Text::new(format!("a quote breaks the query of {line} ({status})"), format!("一个引号就让 {line} 的查询出错（{status}）"));
+    let summary = Text::new(
+        format!("a quote breaks the query of {line} ({status})"),
+        format!("一个引号就让 {line} 的查询出错（{status}）"),
+    );
     let message = Text::new(
-        format!("sent {}' and got {status}: {shown}. With two quotes it does not break, so the value stands inside a query", input.found),
+        format!(
+            "sent {}' and got {status}: {shown}. With two quotes it does not break, so the value stands inside a query",
+            input.found
+        ),
         format!("发送 {}'，返回 {status}：{shown}。换成两个引号就不出错，说明值被拼进了查询", input.found),
     );
     Fault::fail(summary).with(problem("web-security.sql-injection", &line, message, remedy()))
@@ -319,27 +359,47 @@ fn breaks(input: &Input, answer: &Answer) -> Fault {
 fn no_way_around(probe: &mut Probe, flow: &Flow) -> Result<(), Fault> {
     let member = flow.member(probe)?;
     let name = &member.account.name;
-    for trick in [format!("{name}' -- "), format!("{name}'#"), format!("{name}' OR '1'='1"), format!("{name}\" -- ")] {
-        let account = Account { name: trick.clone(), password: probe.generator().token(14), ..member.account.clone() };
+    for trick in
+        [format!("{name}' -- "), format!("{name}'#"), format!("{name}' OR '1'='1"), format!("{name}\" -- ")]
+    {
+        let account =
+            Account { name: trick.clone(), password: probe.generator().token(14), ..member.account.clone() };
         let mut browser = flow.log_in(probe, &account)?.browser;
         if flow.sees(probe, &mut browser, name)? {
             let line = flow.login_line();
-            let summary = Text::new("a name with a quote logs in without the password", "带引号的名字不用密码就能登录");
+            let summary =
+                Text::new("a name with a quote logs in without the password", "带引号的名字不用密码就能登录");
             let message = Text::new(
-                format!("logged in by {line} as {trick} with a wrong password; {} shows the user {name}", flow.whoami),
+                format!(
+                    "logged in by {line} as {trick} with a wrong password; {} shows the user {name}",
+                    flow.whoami
+                ),
                 format!("用{line}以 {trick} 和错误的密码登录；{} 显示用户 {name}", flow.whoami),
             );
-            return Err(Fault::fail(summary).with(problem("web-security.login-injection", &line, message, remedy())));
+            return Err(Fault::fail(summary).with(problem(
+                "web-security.login-injection",
+                &line,
+                message,
+                remedy(),
+            )));
         }
     }
     Ok(())
 }
 
 /// Writes a name with a quote and searches for it.
-fn quoted_name(probe: &mut Probe, people: &mut People, inputs: &[Input], writer: Option<&Sink>) -> Result<(), Fault> {
+fn quoted_name(
+    probe: &mut Probe,
+    people: &mut People,
+    inputs: &[Input],
+    writer: Option<&Sink>,
+) -> Result<(), Fault> {
     let input = inputs.iter().find(|input| !input.is_number());
     let (Some(input), Some(writer)) = (input, writer) else {
-        return Err(Fault::skip(Text::new("no search was found to look for a quote with", "没有找到可以查引号的搜索")));
+        return Err(Fault::skip(Text::new(
+            "no search was found to look for a quote with",
+            "没有找到可以查引号的搜索",
+        )));
     };
     let browser = &mut people.writer.browser;
     let name = format!("{}O'Brien", probe.generator().token(8));
@@ -352,25 +412,32 @@ fn quoted_name(probe: &mut Probe, people: &mut People, inputs: &[Input], writer:
     }
     let line = input.line();
     let status = hit.status;
-    let summary = Text::new(format!("{line} does not find a name with a quote ({status})"), format!("{line} 查不到带引号的名字（{status}）"));
+    let summary = Text::new(
+        format!("{line} does not find a name with a quote ({status})"),
+        format!("{line} 查不到带引号的名字（{status}）"),
+    );
     let message = Text::new(
-        format!("wrote {name} and searched for it; the answer is that of a name that nobody wrote. Refusing quotes is no protection, and people have them in their names"),
+        format!(
+            "wrote {name} and searched for it; the answer is that of a name that nobody wrote. Refusing quotes is no protection, and people have them in their names"
+        ),
         format!("写入 {name} 再查询，结果和没人写过的名字一样。拒绝引号不是防护，人名里就有引号"),
     );
     Err(Fault::fail(summary).with(problem("web-security.quote-refused", &line, message, remedy())))
 }
 
 fn no_input() -> Fault {
-    let summary = Text::new(
-        "no input was found whose value decides what is shown",
-        "没有找到值会决定显示内容的输入",
-    );
+    let summary =
+        Text::new("no input was found whose value decides what is shown", "没有找到值会决定显示内容的输入");
     let message = Text::new(
         "looked for search forms that find what was just written, and for numbers in links",
         "找过能查到刚写内容的搜索表单，以及链接里的数字",
     );
-    let hint = ADVICE.hint("name addresses with {value}, and a value for each that finds something:", "写上带 {value} 的地址，以及每个能查到内容的值：");
-    Fault::inconclusive(summary).with(Finding::new(Severity::Warning, "web-security.no-input", message).hint(hint))
+    let hint = ADVICE.hint(
+        "name addresses with {value}, and a value for each that finds something:",
+        "写上带 {value} 的地址，以及每个能查到内容的值：",
+    );
+    Fault::inconclusive(summary)
+        .with(Finding::new(Severity::Warning, "web-security.no-input", message).hint(hint))
 }
 
 #[cfg(test)]

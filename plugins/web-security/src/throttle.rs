@@ -53,7 +53,10 @@ impl Check for Throttle {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Report {
-        let passed = Text::new("guessing is stopped, and the user is not locked out for ever", "猜测会被拦住，用户也不会被永远锁在外面");
+        let passed = Text::new(
+            "guessing is stopped, and the user is not locked out for ever",
+            "猜测会被拦住，用户也不会被永远锁在外面",
+        );
         run(context, &self.headers, passed, |probe, report| self.judge(probe, report))
     }
 }
@@ -65,16 +68,23 @@ impl Throttle {
             Ok((flow, victim.account, bystander.account))
         });
         let (flow, victim, bystander) = report.judge("control", Need::Must, found, |(flow, _, _)| {
-            Text::new(format!("the right password logs in by {}", flow.login_line()), format!("正确的密码能用{}登录", flow.login_line()))
+            Text::new(
+                format!("the right password logs in by {}", flow.login_line()),
+                format!("正确的密码能用{}登录", flow.login_line()),
+            )
         })?;
         let series = self.guess(probe, &flow, &victim);
         let wait = report.judge("guessing", Need::Must, series, |stopped: &Stopped| stopped.words())?;
         let outcome = recovers(probe, &flow, &victim, wait.wait);
         report.judge("recovers", Need::Must, outcome, |took| {
             let seconds = took.as_secs();
-            Text::new(format!("the account works again after {seconds} s"), format!("{seconds} 秒之后账号又能用了"))
+            Text::new(
+                format!("the account works again after {seconds} s"),
+                format!("{seconds} 秒之后账号又能用了"),
+            )
         });
-        let outcome = enters(probe, &flow, &bystander).and_then(|(inside, status)| if inside { Ok(()) } else { Err(shut_out(&flow, status)) });
+        let outcome = enters(probe, &flow, &bystander)
+            .and_then(|(inside, status)| if inside { Ok(()) } else { Err(shut_out(&flow, status)) });
         report.judge("others", Need::Must, outcome, |()| {
             Text::new("another user of the same machine logs in", "同一台机器上的其他用户可以登录")
         })
@@ -94,8 +104,12 @@ impl Throttle {
             let response = browser.send(probe, request)?;
             times.push(response.timing.total);
             statuses.push(response.status);
-            wait = response.header("retry-after").and_then(|value| value.parse().ok()).map(Duration::from_secs).or(wait);
-            if probe.clock() - begun > WINDOW {
+            wait = response
+                .header("retry-after")
+                .and_then(|value| value.parse().ok())
+                .map(Duration::from_secs)
+                .or(wait);
+            if probe.clock().saturating_sub(begun) > WINDOW {
                 break;
             }
         }
@@ -105,7 +119,7 @@ impl Throttle {
         if last >= first * GROWTH && last >= SLOW {
             return Ok(Stopped { statuses, slowed: Some((first, last)), wait });
         }
-        if probe.clock() - begun > WINDOW {
+        if probe.clock().saturating_sub(begun) > WINDOW {
             return Err(Fault::inconclusive(Text::new(
                 format!("only {count} wrong logins were answered in a minute, too few to see a limit"),
                 format!("一分钟只回应了 {count} 次错误登录，太少，看不出限制"),
@@ -122,8 +136,16 @@ impl Throttle {
             format!("连续 {count} 个错误密码之后，正确的密码立刻可用：没有任何限制"),
         );
         let message = Text::new(
-            format!("sent {count} wrong passwords for one account by {line}, from fresh browsers with changing X-Forwarded-For (answers: {seen:?}; {} ms at first, {} ms at last), then the right one, which logged in", first.as_millis(), last.as_millis()),
-            format!("对一个账号用{line}连续发送 {count} 个错误密码，每次换浏览器和 X-Forwarded-For（回应 {seen:?}；开始 {} 毫秒，最后 {} 毫秒），随后正确的密码登录成功", first.as_millis(), last.as_millis()),
+            format!(
+                "sent {count} wrong passwords for one account by {line}, from fresh browsers with changing X-Forwarded-For (answers: {seen:?}; {} ms at first, {} ms at last), then the right one, which logged in",
+                first.as_millis(),
+                last.as_millis()
+            ),
+            format!(
+                "对一个账号用{line}连续发送 {count} 个错误密码，每次换浏览器和 X-Forwarded-For（回应 {seen:?}；开始 {} 毫秒，最后 {} 毫秒），随后正确的密码登录成功",
+                first.as_millis(),
+                last.as_millis()
+            ),
         );
         let hint = Text::new(
             "count wrong passwords by account and by the connection's own address, on the server, and answer 429 with Retry-After for some seconds once there are too many",
@@ -178,7 +200,12 @@ fn enters(probe: &mut Probe, flow: &Flow, account: &Account) -> Result<(bool, u1
 }
 
 /// Waits until the right password works again.
-fn recovers(probe: &mut Probe, flow: &Flow, victim: &Account, wait: Option<Duration>) -> Result<Duration, Fault> {
+fn recovers(
+    probe: &mut Probe,
+    flow: &Flow,
+    victim: &Account,
+    wait: Option<Duration>,
+) -> Result<Duration, Fault> {
     let begun = probe.clock();
     if let Some(wait) = wait.filter(|wait| *wait > LOCK) {
         return Err(shut(flow, wait));
@@ -186,7 +213,7 @@ fn recovers(probe: &mut Probe, flow: &Flow, victim: &Account, wait: Option<Durat
     probe.sleep(wait.unwrap_or_default());
     loop {
         let (inside, _) = enters(probe, flow, victim)?;
-        let took = probe.clock() - begun;
+        let took = probe.clock().saturating_sub(begun);
         if inside {
             return Ok(took);
         }
@@ -211,10 +238,15 @@ fn shut(flow: &Flow, time: Duration) -> Fault {
         format!("错误密码会把账号锁上 {seconds} 秒甚至更久"),
     );
     let message = Text::new(
-        format!("after the wrong passwords, {line} did not take the right one again within a minute. Anybody can shut out any user that way"),
+        format!(
+            "after the wrong passwords, {line} did not take the right one again within a minute. Anybody can shut out any user that way"
+        ),
         format!("一串错误密码之后，{line}一分钟内都不接受正确的密码。这样谁都能把任何用户锁在外面"),
     );
-    let hint = Text::new("shut the account for some seconds, longer with each series, and never for ever", "只锁几秒，连续出错再逐步加长，不要永久锁定");
+    let hint = Text::new(
+        "shut the account for some seconds, longer with each series, and never for ever",
+        "只锁几秒，连续出错再逐步加长，不要永久锁定",
+    );
     Fault::fail(summary).with(problem("web-security.locked-out", &line, message, hint))
 }
 
@@ -225,10 +257,15 @@ fn shut_out(flow: &Flow, status: u16) -> Fault {
         "对一个账号猜密码，把其他用户也锁在外面",
     );
     let message = Text::new(
-        format!("after the series another user logged in by {line} with the right password and was answered {status}"),
+        format!(
+            "after the series another user logged in by {line} with the right password and was answered {status}"
+        ),
         format!("之后另一个用户用正确的密码通过{line}登录，返回 {status}"),
     );
-    let hint = Text::new("count by account as well as by address, and let go after a while", "按账号也按地址统计，并在一段时间后放行");
+    let hint = Text::new(
+        "count by account as well as by address, and let go after a while",
+        "按账号也按地址统计，并在一段时间后放行",
+    );
     Fault::fail(summary).with(problem("web-security.others-locked-out", &line, message, hint))
 }
 

@@ -115,18 +115,25 @@ impl TokenForgery {
             let value = carrier.value(&member.browser).unwrap_or_default().to_owned();
             Ok((flow, member, carrier, value))
         });
-        let (flow, member, carrier, value) = report.judge("token", Need::Must, found, |(_, _, carrier, value)| {
-            let (en, zh) = Signed::of(value).name();
-            let place = carrier.words();
-            Text::new(format!("{place} is {en}"), format!("{place} 是{zh}"))
-        })?;
+        let (flow, member, carrier, value) =
+            report.judge("token", Need::Must, found, |(_, _, carrier, value)| {
+                let (en, zh) = Signed::of(value).name();
+                let place = carrier.words();
+                Text::new(format!("{place} is {en}"), format!("{place} 是{zh}"))
+            })?;
         let signed = Signed::of(&value);
         report.judge("key", Need::Must, strong_key(&signed, &carrier), |count| {
-            Text::new(format!("none of {count} keys of tutorials signed it"), format!("{count} 个教程里的密钥都不是它的密钥"))
+            Text::new(
+                format!("none of {count} keys of tutorials signed it"),
+                format!("{count} 个教程里的密钥都不是它的密钥"),
+            )
         });
         let outcome = forgeries(probe, &flow, &member, &carrier, &signed, &value);
         report.judge("forgeries", Need::Must, outcome, |count| {
-            Text::new(format!("{count} forged values are those of a stranger"), format!("{count} 个伪造的值都不被承认"))
+            Text::new(
+                format!("{count} forged values are those of a stranger"),
+                format!("{count} 个伪造的值都不被承认"),
+            )
         });
         report.judge("control", Need::Must, still_works(probe, &flow, &member), |()| {
             Text::new("the untouched value still works", "原样的值仍然可用")
@@ -144,14 +151,22 @@ fn nowhere() -> Fault {
 fn strong_key(signed: &Signed, carrier: &Carrier) -> Result<usize, Fault> {
     if matches!(signed.kind, Kind::Opaque | Kind::JwtOther) {
         let (en, zh) = signed.name();
-        return Err(Fault::skip(Text::new(format!("{en}: no key that could be tried"), format!("{zh}：没有可试的密钥"))));
+        return Err(Fault::skip(Text::new(
+            format!("{en}: no key that could be tried"),
+            format!("{zh}：没有可试的密钥"),
+        )));
     }
     let Some(key) = WEAK.iter().find(|key| signed.is_made_with(key)) else { return Ok(WEAK.len()) };
     let place = carrier.words();
     let (en, zh) = signed.name();
-    let summary = Text::new(format!("the key that signs {place} is `{key}`"), format!("给 {place} 签名的密钥是 `{key}`"));
+    let summary = Text::new(
+        format!("the key that signs {place} is `{key}`"),
+        format!("给 {place} 签名的密钥是 `{key}`"),
+    );
     let message = Text::new(
-        format!("{place} is {en}, and its signature is the one that the key `{key}` makes. Whoever knows that writes a session for any user"),
+        format!(
+            "{place} is {en}, and its signature is the one that the key `{key}` makes. Whoever knows that writes a session for any user"
+        ),
         format!("{place} 是{zh}，它的签名正是密钥 `{key}` 生成的。知道密钥的人可以写出任何用户的会话"),
     );
     let hint = Text::new(
@@ -176,29 +191,46 @@ fn forgeries(
         let other = probe.generator().token(value.len().max(8));
         forged.push((("a made-up value", "编造的值"), other, own.clone()));
     } else {
-        forged.push((("a signature that is wrong", "错误的签名"), signed.with_signature(value, &signed.wrong_signature()), own.clone()));
+        forged.push((
+            ("a signature that is wrong", "错误的签名"),
+            signed.with_signature(value, &signed.wrong_signature()),
+            own.clone(),
+        ));
         forged.push((("an empty signature", "空的签名"), signed.with_signature(value, ""), own.clone()));
         for none in NONE {
-            forged.extend(signed.unsigned(none).map(|token| (("no signature, and a header that says so", "没有签名，头部声明不需要"), token, own.clone())));
+            forged.extend(signed.unsigned(none).map(|token| {
+                (("no signature, and a header that says so", "没有签名，头部声明不需要"), token, own.clone())
+            }));
         }
         let victim = flow.member(probe)?.account.name;
-        forged.extend(signed.with_claim(own, &victim).map(|token| (("another user's name under the old signature", "旧签名下换成别人的名字"), token, victim)));
+        forged.extend(signed.with_claim(own, &victim).map(|token| {
+            (("another user's name under the old signature", "旧签名下换成别人的名字"), token, victim)
+        }));
     }
     let count = forged.len();
     for ((en, zh), token, name) in forged {
         let mut browser = carrier.with(&member.browser, &token);
         if flow.sees(probe, &mut browser, &name)? {
             let place = carrier.words();
-            let summary = Text::new(format!("{place} with {en} is believed"), format!("{place} 带着{zh}也被承认"));
+            let summary =
+                Text::new(format!("{place} with {en} is believed"), format!("{place} 带着{zh}也被承认"));
             let message = Text::new(
-                format!("sent {place} with {en}; {} shows a logged-in user. So anybody can be anyone", flow.whoami),
+                format!(
+                    "sent {place} with {en}; {} shows a logged-in user. So anybody can be anyone",
+                    flow.whoami
+                ),
                 format!("发送 {place}，{zh}；{} 显示已登录的用户。这样谁都能冒充任何人", flow.whoami),
             );
             let hint = Text::new(
                 "verify the signature on every request, with the algorithm fixed in your code and not taken from the token",
                 "每个请求都验证签名，算法写死在代码里，不要取自令牌",
             );
-            return Err(Fault::fail(summary).with(problem("web-security.forged-token", &place, message, hint)));
+            return Err(Fault::fail(summary).with(problem(
+                "web-security.forged-token",
+                &place,
+                message,
+                hint,
+            )));
         }
     }
     Ok(count)

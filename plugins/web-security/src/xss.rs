@@ -57,7 +57,12 @@ impl Xss {
             Ok((people, found))
         });
         let (mut people, found) = report.judge("sinks", Need::Must, found, |(_, found)| {
-            let list = found.sinks.iter().map(|sink| format!("{} {}", sink.line(), sink.field())).collect::<Vec<_>>().join("; ");
+            let list = found
+                .sinks
+                .iter()
+                .map(|sink| format!("{} {}", sink.line(), sink.field()))
+                .collect::<Vec<_>>()
+                .join("; ");
             Text::new(
                 format!("a plain word is shown from: {list}"),
                 format!("这些地方写的普通词会显示出来：{list}"),
@@ -76,11 +81,17 @@ impl Xss {
             Ok(())
         });
         report.judge("stays-text", Need::Must, outcome, |()| {
-            Text::new(format!("{shown} hostile texts were shown, all of them as text"), format!("显示了 {shown} 段恶意内容，都只是文字"))
+            Text::new(
+                format!("{shown} hostile texts were shown, all of them as text"),
+                format!("显示了 {shown} 段恶意内容，都只是文字"),
+            )
         });
         let outcome = sinks.iter().try_for_each(|sink| legal_text(probe, &mut people, sink));
         report.judge("legal-text", Need::Should, outcome, |()| {
-            Text::new("quotes, ampersands and angle brackets come back as they were written", "引号、& 和尖括号原样显示")
+            Text::new(
+                "quotes, ampersands and angle brackets come back as they were written",
+                "引号、& 和尖括号原样显示",
+            )
         })
     }
 }
@@ -134,7 +145,13 @@ fn stays_text(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<u32
 }
 
 /// Sends a text and gives the answers that show its marker, as another user where another user sees them.
-fn send(probe: &mut Probe, people: &mut People, sink: &Sink, text: &str, marker: &str) -> Result<Vec<Visit>, Fault> {
+fn send(
+    probe: &mut Probe,
+    people: &mut People,
+    sink: &Sink,
+    text: &str,
+    marker: &str,
+) -> Result<Vec<Visit>, Fault> {
     let reader = if sink.is_public { &mut people.reader.browser } else { &mut people.writer.browser };
     let known = if sink.stores { sink.links(probe, reader)? } else { Vec::new() };
     let Some(answer) = sink.submit(probe, &mut people.writer.browser, text)? else { return Ok(Vec::new()) };
@@ -158,14 +175,25 @@ fn computed(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<(), F
                     format!("{line} 把用户写的内容当模板执行"),
                 );
                 let message = Text::new(
-                    format!("sent {text}; GET {} shows {marker}{product}, the product. Whoever writes a template reads the server's secrets", visit.path),
-                    format!("发送 {text}；GET {} 显示 {marker}{product}，正是乘积。能写模板的人就能读到服务器的秘密", visit.path),
+                    format!(
+                        "sent {text}; GET {} shows {marker}{product}, the product. Whoever writes a template reads the server's secrets",
+                        visit.path
+                    ),
+                    format!(
+                        "发送 {text}；GET {} 显示 {marker}{product}，正是乘积。能写模板的人就能读到服务器的秘密",
+                        visit.path
+                    ),
                 );
                 let hint = Text::new(
                     "pass the text to the template as a value, and build no template out of it",
                     "把文字作为值传给模板，不要拼成模板本身",
                 );
-                return Err(Fault::fail(summary).with(problem("web-security.template-injection", &line, message, hint)));
+                return Err(Fault::fail(summary).with(problem(
+                    "web-security.template-injection",
+                    &line,
+                    message,
+                    hint,
+                )));
             }
         }
     }
@@ -175,7 +203,8 @@ fn computed(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<(), F
 /// Whether a browser would read the answer as markup: HTML, XML, or a kind that it has to guess.
 fn runs_as_html(visit: &Visit) -> bool {
     let response = &visit.response;
-    let sniffs = !response.header("x-content-type-options").is_some_and(|value| value.eq_ignore_ascii_case("nosniff"));
+    let sniffs =
+        !response.header("x-content-type-options").is_some_and(|value| value.eq_ignore_ascii_case("nosniff"));
     match response.header("content-type") {
         None => sniffs,
         Some(kind) => is_html(response) || kind.contains("xml"),
@@ -200,8 +229,12 @@ fn escaped(sink: &Sink, visit: &Visit, text: &str, marker: &str, broke: Breakout
     );
     let field = if sink.field().is_empty() { String::new() } else { format!(" as `{}`", sink.field()) };
     let message = Text::new(
-        format!("sent {text}{field}; GET {page} then has: {around}. A browser reads that as {became}, so it runs what any user writes"),
-        format!("发送 {text}{field}；GET {page} 的内容是：{around}。浏览器会把它当作{became_zh}，任何用户写的都会执行"),
+        format!(
+            "sent {text}{field}; GET {page} then has: {around}. A browser reads that as {became}, so it runs what any user writes"
+        ),
+        format!(
+            "发送 {text}{field}；GET {page} 的内容是：{around}。浏览器会把它当作{became_zh}，任何用户写的都会执行"
+        ),
     );
     Fault::fail(summary).with(problem("web-security.xss", &line, message, Text::new(remedy, remedy_zh)))
 }
@@ -218,16 +251,23 @@ fn legal_text(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<(),
         return Ok(());
     }
     let line = sink.line();
-    let shown = seen.first().map(|visit| visit.words()).unwrap_or_default();
-    let around = shown.find(&marker).map_or("nothing", |at| &shown[at..shown.ceil_char_boundary((at + 60).min(shown.len()))]);
+    let shown = seen.first().map(Visit::words).unwrap_or_default();
+    let around = shown
+        .find(&marker)
+        .map_or("nothing", |at| &shown[at..shown.ceil_char_boundary((at + 60).min(shown.len()))]);
     let summary = Text::new(
         format!("legal text sent to {line} is not shown as it was written"),
         format!("发给 {line} 的正常文字没有原样显示"),
     );
     let message = Text::new(
-        format!("sent {text}; a reader sees: {around}. Text is escaped where it is shown, once, and kept as it was written"),
+        format!(
+            "sent {text}; a reader sees: {around}. Text is escaped where it is shown, once, and kept as it was written"
+        ),
         format!("发送 {text}；读者看到的是：{around}。文字应原样保存，只在显示时转义一次"),
     );
-    let hint = Text::new("take nothing out of the text and escape it once, on output", "不要删改文字，只在输出时转义一次");
+    let hint = Text::new(
+        "take nothing out of the text and escape it once, on output",
+        "不要删改文字，只在输出时转义一次",
+    );
     Err(Fault::fail(summary).with(problem("web-security.mangled-text", &line, message, hint)))
 }

@@ -13,7 +13,9 @@ fn run(check: &str, flaw: Option<Flaw>) -> Verdict {
 }
 
 fn steps(verdict: &Verdict) -> String {
-    let step = |step: &mustdo_plugin::verdict::Step| format!("  {:?} {:?} {}: {}\n", step.need, step.status, step.id, step.summary.en);
+    let step = |step: &mustdo_plugin::verdict::Step| {
+        format!("  {:?} {:?} {}: {}\n", step.need, step.status, step.id, step.summary.en)
+    };
     verdict.steps.iter().map(step).collect()
 }
 

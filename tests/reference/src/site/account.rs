@@ -54,9 +54,14 @@ impl App {
 
     pub(super) fn login(&self, request: &Request, visitor: &Visitor) -> Reply {
         let (name, password) = (request.field("username"), request.field("password"));
-        let key = if self.is(Flaw::ThrottleByForwardedFor) { request.header("x-forwarded-for") } else { name };
+        let key =
+            if self.is(Flaw::ThrottleByForwardedFor) { request.header("x-forwarded-for") } else { name };
         if let Some(wait) = self.wait(request, key) {
-            let page = self.login_page(visitor, StatusCode::TOO_MANY_REQUESTS, "Too many wrong passwords. Wait a moment.");
+            let page = self.login_page(
+                visitor,
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many wrong passwords. Wait a moment.",
+            );
             return page.with("retry-after", wait.as_secs().max(1).to_string());
         }
         let user = self.state().user(name).cloned();
@@ -104,7 +109,8 @@ impl App {
 
     fn wrong(&self, request: &Request, visitor: &Visitor, key: &str, known: bool) -> Reply {
         let mut state = self.state();
-        let guesses = state.guesses.entry(key.to_owned()).or_insert(Guesses { count: 0, last: Instant::now() });
+        let guesses =
+            state.guesses.entry(key.to_owned()).or_insert(Guesses { count: 0, last: Instant::now() });
         // After a penalty a few more tries are free.
         if guesses.count > FREE_GUESSES && guesses.last.elapsed() >= PENALTY && !self.is(Flaw::LocksForEver) {
             guesses.count = FREE_GUESSES - 2;
@@ -140,21 +146,33 @@ impl App {
         let id = self.token(name, &id).unwrap_or(id);
         let to = if self.is(Flaw::SessionInQuery) { format!("/?sid={id}") } else { "/".to_owned() };
         let reply = Reply::see_other(&to).with("set-cookie", self.cookie(&id));
-        if self.is(Flaw::TrustsUserCookie) { reply.with("set-cookie", format!("user={name}; Path=/; HttpOnly")) } else { reply }
+        if self.is(Flaw::TrustsUserCookie) {
+            reply.with("set-cookie", format!("user={name}; Path=/; HttpOnly"))
+        } else {
+            reply
+        }
     }
 
     pub(super) fn logout(&self, _: &Request, visitor: &Visitor) -> Reply {
         if !self.is(Flaw::LogoutInBrowserOnly) {
             self.state().sessions.remove(&visitor.session);
         }
-        let reply = Reply::see_other("/").with("set-cookie", format!("{COOKIE}=; Path=/; HttpOnly; Max-Age=0"));
-        if self.is(Flaw::TrustsUserCookie) { reply.with("set-cookie", "user=; Path=/; Max-Age=0") } else { reply }
+        let reply =
+            Reply::see_other("/").with("set-cookie", format!("{COOKIE}=; Path=/; HttpOnly; Max-Age=0"));
+        if self.is(Flaw::TrustsUserCookie) {
+            reply.with("set-cookie", "user=; Path=/; Max-Age=0")
+        } else {
+            reply
+        }
     }
 
     pub(super) fn account_page(&self, visitor: &Visitor) -> Reply {
         let Some(name) = &visitor.user else { return Reply::see_other("/login") };
         let whose = format!("<input type=\"hidden\" name=\"username\" value=\"{}\">", html::escape(name));
-        let fields = format!("{}<input type=\"password\" name=\"new_password\">", if self.is(Flaw::PasswordOfOthers) { whose } else { String::new() });
+        let fields = format!(
+            "{}<input type=\"password\" name=\"new_password\">",
+            if self.is(Flaw::PasswordOfOthers) { whose } else { String::new() }
+        );
         let form = html::form("/account", &visitor.token, &fields, "Change");
         self.show(visitor, "Account", &form)
     }
@@ -164,7 +182,12 @@ impl App {
         let name = if self.is(Flaw::PasswordOfOthers) { request.field("username") } else { name };
         let password = request.field("new_password");
         if password.chars().count() < SHORTEST {
-            return self.show_as(StatusCode::UNPROCESSABLE_ENTITY, visitor, "Account", "<p>Passwords have 8 characters or more.</p>");
+            return self.show_as(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                visitor,
+                "Account",
+                "<p>Passwords have 8 characters or more.</p>",
+            );
         }
         let hash = hash(&self.seen(password));
         let mut state = self.state();

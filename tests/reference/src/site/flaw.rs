@@ -181,7 +181,11 @@ impl Flaw {
     pub const fn breaks_only_a_should(self) -> bool {
         matches!(
             self,
-            Self::LogoutInBrowserOnly | Self::NoSameSite | Self::UnsafeInline | Self::ConstantNonce | Self::NoDummyHash
+            Self::LogoutInBrowserOnly
+                | Self::NoSameSite
+                | Self::UnsafeInline
+                | Self::ConstantNonce
+                | Self::NoDummyHash
         )
     }
 }

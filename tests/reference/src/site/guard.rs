@@ -61,7 +61,8 @@ impl App {
         if request.method != Method::POST {
             return None;
         }
-        let refusal = || Some(self.show_as(StatusCode::FORBIDDEN, visitor, "Refused", "<p>This form has expired.</p>"));
+        let refusal =
+            || Some(self.show_as(StatusCode::FORBIDDEN, visitor, "Refused", "<p>This form has expired.</p>"));
         let inside = !matches!(request.path.as_str(), "/login" | "/register");
         match self.flaw {
             Some(Flaw::RefusesActions) if inside && request.path != "/logout" => return refusal(),
@@ -71,10 +72,16 @@ impl App {
                 let genuine = from.is_empty() && request.header("sec-fetch-site") != "cross-site";
                 return if genuine || from.contains(&self.address.to_string()) { None } else { refusal() };
             }
-            Some(Flaw::TokenWhenPresent) if request.form.iter().all(|(name, _)| name != "csrf_token") => return None,
+            Some(Flaw::TokenWhenPresent) if request.form.iter().all(|(name, _)| name != "csrf_token") => {
+                return None;
+            }
             Some(Flaw::TokenUnbound) => {
                 let chosen = request.cookie(TOKEN_COOKIE).unwrap_or_default();
-                return if !chosen.is_empty() && chosen == request.field("csrf_token") { None } else { refusal() };
+                return if !chosen.is_empty() && chosen == request.field("csrf_token") {
+                    None
+                } else {
+                    refusal()
+                };
             }
             _ => {}
         }
@@ -121,17 +128,27 @@ impl App {
             return reply;
         }
         let nonce = if self.is(Flaw::ConstantNonce) { "c29tZS1ub25jZQ".to_owned() } else { secret() };
-        let script = if self.is(Flaw::UnsafeInline) { "'unsafe-inline'".to_owned() } else { format!("'nonce-{nonce}'") };
+        let script = if self.is(Flaw::UnsafeInline) {
+            "'unsafe-inline'".to_owned()
+        } else {
+            format!("'nonce-{nonce}'")
+        };
         let ancestors = if self.is(Flaw::FrameAllowAll) { "" } else { "; frame-ancestors 'none'" };
         if self.is(Flaw::FrameAllowAll) {
             reply = reply.with("x-frame-options", "ALLOWALL");
         }
         if reply.is_html() {
-            let html = String::from_utf8_lossy(&reply.body).replace("<script>", &format!("<script nonce=\"{nonce}\">"));
+            let html = String::from_utf8_lossy(&reply.body)
+                .replace("<script>", &format!("<script nonce=\"{nonce}\">"));
             reply.body = html.into_bytes();
         }
         reply
-            .with("content-security-policy", format!("default-src 'self'; script-src {script}; object-src 'none'; base-uri 'none'{ancestors}"))
+            .with(
+                "content-security-policy",
+                format!(
+                    "default-src 'self'; script-src {script}; object-src 'none'; base-uri 'none'{ancestors}"
+                ),
+            )
             .with("x-content-type-options", "nosniff")
             .with("referrer-policy", "same-origin")
             .with("cache-control", "no-store")

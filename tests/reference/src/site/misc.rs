@@ -58,7 +58,11 @@ impl App {
     }
 
     fn file(&self, path: &Path, visitor: &Visitor) -> Reply {
-        let media_type = if path.extension().is_some_and(|end| end == "css") { "text/css" } else { "text/plain; charset=utf-8" };
+        let media_type = if path.extension().is_some_and(|end| end == "css") {
+            "text/css"
+        } else {
+            "text/plain; charset=utf-8"
+        };
         match std::fs::read(path) {
             Ok(bytes) => Reply::of(StatusCode::OK, media_type, bytes),
             Err(_) => self.missing(visitor),
@@ -68,14 +72,16 @@ impl App {
     /// Goes on to a page of this site.
     pub(super) fn go(&self, request: &Request) -> Reply {
         let next = request.parameter("next");
-        let inside = next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\t', '\r', '\n']);
+        let inside =
+            next.starts_with('/') && !next.starts_with("//") && !next.contains(['\\', '\t', '\r', '\n']);
         let flawed = self.is(Flaw::OpenRedirect) && next.starts_with('/');
         Reply::see_other(if inside || flawed { next } else { "/" })
     }
 
     /// Shows what stands at an address; only hosts that the site knows are asked, and it knows none.
     pub(super) fn preview(&self, request: &Request, visitor: &Visitor) -> Reply {
-        let field = "<form action=\"/preview\"><input name=\"url\" type=\"url\"><button>Preview</button></form>";
+        let field =
+            "<form action=\"/preview\"><input name=\"url\" type=\"url\"><button>Preview</button></form>";
         if self.is(Flaw::FetchesAnything) {
             let fetched = fetch(request.parameter("url")).unwrap_or_default();
             return self.show(visitor, "Preview", &format!("{field}<pre>{}</pre>", html::escape(&fetched)));

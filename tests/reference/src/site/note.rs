@@ -15,7 +15,8 @@ impl App {
             self.state().notes.iter().filter(|note| everybody || note.author == *name).cloned().collect();
         let mut content = html::form("/notes", &visitor.token, "<textarea name=\"text\"></textarea>", "Keep");
         for Note { id, text, .. } in notes.iter().rev() {
-            let beginning: String = if everybody { "note".to_owned() } else { text.chars().take(40).collect() };
+            let beginning: String =
+                if everybody { "note".to_owned() } else { text.chars().take(40).collect() };
             content.push_str(&format!("<p><a href=\"/notes/{id}\">{}</a></p>", html::escape(&beginning)));
         }
         self.show(visitor, "Notes", &content)
@@ -46,7 +47,8 @@ impl App {
 
     pub(super) fn change_note(&self, id: &str, request: &Request, visitor: &Visitor) -> Reply {
         let mut state = self.state();
-        let own = state.notes.iter_mut().find(|note| note.id == id && Some(&note.author) == visitor.user.as_ref());
+        let own =
+            state.notes.iter_mut().find(|note| note.id == id && Some(&note.author) == visitor.user.as_ref());
         let Some(note) = own else {
             drop(state);
             return self.missing(visitor);

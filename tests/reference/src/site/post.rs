@@ -16,7 +16,8 @@ impl App {
         let posts: Vec<Post> = self.state().posts.iter().rev().take(SHOWN).cloned().collect();
         let mut content = String::new();
         if visitor.user.is_some() {
-            let fields = "<input name=\"title\"><textarea name=\"body\"></textarea><input type=\"url\" name=\"link\">";
+            let fields =
+                "<input name=\"title\"><textarea name=\"body\"></textarea><input type=\"url\" name=\"link\">";
             content.push_str(&html::form("/posts", &visitor.token, fields, "Post"));
         }
         for post in &posts {
@@ -24,7 +25,8 @@ impl App {
         }
         if let Some(newest) = posts.first() {
             let value = json!({ "title": newest.title, "author": newest.author });
-            let data = if self.is(Flaw::JsonInScript) { value.to_string() } else { html::json_in_script(&value) };
+            let data =
+                if self.is(Flaw::JsonInScript) { value.to_string() } else { html::json_in_script(&value) };
             content.push_str(&format!("<script>window.newest = {data};</script>"));
         }
         self.show(visitor, "Posts", &content)
@@ -69,7 +71,13 @@ impl App {
         let field = |name| request.field(name).to_owned();
         let mut state = self.state();
         let id = state.next();
-        state.posts.push(Post { id, author: author.clone(), title: field("title"), body: field("body"), link: field("link") });
+        state.posts.push(Post {
+            id,
+            author: author.clone(),
+            title: field("title"),
+            body: field("body"),
+            link: field("link"),
+        });
         Reply::see_other("/posts")
     }
 
@@ -106,7 +114,10 @@ impl App {
     pub(super) fn search(&self, request: &Request, visitor: &Visitor) -> Reply {
         let wanted = request.parameter("q");
         let shown = if self.is(Flaw::RawEcho) { wanted.to_owned() } else { html::escape(wanted) };
-        let mut content = format!("<form action=\"/search\"><input name=\"q\" value=\"{}\"><button>Search</button></form>", html::escape(wanted));
+        let mut content = format!(
+            "<form action=\"/search\"><input name=\"q\" value=\"{}\"><button>Search</button></form>",
+            html::escape(wanted)
+        );
         if !wanted.is_empty() {
             let state = self.state();
             let found: Vec<_> = state.posts.iter().filter(|post| post.title.contains(wanted)).collect();

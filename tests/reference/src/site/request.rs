@@ -55,7 +55,10 @@ fn first<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
 fn pairs(text: &str) -> Vec<(String, String)> {
     let decode = |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
-    pairs.map(|pair| pair.split_once('=').unwrap_or((pair, ""))).map(|(name, value)| (decode(name), decode(value))).collect()
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decode(name), decode(value)))
+        .collect()
 }
 
 /// Status, fields and content.
@@ -77,7 +80,11 @@ impl Reply {
 
     /// 303: the form was taken; look there.
     pub(super) fn see_other(location: &str) -> Self {
-        Self { status: StatusCode::SEE_OTHER, headers: vec![("location", location.to_owned())], body: Vec::new() }
+        Self {
+            status: StatusCode::SEE_OTHER,
+            headers: vec![("location", location.to_owned())],
+            body: Vec::new(),
+        }
     }
 
     #[must_use]

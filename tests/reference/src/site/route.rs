@@ -33,7 +33,9 @@ impl App {
     }
 
     fn is_action(&self, request: &Request) -> bool {
-        request.method == Method::GET && !request.query.is_empty() && matches!(request.path.as_str(), "/posts" | "/notes" | "/account")
+        request.method == Method::GET
+            && !request.query.is_empty()
+            && matches!(request.path.as_str(), "/posts" | "/notes" | "/account")
     }
 
     fn route(&self, request: &Request, visitor: &Visitor) -> Reply {

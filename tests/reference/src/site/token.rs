@@ -38,7 +38,9 @@ impl App {
         let key = self.key()?;
         let (body, signature) = token.rsplit_once('.')?;
         let (header, claims) = body.split_once('.')?;
-        let read = |part: &str| -> Option<Value> { serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok() };
+        let read = |part: &str| -> Option<Value> {
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+        };
         let says_none = read(header)?["alg"] == "none";
         let believed = match self.flaw {
             Some(Flaw::TokenUnverified) => true,
