@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::request::{Reply, Request};
+use super::route::show_as;
 use super::state::{Session, secret};
 use super::{App, Flaw};
 
@@ -62,7 +63,7 @@ impl App {
             return None;
         }
         let refusal =
-            || Some(self.show_as(StatusCode::FORBIDDEN, visitor, "Refused", "<p>This form has expired.</p>"));
+            || Some(show_as(StatusCode::FORBIDDEN, visitor, "Refused", "<p>This form has expired.</p>"));
         let inside = !matches!(request.path.as_str(), "/login" | "/register");
         match self.flaw {
             Some(Flaw::RefusesActions) if inside && request.path != "/logout" => return refusal(),

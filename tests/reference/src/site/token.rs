@@ -17,11 +17,11 @@ pub(super) struct Claims {
 
 impl App {
     fn key(&self) -> Option<&str> {
-        match self.flaw? {
-            Flaw::TokenKeyKnown => Some("your-256-bit-secret"),
-            Flaw::TokenNeedsNoSignature | Flaw::TokenUnverified => Some(&self.dummy),
-            _ => None,
+        if self.is(Flaw::TokenKeyKnown) {
+            return Some("your-256-bit-secret");
         }
+        let keeps_secret = self.is(Flaw::TokenNeedsNoSignature) || self.is(Flaw::TokenUnverified);
+        keeps_secret.then_some(self.dummy.as_str())
     }
 
     /// A token for a user; none on sites that keep sessions on the server.
