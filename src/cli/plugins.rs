@@ -103,14 +103,10 @@ impl Plugins {
         Ok(Self { host, opened })
     }
 
-    /// What a plugin says of itself, where it can be opened: for a comparison that can do without.
-    pub(crate) async fn description(
-        context: &Context,
-        settings: &Settings,
-        file: &PluginFile,
-    ) -> Option<PluginInfo> {
-        let plugins = Self::open(context, settings, [file]).await.ok()?;
-        plugins.info(&file.id).cloned()
+    /// What is known of one plugin, where it can be opened: for a comparison that can do without.
+    pub(crate) async fn one(context: &Context, settings: &Settings, file: &PluginFile) -> Option<Opened> {
+        let mut plugins = Self::open(context, settings, [file]).await.ok()?;
+        plugins.opened.remove(&file.id)
     }
 
     /// What a plugin says of itself.

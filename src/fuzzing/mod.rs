@@ -19,6 +19,10 @@ pub enum Door {
     Cases,
     /// What a plugin carries to be proven with.
     Bundle,
+    /// `mustdo.lock`.
+    Lock,
+    /// The recording of a run.
+    Recording,
     /// A server's answer to an HTTP request.
     Answer,
     /// A plugin's verdict.
@@ -29,12 +33,14 @@ pub enum Door {
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Checklist,
         Self::Settings,
         Self::Progress,
         Self::Cases,
         Self::Bundle,
+        Self::Lock,
+        Self::Recording,
         Self::Answer,
         Self::Verdict,
         Self::Description,
@@ -49,6 +55,8 @@ impl Door {
             Self::Progress => "progress",
             Self::Cases => "cases",
             Self::Bundle => "bundle",
+            Self::Lock => "lock",
+            Self::Recording => "recording",
             Self::Answer => "answer",
             Self::Verdict => "verdict",
             Self::Description => "description",
@@ -67,6 +75,8 @@ impl Door {
             Self::Progress => content::progress(bytes),
             Self::Cases => content::cases(bytes),
             Self::Bundle => crate::plugin::fuzz::bundle(bytes),
+            Self::Lock => content::lock(bytes),
+            Self::Recording => told::recording(bytes),
             Self::Answer => crate::plugin::fuzz::answer(bytes),
             Self::Verdict => told::verdict(bytes),
             Self::Description => told::description(bytes),

@@ -94,13 +94,13 @@ impl Bundle {
         if packed.len() > BUNDLE_BYTES {
             return Err(BundleError::TooLarge { bytes: packed.len() });
         }
-        let text =
-            decompress_to_vec_with_limit(packed, BUNDLE_INFLATED_BYTES).map_err(|error| {
-                match error.status {
-                    TINFLStatus::HasMoreOutput => BundleError::Bomb,
-                    _ => BundleError::Broken("it is not compressed as it should be"),
-                }
-            })?;
+        let text = decompress_to_vec_with_limit(packed, BUNDLE_INFLATED_BYTES).map_err(|error| {
+            if error.status == TINFLStatus::HasMoreOutput {
+                BundleError::Bomb
+            } else {
+                BundleError::Broken("it is not compressed as it should be")
+            }
+        })?;
         let mut whole: Map<String, Value> =
             serde_json::from_slice(&text).map_err(|_| BundleError::Broken("it is no JSON object"))?;
         match whole.get("format").and_then(Value::as_u64) {

@@ -88,6 +88,9 @@ pub(super) const RECORDING_BYTES: usize = 32 << 20;
 /// Accesses that are listed; the rest are counted.
 pub(super) const ACCESSES: usize = 1_000;
 
+/// Bytes of the accesses that are listed: less than a transcript has room for, so that it tells all of them.
+pub(super) const ACCESS_BYTES: usize = 128 << 10;
+
 /// Grants memory and tables up to a limit, and remembers what it refused: a plugin that runs out of memory panics like
 /// any other, and only this tells the two apart.
 pub(super) struct Limiter {

@@ -101,9 +101,9 @@ pub(super) fn attempt(check: &CheckId, record: &Record, language: Language) -> S
     let summary = record.verdict.summary.get(language);
     // An unproven plugin is named as one wherever its word stands.
     let by = match (record.proven, language) {
-        (Some(false), Language::En) => " (unproven plugin)",
+        (Some(false), Language::En) => " (unproven plugin) ",
         (Some(false), Language::Zh) => "（插件未经证实）",
-        (Some(true) | None, _) => "",
+        (Some(true) | None, _) => " ",
     };
     let said = match (language, record.verdict.outcome) {
         (Language::En, _) if record.fault => "gave no verdict",
@@ -117,7 +117,7 @@ pub(super) fn attempt(check: &CheckId, record: &Record, language: Language) -> S
         (Language::Zh, Outcome::Inconclusive) => "未能判定",
         (Language::Zh, Outcome::Skip) => "不适用",
     };
-    join(&format!("{check}{by} {said}"), summary, language)
+    join(&format!("{check}{by}{said}"), summary, language)
 }
 
 /// A step for a log.

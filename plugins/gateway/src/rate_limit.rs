@@ -138,13 +138,13 @@ impl RateLimit {
         )?;
         report.measure("served", f64::from(flood.served), "1");
         report.measure("offered", f64::from(flood.sent) / flood.took.as_secs_f64(), "1/s");
-        report.judge("others", Need::Must, others(&flood, &calm), |count| {
+        report.judge("others", Need::Must, others(&flood, calm), |count| {
             Text::new(
                 format!("meanwhile {count} of {count} requests of another client were served"),
                 format!("同时，另一个客户端的 {count} 个请求全部得到服务"),
             )
         });
-        report.judge("not-carried-out", Need::Must, self.not_carried_out(counted, after, &flood), |()| {
+        report.judge("not-carried-out", Need::Must, not_carried_out(counted, after, &flood), |()| {
             Text::new("what was refused was not carried out", "被拒绝的请求没有执行")
         });
         report.judge("forged-address", Need::Must, self.forged(context), |served| {
@@ -326,36 +326,6 @@ impl RateLimit {
         )))
     }
 
-    /// What is carried out beyond what was answered as served.
-    fn not_carried_out(
-        &self,
-        before: Result<u64, Fault>,
-        after: Result<u64, Fault>,
-        flood: &Flood,
-    ) -> Result<(), Fault> {
-        let (before, after) = (before?, after?);
-        let calm = flood.calm.iter().filter(|answer| answer.as_ref().is_ok_and(Response::is_success)).count();
-        let served = u64::from(flood.served) + calm as u64;
-        let carried_out = after.saturating_sub(before);
-        if carried_out == served {
-            return Ok(());
-        }
-        if carried_out < served {
-            return Err(Fault::inconclusive(Text::new(
-                format!(
-                    "the counter rose by {carried_out}, though {served} requests were served: it does not show them all"
-                ),
-                format!("计数器只增加了 {carried_out}，而得到服务的有 {served} 个：它没有显示全部"),
-            )));
-        }
-        Err(Fault::fail(Text::new(
-            format!(
-                "{served} requests were served, and {carried_out} were carried out: what is refused is done all the same"
-            ),
-            format!("得到服务的是 {served} 个，执行的却是 {carried_out} 个：被拒绝的请求照样执行了"),
-        )))
-    }
-
     fn counted(&self, context: &Context<'_>) -> Result<u64, Fault> {
         let Some(counter) = &self.counter else {
             return Err(Fault::skip(Text::new(
@@ -455,8 +425,37 @@ fn head(connection: &mut tcp::Connection) -> Result<(u16, bool), Failure> {
     Ok((status, retry_after))
 }
 
+/// What is carried out beyond what was answered as served.
+fn not_carried_out(
+    before: Result<u64, Fault>,
+    after: Result<u64, Fault>,
+    flood: &Flood,
+) -> Result<(), Fault> {
+    let (before, after) = (before?, after?);
+    let calm = flood.calm.iter().filter(|answer| answer.as_ref().is_ok_and(Response::is_success)).count();
+    let served = u64::from(flood.served) + calm as u64;
+    let carried_out = after.saturating_sub(before);
+    if carried_out == served {
+        return Ok(());
+    }
+    if carried_out < served {
+        return Err(Fault::inconclusive(Text::new(
+            format!(
+                "the counter rose by {carried_out}, though {served} requests were served: it does not show them all"
+            ),
+            format!("计数器只增加了 {carried_out}，而得到服务的有 {served} 个：它没有显示全部"),
+        )));
+    }
+    Err(Fault::fail(Text::new(
+        format!(
+            "{served} requests were served, and {carried_out} were carried out: what is refused is done all the same"
+        ),
+        format!("得到服务的是 {served} 个，执行的却是 {carried_out} 个：被拒绝的请求照样执行了"),
+    )))
+}
+
 /// Another client notices nothing: all is served, in about the time it took alone.
-fn others(flood: &Flood, alone: &f64) -> Result<usize, Fault> {
+fn others(flood: &Flood, alone: f64) -> Result<usize, Fault> {
     let mut millis = Vec::new();
     for answer in &flood.calm {
         match answer {

@@ -27,6 +27,12 @@ const BODY_BYTES: u32 = 1_000_000;
 /// Bytes that the system keeps for a client that does not read; it may take a little more.
 const SMALL_WINDOW: u32 = 1_024;
 
+/// Clients that do not read. To make a large answer is work, and hundreds of those at once are a load of another kind.
+const READERS: u32 = 20;
+
+/// Until those answers are made, and wait to be read.
+const MAKING: Duration = Duration::from_secs(3);
+
 /// Answers below this fit into the buffers between the two and hold nobody.
 const LARGE: u64 = 8 << 20;
 
@@ -81,6 +87,9 @@ struct Kind {
     beginning: String,
     drip: &'static [u8],
     window: u32,
+    count: u32,
+    /// Between their beginning and the first ordinary request.
+    settle: Duration,
 }
 
 impl SlowClients {
@@ -96,10 +105,10 @@ impl SlowClients {
         report.measure_many("alone", before.p95(), "ms", CALLS, "p95");
         let beside = Beside { client, request: self.request(&self.path), status: page.status, before };
         for kind in [self.heads(), self.bodies()] {
-            self.meet(context, report, &beside, &kind);
+            beside.judge(context, report, &kind)?;
         }
         match self.readers(context, &beside.client) {
-            Ok(kind) => self.meet(context, report, &beside, &kind),
+            Ok(kind) => beside.judge(context, report, &kind)?,
             Err(fault) => {
                 report.judge("slow-reading", Need::Must, Err::<(), _>(fault), |()| Text::same(""));
             }
@@ -143,52 +152,6 @@ impl SlowClients {
             )));
         }
         Ok((client, page, before))
-    }
-
-    /// Judges one kind: ordinary clients beside it.
-    fn meet(&self, context: &Context<'_>, report: &mut Report, beside: &Beside, kind: &Kind) {
-        context.progress(None, kind.id);
-        let outcome = self.beside(context, beside, kind);
-        let during = report.judge(kind.id, Need::Must, outcome, |(held, during)| {
-            Text::new(
-                format!(
-                    "beside {held} {}, {CALLS} of {CALLS} were served, 95 of 100 in {:.0} ms",
-                    kind.name.en,
-                    during.p95()
-                ),
-                format!(
-                    "{held} 个{}挂着时，{CALLS} 个普通请求全部得到服务，95% 在 {:.0} 毫秒内",
-                    kind.name.zh,
-                    during.p95()
-                ),
-            )
-        });
-        if let Some((_, during)) = during {
-            report.measure_many(kind.id, during.p95(), "ms", CALLS, "p95");
-        }
-    }
-
-    fn beside(&self, context: &Context<'_>, beside: &Beside, kind: &Kind) -> Result<(usize, Served), Fault> {
-        let mut crowd = Crowd::gather(context, self.conns, kind.window, kind.beginning.as_bytes())?;
-        let during = beside.ask(context, || {
-            crowd.dribble(kind.drip);
-            context.sleep(DRIP);
-        });
-        let opened = crowd.opened();
-        let name =
-            Text::new(format!("{opened} {}", kind.name.en), format!(" {opened} 个{}挂着", kind.name.zh));
-        unharmed(&beside.before, &during, &format!("gateway.{}", kind.id), &name)?;
-        // Fewer than asked, and yet nobody was harmed: a limit of the service protects it, one of mustdo tells nothing.
-        match crowd.refused() {
-            Some(failure @ (Failure::OverLimit(_) | Failure::Denied(_) | Failure::Unbound(_))) => {
-                Err(failure.clone().into())
-            }
-            Some(_) if opened == 0 => Err(Fault::inconclusive(Text::new(
-                "the service took not one of the slow connections, so nothing was held",
-                "服务没有接受任何一个慢连接，什么也没有占住",
-            ))),
-            _ => Ok((opened, during)),
-        }
     }
 
     fn lets_go(&self, context: &Context<'_>) -> Result<u32, Fault> {
@@ -242,6 +205,8 @@ impl SlowClients {
             beginning: format!("GET {} HTTP/1.1\r\nHost: localhost\r\n{}X-Slow: ", self.path, self.lines()),
             drip: b"a",
             window: 0,
+            count: self.conns,
+            settle: Duration::ZERO,
         }
     }
 
@@ -256,6 +221,8 @@ impl SlowClients {
             ),
             drip: b"a",
             window: 0,
+            count: self.conns,
+            settle: Duration::ZERO,
         }
     }
 
@@ -292,11 +259,17 @@ impl SlowClients {
             beginning: format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{}\r\n", self.lines()),
             drip: b"",
             window: SMALL_WINDOW,
+            count: self.conns.min(READERS),
+            settle: MAKING,
         })
     }
 
     fn lines(&self) -> String {
-        self.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect()
+        let mut lines = String::new();
+        for (name, value) in &self.headers {
+            lines.extend([name, ": ", value, "\r\n"]);
+        }
+        lines
     }
 
     fn request(&self, path: &str) -> Request {
@@ -315,5 +288,53 @@ struct Beside {
 impl Beside {
     fn ask(&self, context: &Context<'_>, between: impl FnMut()) -> Served {
         Served::ask(context, &self.client, &self.request, self.status, CALLS, between)
+    }
+
+    /// Judges one kind: ordinary clients beside it. A service that is down says nothing of the next kind.
+    fn judge(&self, context: &Context<'_>, report: &mut Report, kind: &Kind) -> Option<()> {
+        context.progress(None, kind.id);
+        let outcome = self.meet(context, kind);
+        let during = report.judge(kind.id, Need::Must, outcome, |(held, during)| {
+            Text::new(
+                format!(
+                    "beside {held} {}, {CALLS} of {CALLS} were served, 95 of 100 in {:.0} ms",
+                    kind.name.en,
+                    during.p95()
+                ),
+                format!(
+                    "{held} 个{}挂着时，{CALLS} 个普通请求全部得到服务，95% 在 {:.0} 毫秒内",
+                    kind.name.zh,
+                    during.p95()
+                ),
+            )
+        });
+        let (_, during) = during?;
+        report.measure_many(kind.id, during.p95(), "ms", CALLS, "p95");
+        Some(())
+    }
+
+    /// Asks while clients of this kind are there.
+    fn meet(&self, context: &Context<'_>, kind: &Kind) -> Result<(usize, Served), Fault> {
+        let mut crowd = Crowd::gather(context, kind.count, kind.window, kind.beginning.as_bytes())?;
+        context.sleep(kind.settle);
+        let during = self.ask(context, || {
+            crowd.dribble(kind.drip);
+            context.sleep(DRIP);
+        });
+        let opened = crowd.opened();
+        let name =
+            Text::new(format!("{opened} {}", kind.name.en), format!(" {opened} 个{}挂着", kind.name.zh));
+        unharmed(&self.before, &during, &format!("gateway.{}", kind.id), &name)?;
+        // Fewer than asked, and yet nobody was harmed: a limit of the service protects it, one of mustdo tells nothing.
+        match crowd.refused() {
+            Some(failure @ (Failure::OverLimit(_) | Failure::Denied(_) | Failure::Unbound(_))) => {
+                Err(failure.clone().into())
+            }
+            Some(_) if opened == 0 => Err(Fault::inconclusive(Text::new(
+                "the service took not one of the slow connections, so nothing was held",
+                "服务没有接受任何一个慢连接，什么也没有占住",
+            ))),
+            _ => Ok((opened, during)),
+        }
     }
 }

@@ -392,9 +392,16 @@ fn pieces(talk: &mut Talk<'_, '_>, page: &Page) -> Result<(), Fault> {
     ))
 }
 
+/// A method that nobody has. Letters only: servers take others for the beginning of something else.
+pub(crate) fn unheard_of(context: &mut Context<'_>) -> String {
+    let letter = |drawn: u8| char::from(b'A' + drawn % 26);
+    let token = context.generator().token(9);
+    token.bytes().map(letter).collect()
+}
+
 /// A method that does not exist is refused: 501, 405, or, as servers do whose parser knows all methods, 400.
 fn unknown_method(talk: &mut Talk<'_, '_>, page: &Page) -> Result<u16, Fault> {
-    let method = talk.context.generator().token(7).to_ascii_uppercase();
+    let method = unheard_of(talk.context);
     let request = talk.write(&method, &page.path, &[], b"");
     let (answer, _) =
         talk.ask_anew(&request).map_err(|broken| died("unknown-method", &request.line, &broken))?;

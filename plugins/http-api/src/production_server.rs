@@ -287,21 +287,24 @@ impl ProductionServer {
         });
         again.map_err(|failure| without(&what, &failure))?;
         let Some(missed) = missed else { return Ok(()) };
-        let served = answers
+        let complete = answers
             .iter()
             .filter(|answer| answer.as_ref().is_ok_and(crate::wire::Answer::is_success))
             .count();
         let summary = Text::new(
-            format!("asked to stop (SIGTERM), it dropped {} of {RUNNING} running requests", RUNNING - served),
-            format!("收到停止信号（SIGTERM）时，{RUNNING} 个正在执行的请求丢了 {} 个", RUNNING - served),
+            format!(
+                "asked to stop (SIGTERM), it dropped {} of {RUNNING} running requests",
+                RUNNING - complete
+            ),
+            format!("收到停止信号（SIGTERM）时，{RUNNING} 个正在执行的请求丢了 {} 个", RUNNING - complete),
         );
         let message = Text::new(
             format!(
-                "sent {RUNNING} times GET {path}, then SIGTERM after {} ms; {served} were answered, the first other one: {missed}",
+                "sent {RUNNING} times GET {path}, then SIGTERM after {} ms; {complete} were answered, the first other one: {missed}",
                 UNDER_WAY.as_millis()
             ),
             format!(
-                "发送 {RUNNING} 次 GET {path}，{} 毫秒后发 SIGTERM；{served} 个得到回应，其余的第一个：{missed}",
+                "发送 {RUNNING} 次 GET {path}，{} 毫秒后发 SIGTERM；{complete} 个得到回应，其余的第一个：{missed}",
                 UNDER_WAY.as_millis()
             ),
         );

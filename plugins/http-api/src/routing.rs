@@ -214,21 +214,21 @@ impl Rule {
     fn method(&self) -> &str {
         if self.methods.contains("GET") { "GET" } else { self.methods.first().map_or("GET", String::as_str) }
     }
+}
 
-    /// Whether the answer says the values of a sample back.
-    fn is_reached(&self, sample: &Sample, answer: &Response) -> Result<(), String> {
-        if !answer.is_success() {
-            return Err(format!("it was answered {}", answer.status));
-        }
-        if sample.values.is_empty() {
-            return Ok(());
-        }
-        let Some(body) = answer.json() else {
-            return Err(format!("the body is no JSON: {}", excerpt(&answer.body)));
-        };
-        let wanted: BTreeMap<_, _> = sample.values.iter().cloned().collect();
-        difference(&json!(wanted), &body).map_or(Ok(()), Err)
+/// Whether the answer says the values of a sample back.
+fn is_reached(sample: &Sample, answer: &Response) -> Result<(), String> {
+    if !answer.is_success() {
+        return Err(format!("it was answered {}", answer.status));
     }
+    if sample.values.is_empty() {
+        return Ok(());
+    }
+    let Some(body) = answer.json() else {
+        return Err(format!("the body is no JSON: {}", excerpt(&answer.body)));
+    };
+    let wanted: BTreeMap<_, _> = sample.values.iter().cloned().collect();
+    difference(&json!(wanted), &body).map_or(Ok(()), Err)
 }
 
 fn rule(text: &str) -> Result<Rule, String> {
@@ -290,7 +290,7 @@ fn matches(rules: &[Rule], probe: &mut Probe<'_, '_>) -> Result<usize, Fault> {
                 format!("{} 返回 {}：请用 `headers` 给出凭据", line_of(&request), answer.status),
             )));
         }
-        if let Err(came) = rule.is_reached(sample, &answer) {
+        if let Err(came) = is_reached(sample, &answer) {
             let wanted: BTreeMap<_, _> = sample.values.iter().cloned().collect();
             let expected =
                 if wanted.is_empty() { "200".to_owned() } else { format!("200 with {}", json!(wanted)) };

@@ -211,7 +211,7 @@ impl Peer {
             let here = self.unread.len();
             self.more_of_it(context, end).map_err(|broken| match broken {
                 Broken::Misframed(why) => Broken::Misframed(format!("{here} of {length} bytes came; {why}")),
-                other => other,
+                Broken::Unheard(_) | Broken::Ended | Broken::Foreign(_) => broken,
             })?;
         }
         Ok(self.unread.drain(..length).collect())

@@ -78,13 +78,17 @@ impl Dict {
                     format!("there is no profile {other}; write basic, mixed or collide"),
                     format!("没有 {other} 这种 profile；请写 basic、mixed 或 collide"),
                 );
-                return report.judge("profile", Need::Must, Err(Fault::inconclusive(words)), |()| Text::same(""));
+                return report
+                    .judge("profile", Need::Must, Err(Fault::inconclusive(words)), |()| Text::same(""));
             }
         };
         let ops = if collide { colliding(count, exam.random()) } else { mixed(count, exam.random()) };
         let outcome = exam.hold(&ops, Table::default);
         report.judge("answers", Need::Must, outcome, |_| {
-            Text::new(format!("{} operations answered right", ops.len()), format!("{} 个操作全部答对", ops.len()))
+            Text::new(
+                format!("{} operations answered right", ops.len()),
+                format!("{} 个操作全部答对", ops.len()),
+            )
         })?;
         if exam.has("STATS") {
             looks(exam, report, &self.profile)?;
@@ -161,7 +165,9 @@ fn probes(exam: &mut Exam<'_, '_>) -> Result<f64, Fault> {
         format!("一次 GET 平均看 {mean:.1} 个位置；合理的是 0.5 到 {PROBES}"),
     );
     let message = Text::new(
-        format!("{COUNTED_GETS} GETs among 10000 keys with well spread hashes raised `probes` from {before} to {after}"),
+        format!(
+            "{COUNTED_GETS} GETs among 10000 keys with well spread hashes raised `probes` from {before} to {after}"
+        ),
         format!("10000 个键、哈希均匀，{COUNTED_GETS} 次 GET 让 `probes` 从 {before} 变为 {after}"),
     );
     let hint = Text::new(
@@ -172,14 +178,12 @@ fn probes(exam: &mut Exam<'_, '_>) -> Result<f64, Fault> {
 }
 
 fn growth(exam: &mut Exam<'_, '_>) -> Result<f64, Fault> {
-    // The keys of a size are the same whenever they are asked for.
-    let seed = exam.random().number(0..u64::MAX);
-    let keys = move |size| Keys::spread(size, &mut Generator::new(seed));
+    let keys = Keys::spread(SIZES.last().copied().unwrap_or_default(), exam.random());
     let growth = Growth {
         sizes: SIZES,
-        prepare: move |size, _: &mut Generator| keys(size).iter().map(|key| key.put(1)).collect(),
-        work: move |size, random: &mut Generator| {
-            random.sample(&keys(size), 500).iter().map(Key::get).collect()
+        prepare: |size, _: &mut Generator| keys[..size].iter().map(|key| key.put(1)).collect(),
+        work: |size, random: &mut Generator| {
+            (0..500).map(|_| engine::pick(&keys[..size], random).get()).collect()
         },
         model: Table::default,
     };
@@ -283,7 +287,7 @@ fn colliding(count: usize, random: &mut Generator) -> Vec<Op> {
 
 fn among(keys: &[Key], count: usize, random: &mut Generator) -> Vec<Op> {
     let operation = |random: &mut Generator| {
-        let key = &keys[usize::try_from(random.number(0..keys.len() as u64)).unwrap_or_default()];
+        let key = engine::pick(keys, random);
         match random.weighted(&[45, 30, 22, 3]) {
             Some(0) => key.put(random.number(0..1_000_000)),
             Some(1) => key.get(),
@@ -372,11 +376,14 @@ impl Table {
         let number = |name: &str| answer.as_ref().ok()?.get(name)?.as_u64();
         let kind = answer.as_ref().ok().and_then(|stats| stats.get("kind")?.as_str());
         let numbers = [number("capacity"), number("used"), number("dummies"), number("probes")];
-        let ([Some(capacity), Some(used), Some(dummies), Some(probes)], Some(kind @ ("open" | "chain"))) = (numbers, kind)
+        let ([Some(capacity), Some(used), Some(dummies), Some(probes)], Some(kind @ ("open" | "chain"))) =
+            (numbers, kind)
         else {
             return Err(Wrong::new(
                 "stats",
-                Text::same(r#"{"ok":{"kind":"open" | "chain","capacity":…,"used":…,"dummies":…,"probes":…}}"#),
+                Text::same(
+                    r#"{"ok":{"kind":"open" | "chain","capacity":…,"used":…,"dummies":…,"probes":…}}"#,
+                ),
             ));
         };
         self.probes.push(probes);

@@ -66,7 +66,11 @@ impl Dump {
         let levels = walk.below(root, None, None, 64)?;
         let Walk { pairs: seen, leaves, left, .. } = walk;
         if left > 0 {
-            return Err(wrong("shape", "a listing of the nodes of the tree and no others", "只列出树上的节点"));
+            return Err(wrong(
+                "shape",
+                "a listing of the nodes of the tree and no others",
+                "只列出树上的节点",
+            ));
         }
         if !seen.iter().copied().eq(pairs.iter()) {
             return Err(wrong(
@@ -182,7 +186,9 @@ impl<'dump> Walk<'dump> {
     /// neither in a B-tree.
     fn keys(&self, node: &Node, low: Option<i64>, high: Option<i64>) -> Result<(), Wrong> {
         let rises = node.keys.windows(2).all(|pair| pair[0] < pair[1]);
-        let above = |low: i64| node.keys.first().is_none_or(|key| if self.shape.bplus { *key >= low } else { *key > low });
+        let above = |low: i64| {
+            node.keys.first().is_none_or(|key| if self.shape.bplus { *key >= low } else { *key > low })
+        };
         let below = |high: i64| node.keys.last().is_none_or(|key| *key < high);
         if rises && low.is_none_or(above) && high.is_none_or(below) {
             return Ok(());
@@ -299,7 +305,11 @@ mod tests {
 
     #[test]
     fn a_root_may_be_nearly_empty_and_nobody_else() {
-        assert_eq!(read(true, &[], json!({ "root": 9, "nodes": [leaf(9, &[], None, None)] })).map(|dump| dump.levels), Ok(1));
+        assert_eq!(
+            read(true, &[], json!({ "root": 9, "nodes": [leaf(9, &[], None, None)] }))
+                .map(|dump| dump.levels),
+            Ok(1)
+        );
         let collapsed = json!({ "root": 1, "nodes": [{ "id": 1, "keys": [], "children": [2] }, leaf(2, &[1], None, None)] });
         assert_eq!(read(true, &[1], collapsed).unwrap_err(), "fill");
         let full = json!({ "root": 1, "nodes": [leaf(1, &[1, 2, 3, 4], None, None)] });

@@ -92,6 +92,11 @@ impl<'a, 'host> Exam<'a, 'host> {
         self.has.iter().any(|has| has == operation)
     }
 
+    /// Counts operations that were not played by [`Exam::hold`].
+    pub(crate) fn count(&self, operations: u64) {
+        self.played.set(self.played.get() + operations);
+    }
+
     /// Says hello with other parameters from now on.
     pub(crate) fn set_params(&mut self, params: Value) {
         self.params = params;
@@ -127,11 +132,27 @@ impl<'a, 'host> Exam<'a, 'host> {
         Err(self.tell(&shortest, upset.at, &how))
     }
 
+    /// Plays operations on with a program that runs already. What goes wrong is told as it is: from the middle of a
+    /// conversation nothing can be left out.
+    pub(crate) fn follow(
+        &mut self,
+        session: &mut Session,
+        ops: &[Op],
+        model: &mut impl Model,
+    ) -> Result<(), Fault> {
+        let played = session.play(ops, &mut self.random, model);
+        self.count(ops.len() as u64);
+        played.map_err(|Upset { at, how }| match how {
+            How::Broken(breach) => breach.fault(),
+            How::Wrong(answer, wrong) => self.wrong(&ops[..=at], at, &answer, &wrong),
+        })
+    }
+
     /// What went wrong last is at the last place.
     fn play<M: Model>(&mut self, mut session: Session, ops: &[Op], model: &mut M) -> Result<(), Upset> {
         let played = session.play(ops, &mut self.random, model);
         let count = played.as_ref().map_or_else(|upset| upset.at, |()| ops.len());
-        self.played.set(self.played.get() + count as u64);
+        self.count(count as u64);
         played?;
         session.finish().map_err(|breach| Upset { at: ops.len(), how: How::Broken(breach) })
     }
@@ -184,7 +205,7 @@ impl<'a, 'host> Exam<'a, 'host> {
     /// The fault of an answer that was given and is not right.
     ///
     /// `ops` ends with the operation; `at` is its place in what was played first.
-    pub(super) fn wrong(&self, ops: &[Op], at: usize, answer: &Answer, wrong: &Wrong) -> Fault {
+    fn wrong(&self, ops: &[Op], at: usize, answer: &Answer, wrong: &Wrong) -> Fault {
         let Wrong { rule, expected, hint } = wrong;
         let (name, list) = (ops.last().map_or("an operation", |op| op.name), lines(ops, SHOWN_OPS));
         let came = cut(&shown(answer));
@@ -270,10 +291,16 @@ pub(crate) fn greeted(exam: &mut Exam<'_, '_>, report: &mut Report) -> bool {
 pub(crate) fn capability() -> CapabilityRequest {
     CapabilityRequest {
         capability: Capability::Process(TARGET.to_owned()),
-        reason: "to start your program, send it operations line by line, and see how much processor time it uses"
-            .to_owned(),
+        reason:
+            "to start your program, send it operations line by line, and see how much processor time it uses"
+                .to_owned(),
         required: true,
     }
+}
+
+/// One of the items, each equally likely. There is at least one.
+pub(crate) fn pick<'items, T>(items: &'items [T], random: &mut Generator) -> &'items T {
+    &items[usize::try_from(random.number(0..items.len() as u64)).unwrap_or_default()]
 }
 
 /// The last operations of a list, a line each.

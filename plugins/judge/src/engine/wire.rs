@@ -128,7 +128,10 @@ mod tests {
         let ours = hello("dict", &json!({}));
         assert_eq!(Hello::read(ours.as_bytes()), None);
         let theirs = Hello::read(br#"{"hello":"mlp/1","impl":"mine","has":["STATS"]}"#).unwrap();
-        assert_eq!((theirs.implementation.as_str(), theirs.has.as_slice()), ("mine", &["STATS".to_owned()][..]));
+        assert_eq!(
+            (theirs.implementation.as_str(), theirs.has.as_slice()),
+            ("mine", &["STATS".to_owned()][..])
+        );
         assert_eq!(Hello::read(br#"{"hello":"mlp/2","impl":"mine"}"#), None);
     }
 }

@@ -57,7 +57,7 @@ flaws! {
     /// Takes what the first read brings for the whole request.
     FirstSegment = "first-segment" refused by ["http-basics"];
     /// 405 comes without Allow.
-    NoAllow = "no-allow" refused by ["http-basics"];
+    NoAllow = "no-allow" refused by [];
     /// A request with Content-Length and Transfer-Encoding is read by its length, and the connection stays open.
     TakesTwoLengths = "takes-two-lengths" refused by ["http-basics"];
     /// A request without Host, or with two, is served.

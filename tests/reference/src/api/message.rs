@@ -1,5 +1,6 @@
 //! Requests and answers on the wire: HTTP/1.1 as RFC 9112 has it, and the ways to get it wrong.
 
+use std::borrow::Cow;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,6 +9,9 @@ use super::flaw::Flaw;
 
 /// The longest head.
 const HEAD_BYTES: usize = 16 << 10;
+
+/// Bodies up to this leave together with their head.
+const SMALL: usize = 64 << 10;
 
 /// How long a client may take to say its request; with [`Flaw::Unbounded`] as long as it likes.
 const HEAD_TIME: Duration = Duration::from_secs(3);
@@ -37,12 +41,12 @@ impl Request {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Cow<'static, [u8]>,
 }
 
 impl Answer {
     pub(super) fn new(status: u16, kind: &str, body: impl Into<Vec<u8>>) -> Self {
-        Self { status, headers: vec![("Content-Type", kind.to_owned())], body: body.into() }
+        Self { status, headers: vec![("Content-Type", kind.to_owned())], body: Cow::Owned(body.into()) }
     }
 
     pub(super) fn text(status: u16, body: &str) -> Self {
@@ -50,7 +54,7 @@ impl Answer {
     }
 
     pub(super) fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Vec::new() }
+        Self { status, headers: Vec::new(), body: Cow::Borrowed(&[]) }
     }
 
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
@@ -217,13 +221,17 @@ impl Wire {
         }
         head.push_str("\r\n");
         let mut bytes = head.into_bytes();
-        if method != "HEAD" || self.flaw == Some(Flaw::HeadBody) {
-            bytes.extend(&answer.body);
+        let has_body = method != "HEAD" || self.flaw == Some(Flaw::HeadBody);
+        if has_body && answer.body.len() <= SMALL {
+            bytes.extend(answer.body.iter());
             if self.flaw == Some(Flaw::LongBody) && !answer.body.is_empty() {
                 bytes.extend(b"\r\n");
             }
         }
         self.stream.write_all(&bytes)?;
+        if has_body && answer.body.len() > SMALL {
+            self.stream.write_all(&answer.body)?;
+        }
         Ok(!closes && !silent && self.flaw != Some(Flaw::OldVersion))
     }
 }
@@ -270,15 +278,12 @@ fn decode(path: &str) -> String {
     let mut place = 0;
     while place < bytes.len() {
         let hex = path.get(place + 1..place + 3).filter(|_| bytes[place] == b'%');
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                decoded.push(byte);
-                place += 3;
-            }
-            None => {
-                decoded.push(bytes[place]);
-                place += 1;
-            }
+        if let Some(byte) = hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            decoded.push(byte);
+            place += 3;
+        } else {
+            decoded.push(bytes[place]);
+            place += 1;
         }
     }
     String::from_utf8_lossy(&decoded).into_owned()

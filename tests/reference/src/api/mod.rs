@@ -8,9 +8,10 @@ mod limiter;
 mod message;
 mod route;
 
+use std::borrow::Cow;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
@@ -27,7 +28,7 @@ use route::Route;
 const SLOW: Duration = Duration::from_millis(600);
 
 /// Bytes of `/big`.
-const BIG: usize = 24 << 20;
+const BIG: usize = 12 << 20;
 
 const FRONT: &str = "<!doctype html>\n<title>Reference</title>\n<p>It works.\n";
 const FRONT_TAG: &str = "\"front-1\"";
@@ -54,6 +55,10 @@ struct Inner {
 
 impl Service {
     /// Starts one on a free port of loopback.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no free port.
     #[must_use]
     pub fn start(flaw: Option<Flaw>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
@@ -263,7 +268,7 @@ impl Inner {
                 Answer::new(500, "text/html; charset=utf-8", TRACEBACK)
             }
             (Route::Broken, _) => problem(500),
-            (Route::Big, _) => Answer::new(200, "application/octet-stream", vec![b'b'; BIG]),
+            (Route::Big, _) => big(),
             (Route::Limited, _) => self.limited(request, peer),
             (Route::Counter, _) => {
                 json_answer(200, &json!({ "carried_out": self.carried_out.load(Ordering::SeqCst) }))
@@ -279,4 +284,11 @@ impl Inner {
         }
         if admitted { Answer::text(200, "done") } else { problem(429).with("Retry-After", "1") }
     }
+}
+
+/// The large answer; its body is there once for all.
+fn big() -> Answer {
+    static BODY: LazyLock<Vec<u8>> = LazyLock::new(|| vec![b'b'; BIG]);
+    let answer = Answer::empty(200).with("Content-Type", "application/octet-stream");
+    Answer { body: Cow::Borrowed(&BODY), ..answer }
 }

@@ -70,7 +70,20 @@ impl Route {
             Self::Item(_) if flaw == Some(Flaw::GetDeletes) => &["GET", "PUT", "PATCH"],
             Self::Item(_) => &["GET", "PUT", "PATCH", "DELETE"],
             Self::Notes => &["POST"],
-            _ => &["GET"],
+            Self::Front
+            | Self::DeleteItem
+            | Self::Users
+            | Self::Me
+            | Self::User(_)
+            | Self::File(_)
+            | Self::Price(_)
+            | Self::Shop(_)
+            | Self::Slow
+            | Self::Broken
+            | Self::Big
+            | Self::Limited
+            | Self::Counter
+            | Self::Console => &["GET"],
         }
     }
 }
