@@ -14,7 +14,7 @@ use crate::check::{reach, run, visiting};
 use crate::crawl;
 use crate::flow::{Flow, Member};
 use crate::form::{Form, Kind};
-use crate::sink::{self, People, Sink, Written};
+use crate::sink::{self, People, Sink};
 
 const ADVICE: Advice = Advice {
     item: "challenge.web-security",
@@ -36,14 +36,7 @@ const RIGHTS: [(&str, &str); 6] = [
 
 visiting! {
     /// What belongs to one user.
-    pub struct AccessControl advised by ADVICE {
-        /// Requests with `{text}` that make something of the user's own, and the page that shows it. Without any: the forms that a user finds.
-        pub(crate) sinks: Vec<Written> = Vec::new(),
-        /// Pages for administrators. Without any: the usual ones are tried.
-        pub(crate) admin: Vec<String> = Vec::new(),
-        /// What one member writes is for all members to read.
-        pub(crate) shared: bool = false,
-    }
+    pub struct AccessControl advised by ADVICE {}
 }
 
 impl Check for AccessControl {
@@ -73,11 +66,11 @@ impl AccessControl {
     pub(crate) fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let found = Flow::find(probe, self.doors()).and_then(|(flow, first)| {
             let mut people = People::join(probe, &flow, first)?;
-            let found = sink::find(probe, &flow, &mut people, &self.sinks, ADVICE)?;
+            let found = sink::find(probe, &flow, &mut people, self.doors().features.sinks, ADVICE)?;
             let stores: Vec<Sink> = found.sinks.into_iter().filter(|sink| sink.stores).collect();
             let mut things = Vec::new();
             for sink in &stores {
-                things.extend(self.make(probe, &mut people, sink)?);
+                things.extend(make(probe, &mut people, sink)?);
             }
             if things.is_empty() { Err(nothing_owned()) } else { Ok((flow, people, things)) }
         });
@@ -113,39 +106,9 @@ impl AccessControl {
         Some(())
     }
 
-    /// Writes something and finds the page of it alone, and the forms that change it.
-    fn make(&self, probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<Option<Thing>, Fault> {
-        let secret = probe.generator().token(14);
-        let owner = &mut people.writer.browser;
-        let known = sink.links(probe, owner)?;
-        let Some(answer) = sink.submit(probe, owner, &secret)? else { return Ok(None) };
-        let shown = sink.shown(probe, owner, Some(&answer), &known, &secret)?;
-        let Some(first) = shown.first() else { return Ok(None) };
-        // The page of the thing alone is the one that is not the list.
-        let list = sink.links(probe, owner)?;
-        let alone = shown
-            .iter()
-            .find(|visit| list.contains(&visit.path) || visit.path != first.path)
-            .unwrap_or(first);
-        let mut forms = Vec::new();
-        for visit in &shown {
-            let of_thing = |form: &Form| {
-                form.posts && form.action != sink_action(sink) && !form.asks_password() && !is_logout(form)
-            };
-            forms.extend(near(visit, &secret).into_iter().filter(of_thing));
-        }
-        forms.dedup_by(|one, other| one.action == other.action);
-        Ok(Some(Thing {
-            secret,
-            page: alone.path.clone(),
-            pages: shown.into_iter().map(|visit| visit.path).collect(),
-            forms,
-        }))
-    }
-
     fn unread(&self, probe: &mut Probe, people: &mut People, thing: &Thing) -> Result<(), Fault> {
         let is_public = thing.is_seen(probe, &mut Browser::default())?;
-        if is_public.is_some() || self.shared {
+        if is_public.is_some() || self.doors().features.shared {
             return Ok(());
         }
         let seen = match thing.is_seen(probe, &mut people.reader.browser)? {
@@ -175,8 +138,11 @@ impl AccessControl {
 
     /// Registers with the fields of an administrator, and opens the pages that an ordinary user cannot.
     fn no_rights(&self, probe: &mut Probe, flow: &Flow) -> Result<usize, Fault> {
-        let pages: Vec<String> =
-            if self.admin.is_empty() { ADMIN.map(str::to_owned).to_vec() } else { self.admin.clone() };
+        let pages: Vec<String> = if self.doors().features.admin.is_empty() {
+            ADMIN.map(str::to_owned).to_vec()
+        } else {
+            self.doors().features.admin.to_vec()
+        };
         let mut ordinary = flow.member(probe)?;
         let mut closed = Vec::new();
         for page in &pages {
@@ -184,7 +150,7 @@ impl AccessControl {
             let sent_away = visit.led_to.is_some() && visit.path != *page;
             if matches!(visit.first, 401 | 403) || (sent_away && visit.first != 301 && visit.first != 308) {
                 closed.push(page.clone());
-            } else if !self.admin.is_empty() && visit.response.is_success() {
+            } else if !self.doors().features.admin.is_empty() && visit.response.is_success() {
                 return Err(open_to_all(page));
             }
         }
@@ -234,6 +200,34 @@ impl AccessControl {
         }
         Ok(closed.len())
     }
+}
+
+/// Writes something and finds the page of it alone, and the forms that change it.
+fn make(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<Option<Thing>, Fault> {
+    let secret = probe.generator().token(14);
+    let owner = &mut people.writer.browser;
+    let known = sink.links(probe, owner)?;
+    let Some(answer) = sink.submit(probe, owner, &secret)? else { return Ok(None) };
+    let shown = sink.shown(probe, owner, Some(&answer), &known, &secret)?;
+    let Some(first) = shown.first() else { return Ok(None) };
+    // The page of the thing alone is the one that is not the list.
+    let list = sink.links(probe, owner)?;
+    let alone =
+        shown.iter().find(|visit| list.contains(&visit.path) || visit.path != first.path).unwrap_or(first);
+    let mut forms = Vec::new();
+    for visit in &shown {
+        let of_thing = |form: &Form| {
+            form.posts && form.action != sink_action(sink) && !form.asks_password() && !is_logout(form)
+        };
+        forms.extend(near(visit, &secret).into_iter().filter(of_thing));
+    }
+    forms.dedup_by(|one, other| one.action == other.action);
+    Ok(Some(Thing {
+        secret,
+        page: alone.path.clone(),
+        pages: shown.into_iter().map(|visit| visit.path).collect(),
+        forms,
+    }))
 }
 
 /// Something that one user wrote.
@@ -366,7 +360,7 @@ fn as_other(probe: &mut Probe, browser: &mut Browser, form: &Form, word: &str) -
             .iter()
             .find(|other| other.name == field.name && other.kind == Kind::Hidden)
             .map(|other| other.value.clone()),
-        _ => None,
+        Kind::Email | Kind::Password | Kind::Url | Kind::Number | Kind::Fixed | Kind::File => None,
     }))
 }
 
@@ -395,10 +389,12 @@ fn own_password(probe: &mut Probe, flow: &Flow) -> Result<(), Fault> {
     let (name, email) = (owner.account.name.clone(), owner.account.email.clone());
     let is_identity = |value: &str| value == name || value == email;
     // The owner's form, with every field that does not say who it is from the other user's own.
-    let request = form.submit(|field| match field.kind {
-        Kind::Password => Some(password.clone()),
-        _ if is_identity(&field.value) => Some(field.value.clone()),
-        _ => own.iter().find(|theirs| theirs.name == field.name).map(|theirs| theirs.value.clone()),
+    let request = form.submit(|field| {
+        if field.kind == Kind::Password {
+            return Some(password.clone());
+        }
+        let same = own.iter().find(|theirs| theirs.name == field.name && !is_identity(&field.value));
+        Some(same.unwrap_or(field).value.clone())
     });
     let line = format!("{} {}", request.method, request.path);
     other.browser.visit(probe, request)?;

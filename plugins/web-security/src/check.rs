@@ -28,6 +28,24 @@ macro_rules! visiting {
                 pub(crate) whoami: Option<mustdo_plugin::service::Template> = None,
                 /// Headers of every request.
                 pub(crate) headers: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new(),
+                /// Where one writes and others read: requests with `{text}`, each with the page that shows it. Without any: the forms that a user finds.
+                pub(crate) sinks: Vec<crate::sink::Written> = Vec::new(),
+                /// What goes into queries: addresses with `{value}`. Without any: the search forms and the numbers in links that a user finds.
+                pub(crate) inputs: Vec<String> = Vec::new(),
+                /// For each of `inputs` a value that finds something.
+                pub(crate) values: Vec<String> = Vec::new(),
+                /// Addresses of files, in the path or as the value of a parameter. Without any: style sheets and downloads that a user finds.
+                pub(crate) endpoints: Vec<String> = Vec::new(),
+                /// Pages for administrators. Without any: the usual ones are tried.
+                pub(crate) admin: Vec<String> = Vec::new(),
+                /// What one member writes is for all members to read.
+                pub(crate) shared: bool = false,
+                /// Addresses with `{value}` that lead on to where the value says. Without any: the usual ones.
+                pub(crate) redirects: Vec<String> = Vec::new(),
+                /// Addresses with `{value}` that fetch what the value says. Without any: the usual ones, and the forms that a user finds.
+                pub(crate) previews: Vec<String> = Vec::new(),
+                /// Addresses with `{value}` that run a program on what the value says. Without any: the usual ones, and the forms that a user finds.
+                pub(crate) commands: Vec<String> = Vec::new(),
                 $($more)*
             }
         }
@@ -40,10 +58,35 @@ macro_rules! visiting {
                     logout: self.logout.as_ref(),
                     whoami: self.whoami.as_ref(),
                     advice: $advice,
+                    features: crate::check::Features {
+                    sinks: &self.sinks,
+                    inputs: &self.inputs,
+                    values: &self.values,
+                    endpoints: &self.endpoints,
+                    admin: &self.admin,
+                    shared: self.shared,
+                    redirects: &self.redirects,
+                    previews: &self.previews,
+                    commands: &self.commands,
+                    },
                 }
             }
         }
     };
+}
+
+/// What the learner wrote of the site's features: one description for all checks, each reads what it needs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Features<'check> {
+    pub(crate) sinks: &'check [crate::sink::Written],
+    pub(crate) inputs: &'check [String],
+    pub(crate) values: &'check [String],
+    pub(crate) endpoints: &'check [String],
+    pub(crate) admin: &'check [String],
+    pub(crate) shared: bool,
+    pub(crate) redirects: &'check [String],
+    pub(crate) previews: &'check [String],
+    pub(crate) commands: &'check [String],
 }
 
 pub(crate) use visiting;

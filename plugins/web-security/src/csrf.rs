@@ -16,7 +16,7 @@ use crate::flow::{Flow, Member};
 use crate::form::{Form, Kind};
 use crate::jar::From;
 use crate::session_cookie::session_cookie;
-use crate::sink::{self, People, Sink, Written};
+use crate::sink::{self, People, Sink};
 
 const ADVICE: Advice = Advice {
     item: "challenge.web-security",
@@ -31,10 +31,7 @@ const ACTIONS: usize = 3;
 
 visiting! {
     /// What a logged-in user can do.
-    pub struct Csrf advised by ADVICE {
-        /// Actions: requests with `{text}`, and the page that shows it. Without any: the forms that a user finds.
-        pub(crate) sinks: Vec<Written> = Vec::new(),
-    }
+    pub struct Csrf advised by ADVICE {}
 }
 
 impl Check for Csrf {
@@ -76,7 +73,7 @@ impl Csrf {
     pub(crate) fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let found = Flow::find(probe, self.doors()).and_then(|(flow, first)| {
             let mut people = People::join(probe, &flow, first)?;
-            let found = sink::find(probe, &flow, &mut people, &self.sinks, ADVICE)?;
+            let found = sink::find(probe, &flow, &mut people, self.doors().features.sinks, ADVICE)?;
             let actions: Vec<Sink> = one_of_each(found.sinks.iter().filter(|sink| sink.stores));
             if actions.is_empty() {
                 found.all_take_text(ADVICE)?;

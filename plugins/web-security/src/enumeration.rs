@@ -127,7 +127,7 @@ impl Enumeration {
     ) -> Result<(Duration, Duration), Fault> {
         let (one, other) = (median(known), median(unknown));
         let (slow, quick) = (one.max(other), one.min(other));
-        if slow < quick * self.time_ratio || slow - quick < SMALLEST {
+        if slow < quick * self.time_ratio || slow.saturating_sub(quick) < SMALLEST {
             return Ok((one, other));
         }
         let line = flow.login_line();
@@ -210,12 +210,12 @@ fn same(flow: &Flow, known: &[Failed], unknown: &[Failed]) -> Result<(), Fault> 
     if one.status != other.status {
         return Err(told(
             &line,
-            format!("status {} for a known name, {} for an unknown one", one.status, other.status),
-            format!("已有的名字返回 {}，没有的返回 {}", one.status, other.status),
+            &format!("status {} for a known name, {} for an unknown one", one.status, other.status),
+            &format!("已有的名字返回 {}，没有的返回 {}", one.status, other.status),
         ));
     }
     if one.led_to != other.led_to {
-        return Err(told(&line, "they lead to different pages".to_owned(), "跳转到不同的页面".to_owned()));
+        return Err(told(&line, "they lead to different pages", "跳转到不同的页面"));
     }
     let steady = |kind: &[Failed]| -> BTreeSet<(String, String)> {
         let mut common = kind[0].headers.clone();
@@ -233,12 +233,16 @@ fn same(flow: &Flow, known: &[Failed], unknown: &[Failed]) -> Result<(), Fault> 
     {
         return Err(told(
             &line,
-            format!("the header {name}: {value} is on one of them only"),
-            format!("响应头 {name}: {value} 只有其中一种有"),
+            &format!("the header {name}: {value} is on one of them only"),
+            &format!("响应头 {name}: {value} 只有其中一种有"),
         ));
     }
     if one.words.len() != other.words.len() {
-        return Err(told(&line, difference(&one.words, &other.words), difference(&one.words, &other.words)));
+        return Err(told(
+            &line,
+            &difference(&one.words, &other.words),
+            &difference(&one.words, &other.words),
+        ));
     }
     let is_steady =
         |kind: &[Failed], place: usize| kind.iter().all(|failed| failed.words[place] == kind[0].words[place]);
@@ -246,8 +250,8 @@ fn same(flow: &Flow, known: &[Failed], unknown: &[Failed]) -> Result<(), Fault> 
         if is_steady(known, place) && is_steady(unknown, place) && one.words[place] != other.words[place] {
             return Err(told(
                 &line,
-                difference(&one.words, &other.words),
-                difference(&one.words, &other.words),
+                &difference(&one.words, &other.words),
+                &difference(&one.words, &other.words),
             ));
         }
     }
@@ -263,7 +267,7 @@ fn difference(one: &[String], other: &[String]) -> String {
     format!("“{}” / “{}”", around(one), around(other))
 }
 
-fn told(line: &str, what: String, zh: String) -> Fault {
+fn told(line: &str, what: &str, zh: &str) -> Fault {
     let summary = Text::new(
         format!("a failed login says whether the user exists: {what}"),
         format!("登录失败透露了用户是否存在：{zh}"),

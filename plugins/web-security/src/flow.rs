@@ -66,6 +66,7 @@ pub(crate) struct Doors<'check> {
     pub(crate) login: Option<&'check Template>,
     pub(crate) logout: Option<&'check Template>,
     pub(crate) whoami: Option<&'check Template>,
+    pub(crate) features: crate::check::Features<'check>,
     pub(crate) advice: Advice,
 }
 
@@ -232,7 +233,7 @@ impl<'check> Flow<'check> {
     pub(crate) fn registration(&self, probe: &mut Probe, account: &Account) -> Result<Request, Fault> {
         let mut browser = Browser::default();
         let request = self.register.request(probe, &mut browser, account, self.by_email)?;
-        let request = request.ok_or_else(|| self.form_gone(&self.register))?;
+        let request = request.ok_or_else(|| form_gone(&self.register))?;
         Ok(browser.dress(request, crate::jar::From::SameSite))
     }
 
@@ -244,7 +245,7 @@ impl<'check> Flow<'check> {
         account: &Account,
     ) -> Result<Request, Fault> {
         let request = self.login.request(probe, browser, account, self.by_email)?;
-        request.ok_or_else(|| self.form_gone(&self.login))
+        request.ok_or_else(|| form_gone(&self.login))
     }
 
     /// Logs somebody in, with a browser of their own.
@@ -363,20 +364,20 @@ impl<'check> Flow<'check> {
     fn attempt(&self, probe: &mut Probe, way: &Way, account: &Account) -> Result<Attempt, Fault> {
         let mut browser = Browser::default();
         let request = way.request(probe, &mut browser, account, self.by_email)?;
-        let request = request.ok_or_else(|| self.form_gone(way))?;
+        let request = request.ok_or_else(|| form_gone(way))?;
         let visit = patient(probe, &mut browser, request)?;
         browser.bearer = bearer(&visit.response);
         Ok(Attempt { browser, visit })
     }
+}
 
-    fn form_gone(&self, way: &Way) -> Fault {
-        let line = way.line();
-        let summary = Text::new(
-            format!("{line} was there before and is not any more; does the site turn away busy clients?"),
-            format!("{line}之前还在，现在没有了；网站是不是在拒绝频繁的访问？"),
-        );
-        Fault::inconclusive(summary)
-    }
+fn form_gone(way: &Way) -> Fault {
+    let line = way.line();
+    let summary = Text::new(
+        format!("{line} was there before and is not any more; does the site turn away busy clients?"),
+        format!("{line}之前还在，现在没有了；网站是不是在拒绝频繁的访问？"),
+    );
+    Fault::inconclusive(summary)
 }
 
 /// Sends a request, and once more after the wait that a limit of the rate asks for.

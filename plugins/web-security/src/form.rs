@@ -212,7 +212,7 @@ fn multipart(pairs: &[(String, String)]) -> (String, String) {
             format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
         body.push_str(&part);
     }
-    body.push_str(&format!("--{BOUNDARY}--\r\n"));
+    body.extend(["--", BOUNDARY, "--\r\n"]);
     (format!("multipart/form-data; boundary={BOUNDARY}"), body)
 }
 
@@ -235,7 +235,7 @@ mod tests {
         let request = form.submit(|field| match field.kind {
             Kind::User => Some("ann".to_owned()),
             Kind::Password => Some("a b".to_owned()),
-            _ => None,
+            Kind::Email | Kind::Text | Kind::Url | Kind::Number | Kind::Hidden | Kind::Fixed | Kind::File => None,
         });
         assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/auth/login"));
         assert_eq!(request.body, b"csrf_token=t1&username=ann&pw=a%20b");

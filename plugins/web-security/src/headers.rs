@@ -38,7 +38,7 @@ const STACKS: [&str; 12] = [
 
 mustdo_plugin::parameters! {
     /// Which pages are looked at.
-    pub struct Headers {
+    pub struct Baseline {
         /// Pages of HTML. Without any: / and what it links to.
         pub(crate) pages: Vec<String> = Vec::new(),
         /// A page that answers with an error of the server, where there is one.
@@ -48,7 +48,7 @@ mustdo_plugin::parameters! {
     }
 }
 
-impl Check for Headers {
+impl Check for Baseline {
     const ID: &'static str = "headers";
 
     fn info() -> CheckInfo {
@@ -93,7 +93,7 @@ impl Seen {
     }
 }
 
-impl Headers {
+impl Baseline {
     pub(crate) fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let looked = self.look(probe);
         let seen = report.judge("pages", Need::Must, looked, |seen| {
@@ -207,18 +207,21 @@ impl Headers {
                 "策略缺少 object-src 'none' 或 base-uri 'none'",
             );
         }
-        let nonce = |policy: &Policy| -> Vec<String> {
+        let nonces_of = |policy: &Policy| -> Vec<String> {
             let sources = policy.sources(&["script-src", "default-src"]).unwrap_or_default();
             sources.into_iter().filter(|source| source.starts_with("'nonce-")).collect()
         };
-        let first = nonce(&policy);
+        let first = nonces_of(&policy);
         if first.is_empty() {
             return Ok(());
         }
         let path = page.line.trim_start_matches("GET ").to_owned();
         let again = Browser::default().open(probe, &path)?;
-        let second =
-            again.response.header("content-security-policy").map(Policy::parse).map(|policy| nonce(&policy));
+        let second = again
+            .response
+            .header("content-security-policy")
+            .map(Policy::parse)
+            .map(|policy| nonces_of(&policy));
         if second.is_some_and(|second| second == first) {
             return weak("a nonce that is the same for every answer", "每次回应的 nonce 都一样");
         }

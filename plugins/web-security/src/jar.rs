@@ -83,8 +83,9 @@ fn is_below(path: &str, of_cookie: &str) -> bool {
 
 fn crosses(cookie: &Cookie, from: From) -> bool {
     match (from, cookie.same_site()) {
-        (From::SameSite, _) | (_, None | Some(SameSite::None)) => true,
-        (From::OtherSiteLink, Some(SameSite::Lax)) => true,
+        (From::SameSite, _)
+        | (_, None | Some(SameSite::None))
+        | (From::OtherSiteLink, Some(SameSite::Lax)) => true,
         (From::OtherSite | From::OtherSiteLink, Some(SameSite::Lax | SameSite::Strict)) => false,
     }
 }
@@ -106,7 +107,7 @@ mod tests {
     use super::*;
     use crate::testing::answer;
 
-    const NOW: Duration = Duration::from_secs(1_800_000_000);
+    const NOW: Duration = Duration::from_hours(500_000);
 
     fn jar(lines: &[&str]) -> Jar {
         let mut jar = Jar::default();

@@ -23,11 +23,13 @@ mod path_traversal;
 mod register_login;
 mod session;
 mod session_cookie;
+mod signed;
 mod sink;
 mod sqli;
 #[cfg(test)]
 mod testing;
 mod throttle;
+mod token_forgery;
 mod xss;
 
 use mustdo_plugin::{Plugin, Text};
@@ -35,13 +37,14 @@ use mustdo_plugin::{Plugin, Text};
 pub use access_control::AccessControl;
 pub use csrf::Csrf;
 pub use enumeration::Enumeration;
-pub use headers::Headers;
+pub use headers::Baseline;
 pub use outbound::Outbound;
 pub use path_traversal::PathTraversal;
 pub use register_login::RegisterLogin;
 pub use session::Session;
 pub use sqli::Sqli;
 pub use throttle::Throttle;
+pub use token_forgery::TokenForgery;
 pub use xss::Xss;
 
 /// The plugin and its checks.
@@ -61,10 +64,11 @@ pub fn plugin() -> Plugin {
     .check::<Xss>()
     .check::<Csrf>()
     .check::<Session>()
-    .check::<Headers>()
+    .check::<Baseline>()
     .check::<Sqli>()
     .check::<PathTraversal>()
     .check::<AccessControl>()
+    .check::<TokenForgery>()
     .check::<Outbound>()
     .check::<Enumeration>()
     .check::<Throttle>()

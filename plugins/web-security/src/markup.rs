@@ -163,7 +163,7 @@ fn is_code(script: &str, name: &str) -> bool {
             }
             (Within::Quoted(quote), _) if quote == char => Within::Code,
             // A line end ends a string that is not finished, as an error; what follows is read anew.
-            (Within::Quoted('"' | '\''), '\n') | (Within::LineComment, '\n') => Within::Code,
+            (Within::Quoted('"' | '\'') | Within::LineComment, '\n') => Within::Code,
             (Within::BlockComment, '*') if rest.starts_with("*/") => {
                 taken += 1;
                 Within::Code

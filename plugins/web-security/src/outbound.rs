@@ -45,14 +45,7 @@ const FETCH: Duration = Duration::from_secs(2);
 
 visiting! {
     /// Where an address or a host goes in.
-    pub struct Outbound advised by ADVICE {
-        /// Addresses with `{value}` that lead on to where the value says. Without any: the usual ones.
-        pub(crate) redirects: Vec<String> = Vec::new(),
-        /// Addresses with `{value}` that fetch what the value says. Without any: the usual ones, and the forms that a user finds.
-        pub(crate) previews: Vec<String> = Vec::new(),
-        /// Addresses with `{value}` that run a program on what the value says. Without any: the usual ones, and the forms that a user finds.
-        pub(crate) commands: Vec<String> = Vec::new(),
-    }
+    pub struct Outbound advised by ADVICE {}
 }
 
 impl Check for Outbound {
@@ -126,8 +119,14 @@ impl Outbound {
             Ok(forms) => forms,
             Err(fault) => return report.judge("forms", Need::Must, Err(fault), |()| Text::same("")),
         };
-        let previews =
-            features(probe, &mut member.browser, &self.previews, &PREVIEWS, &forms, "https://example.com/");
+        let previews = features(
+            probe,
+            &mut member.browser,
+            self.doors().features.previews,
+            &PREVIEWS,
+            &forms,
+            "https://example.com/",
+        );
         let outcome = previews.and_then(|features| fetches_nothing(probe, &mut member.browser, &features));
         report.judge("fetches", Need::Must, outcome, |count| {
             Text::new(
@@ -135,7 +134,14 @@ impl Outbound {
                 format!("{count} 个功能接受网址，都没有抓取本机"),
             )
         });
-        let commands = features(probe, &mut member.browser, &self.commands, &COMMANDS, &forms, "localhost");
+        let commands = features(
+            probe,
+            &mut member.browser,
+            self.doors().features.commands,
+            &COMMANDS,
+            &forms,
+            "localhost",
+        );
         let outcome = commands.and_then(|features| runs_nothing(probe, &mut member.browser, &features));
         report.judge("commands", Need::Must, outcome, |count| {
             Text::new(
@@ -149,7 +155,7 @@ impl Outbound {
     fn redirects_stay(&self, probe: &mut Probe, browser: &mut Browser) -> Result<usize, Fault> {
         let inside = "/robots.txt";
         let mut count = 0;
-        for path in written(&self.redirects, &REDIRECTS) {
+        for path in written(self.doors().features.redirects, &REDIRECTS) {
             let feature = Feature { path };
             let answer = browser.send(probe, feature.request(inside))?;
             if !answer.header("location").is_some_and(|location| location.ends_with(inside)) {

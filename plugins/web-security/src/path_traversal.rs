@@ -36,10 +36,7 @@ const CANARIES: [(&str, &str); 2] = [("etc/passwd", "root:"), ("mustdo.toml", "[
 
 visiting! {
     /// What is served from files.
-    pub struct PathTraversal advised by ADVICE {
-        /// Addresses of files, in the path or as the value of a parameter. Without any: style sheets and downloads that a user finds.
-        pub(crate) endpoints: Vec<String> = Vec::new(),
-    }
+    pub struct PathTraversal advised by ADVICE {}
 }
 
 impl Check for PathTraversal {
@@ -128,7 +125,7 @@ impl PathTraversal {
     /// Files that answer 200, from what the learner wrote or what pages link to.
     fn find(&self, probe: &mut Probe) -> Result<Vec<Endpoint>, Fault> {
         let mut browser = Browser::default();
-        let mut paths: Vec<String> = self.endpoints.clone();
+        let mut paths: Vec<String> = self.doors().features.endpoints.to_vec();
         if paths.is_empty() {
             if let Ok((flow, member)) = Flow::find(probe, self.doors()) {
                 browser = member.browser;

@@ -45,12 +45,7 @@ const ERRORS: [&str; 14] = [
 
 visiting! {
     /// What goes into queries.
-    pub struct Sqli advised by ADVICE {
-        /// Addresses with `{value}`. Without any: the search forms and the numbers in links that a user finds.
-        pub(crate) inputs: Vec<String> = Vec::new(),
-        /// A value for each input that finds something.
-        pub(crate) values: Vec<String> = Vec::new(),
-    }
+    pub struct Sqli advised by ADVICE {}
 }
 
 impl Check for Sqli {
@@ -163,8 +158,12 @@ impl Sqli {
     ) -> Result<(Vec<Input>, Option<Sink>), Fault> {
         let mut candidates: Vec<Input> = Vec::new();
         let mut writer = None;
-        for (path, value) in
-            self.inputs.iter().zip(self.values.iter().chain(std::iter::repeat(&String::new())))
+        for (path, value) in self
+            .doors()
+            .features
+            .inputs
+            .iter()
+            .zip(self.doors().features.values.iter().chain(std::iter::repeat(&String::new())))
         {
             candidates.push(Input { path: path.clone(), found: value.clone() });
         }
@@ -317,7 +316,7 @@ fn remedy() -> Text {
     )
 }
 
-fn injected(input: &Input, like: &str, unlike: &str) -> Fault {
+fn injected(input: &Input, hit: &str, miss: &str) -> Fault {
     let line = input.line();
     let summary = Text::new(
         format!("the value of {line} becomes part of a query"),
@@ -325,11 +324,11 @@ fn injected(input: &Input, like: &str, unlike: &str) -> Fault {
     );
     let message = Text::new(
         format!(
-            "sent {like}: the same page as for {}; sent {unlike}: another one. Only a database that runs them as conditions tells these two apart",
+            "sent {hit}: the same page as for {}; sent {miss}: another one. Only a database that runs them as conditions tells these two apart",
             input.found
         ),
         format!(
-            "发送 {like}，页面和 {} 的一样；发送 {unlike}，页面不同。只有把它们当条件执行的数据库才分得出来",
+            "发送 {hit}，页面和 {} 的一样；发送 {miss}，页面不同。只有把它们当条件执行的数据库才分得出来",
             input.found
         ),
     );

@@ -109,7 +109,7 @@ impl Throttle {
                 .and_then(|value| value.parse().ok())
                 .map(Duration::from_secs)
                 .or(wait);
-            if probe.clock() - begun > WINDOW {
+            if probe.clock().saturating_sub(begun) > WINDOW {
                 break;
             }
         }
@@ -119,7 +119,7 @@ impl Throttle {
         if last >= first * GROWTH && last >= SLOW {
             return Ok(Stopped { statuses, slowed: Some((first, last)), wait });
         }
-        if probe.clock() - begun > WINDOW {
+        if probe.clock().saturating_sub(begun) > WINDOW {
             return Err(Fault::inconclusive(Text::new(
                 format!("only {count} wrong logins were answered in a minute, too few to see a limit"),
                 format!("一分钟只回应了 {count} 次错误登录，太少，看不出限制"),
@@ -213,7 +213,7 @@ fn recovers(
     probe.sleep(wait.unwrap_or_default());
     loop {
         let (inside, _) = enters(probe, flow, victim)?;
-        let took = probe.clock() - begun;
+        let took = probe.clock().saturating_sub(begun);
         if inside {
             return Ok(took);
         }

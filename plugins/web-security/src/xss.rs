@@ -12,7 +12,7 @@ use crate::check::{reach, run, visiting};
 use crate::flow::Flow;
 use crate::markup::{Breakout, breakout};
 use crate::page::Page;
-use crate::sink::{self, People, Sink, Written};
+use crate::sink::{self, People, Sink};
 
 pub(crate) const ADVICE: Advice = Advice {
     item: "must-do.xss",
@@ -21,10 +21,7 @@ pub(crate) const ADVICE: Advice = Advice {
 
 visiting! {
     /// Where people write and others read.
-    pub struct Xss advised by ADVICE {
-        /// Requests with `{text}`, and the page that shows it. Without any: the text fields of the forms that a user finds.
-        pub(crate) sinks: Vec<Written> = Vec::new(),
-    }
+    pub struct Xss advised by ADVICE {}
 }
 
 impl Check for Xss {
@@ -56,7 +53,7 @@ impl Xss {
     pub(crate) fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let found = Flow::find(probe, self.doors()).and_then(|(flow, first)| {
             let mut people = People::join(probe, &flow, first)?;
-            let found = sink::find(probe, &flow, &mut people, &self.sinks, ADVICE)?;
+            let found = sink::find(probe, &flow, &mut people, self.doors().features.sinks, ADVICE)?;
             Ok((people, found))
         });
         let (mut people, found) = report.judge("sinks", Need::Must, found, |(_, found)| {
@@ -254,7 +251,7 @@ fn legal_text(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<(),
         return Ok(());
     }
     let line = sink.line();
-    let shown = seen.first().map(|visit| visit.words()).unwrap_or_default();
+    let shown = seen.first().map(Visit::words).unwrap_or_default();
     let around = shown
         .find(&marker)
         .map_or("nothing", |at| &shown[at..shown.ceil_char_boundary((at + 60).min(shown.len()))]);

@@ -1,3 +1,4 @@
-//! The checks against the reference site.
+//! The plugin over the native host: real requests to the reference site.
 
+#[cfg(test)]
 mod proof;

@@ -7,6 +7,7 @@ use md5::{Digest, Md5};
 
 use super::guard::{COOKIE, Visitor};
 use super::request::{Reply, Request};
+use super::route::show_as;
 use super::state::{FREE_GUESSES, Guesses, PENALTY, Session, User, hash, secret, verify};
 use super::{App, Flaw, html};
 
@@ -16,14 +17,14 @@ const SHORTEST: usize = 8;
 const LONGEST: usize = 256;
 
 impl App {
-    pub(super) fn register_page(&self, visitor: &Visitor, status: StatusCode, message: &str) -> Reply {
+    pub(super) fn register_page(visitor: &Visitor, status: StatusCode, message: &str) -> Reply {
         let form = html::form("/register", &visitor.token, &format!("{NAME}{PASSWORD}"), "Register");
-        self.show_as(status, visitor, "Register", &format!("<p>{message}</p>{form}"))
+        show_as(status, visitor, "Register", &format!("<p>{message}</p>{form}"))
     }
 
     pub(super) fn register(&self, request: &Request, visitor: &Visitor) -> Reply {
         let (name, password) = (request.field("username"), request.field("password"));
-        let refuse = |message| self.register_page(visitor, StatusCode::UNPROCESSABLE_ENTITY, message);
+        let refuse = |message| Self::register_page(visitor, StatusCode::UNPROCESSABLE_ENTITY, message);
         if name.trim().is_empty() || name.len() > 80 {
             return refuse("Names have 1 to 80 characters.");
         }
@@ -31,7 +32,7 @@ impl App {
         if !(SHORTEST..=LONGEST).contains(&length) {
             return refuse("Passwords have 8 to 256 characters.");
         }
-        let taken = || self.register_page(visitor, StatusCode::CONFLICT, "This name is taken.");
+        let taken = || Self::register_page(visitor, StatusCode::CONFLICT, "This name is taken.");
         if self.state().user(name).is_some() {
             return taken();
         }
@@ -47,9 +48,9 @@ impl App {
         Reply::see_other("/login")
     }
 
-    pub(super) fn login_page(&self, visitor: &Visitor, status: StatusCode, message: &str) -> Reply {
+    pub(super) fn login_page(visitor: &Visitor, status: StatusCode, message: &str) -> Reply {
         let form = html::form("/login", &visitor.token, &format!("{NAME}{PASSWORD}"), "Log in");
-        self.show_as(status, visitor, "Log in", &format!("<p>{message}</p>{form}"))
+        show_as(status, visitor, "Log in", &format!("<p>{message}</p>{form}"))
     }
 
     pub(super) fn login(&self, request: &Request, visitor: &Visitor) -> Reply {
@@ -57,7 +58,7 @@ impl App {
         let key =
             if self.is(Flaw::ThrottleByForwardedFor) { request.header("x-forwarded-for") } else { name };
         if let Some(wait) = self.wait(request, key) {
-            let page = self.login_page(
+            let page = Self::login_page(
                 visitor,
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many wrong passwords. Wait a moment.",
@@ -101,7 +102,7 @@ impl App {
         }
         let Guesses { count, last } = self.state().guesses.get(key).copied()?;
         if self.is(Flaw::LocksForEver) {
-            return (count >= 4).then_some(Duration::from_secs(86_400));
+            return (count >= 4).then_some(Duration::from_hours(24));
         }
         let left = PENALTY.saturating_sub(last.elapsed());
         (count > FREE_GUESSES && !left.is_zero()).then_some(left)
@@ -125,7 +126,7 @@ impl App {
         if self.is(Flaw::TwoMediaTypes) && !known {
             return Reply::of(status, "text/plain; charset=utf-8", message);
         }
-        let reply = self.login_page(visitor, status, message);
+        let reply = Self::login_page(visitor, status, message);
         if self.is(Flaw::ThrottleInCookie) {
             let count: u32 = request.cookie("tries").and_then(|count| count.parse().ok()).unwrap_or_default();
             return reply.with("set-cookie", format!("tries={}; Path=/", count + 1));
@@ -143,6 +144,7 @@ impl App {
         };
         state.sessions.remove(&visitor.session);
         state.sessions.insert(id.clone(), Session { user: Some(name.to_owned()), token: secret() });
+        let id = self.token(name, &id).unwrap_or(id);
         let to = if self.is(Flaw::SessionInQuery) { format!("/?sid={id}") } else { "/".to_owned() };
         let reply = Reply::see_other(&to).with("set-cookie", self.cookie(&id));
         if self.is(Flaw::TrustsUserCookie) {
@@ -173,7 +175,7 @@ impl App {
             if self.is(Flaw::PasswordOfOthers) { whose } else { String::new() }
         );
         let form = html::form("/account", &visitor.token, &fields, "Change");
-        self.show(visitor, "Account", &form)
+        Self::show(visitor, "Account", &form)
     }
 
     pub(super) fn change_password(&self, request: &Request, visitor: &Visitor) -> Reply {
@@ -181,7 +183,7 @@ impl App {
         let name = if self.is(Flaw::PasswordOfOthers) { request.field("username") } else { name };
         let password = request.field("new_password");
         if password.chars().count() < SHORTEST {
-            return self.show_as(
+            return show_as(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 visitor,
                 "Account",
@@ -204,8 +206,8 @@ impl App {
         let count = state.users.len();
         drop(state);
         if is_admin {
-            return self.show(visitor, "Administration", &format!("<p>{count} users</p>"));
+            return Self::show(visitor, "Administration", &format!("<p>{count} users</p>"));
         }
-        self.show_as(StatusCode::FORBIDDEN, visitor, "Refused", "<p>This is not for you.</p>")
+        show_as(StatusCode::FORBIDDEN, visitor, "Refused", "<p>This is not for you.</p>")
     }
 }

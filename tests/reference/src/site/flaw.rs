@@ -69,7 +69,7 @@ flaws! {
         "Every post is answered 400 and nothing is stored."
 
     NoToken "csrf/no-token"
-        "Forms have no token, and the session cookie has no SameSite."
+        "Forms have no token, and the session cookie names no site."
     TokenUnbound "csrf/token-unbound"
         "The token of the form is compared with a cookie that anybody may have chosen."
     TokenWhenPresent "csrf/token-when-present"
@@ -92,7 +92,7 @@ flaws! {
     SessionInQuery "session/in-query"
         "Login leads to an address with the session id in its query."
     NoSameSite "session/no-same-site"
-        "The session cookie has no SameSite."
+        "The session cookie does not say that it is for this site only."
 
     NoHeaders "headers/none"
         "No security header at all."
@@ -144,6 +144,13 @@ flaws! {
         "Wrong passwords are counted by the address that X-Forwarded-For claims."
     LocksForEver "throttle/locks-for-ever"
         "Three wrong passwords lock the account for ever."
+
+    TokenKeyKnown "token-forgery/weak-key"
+        "The session is a token signed with the key of a tutorial."
+    TokenNeedsNoSignature "token-forgery/alg-none"
+        "A token that says that it has no signature is believed."
+    TokenUnverified "token-forgery/signature-ignored"
+        "The signature of a token is never looked at."
 
     OpenRedirect "outbound/open-redirect"
         "The address to go on to is taken as it is, so //evil leads away."

@@ -3,6 +3,7 @@
 use http::{Method, StatusCode};
 
 use super::request::{Reply, Request};
+use super::route::show_as;
 use super::state::{Session, secret};
 use super::{App, Flaw};
 
@@ -25,7 +26,9 @@ const TOKEN_COOKIE: &str = "form_token";
 
 impl App {
     pub(super) fn visitor(&self, request: &Request) -> Visitor {
-        let brought = request.cookie(COOKIE).map(str::to_owned);
+        let claims = request.cookie(COOKIE).and_then(|value| self.claims(value));
+        let brought = claims.as_ref().map(|claims| claims.session.clone());
+        let brought = brought.or_else(|| request.cookie(COOKIE).map(str::to_owned));
         let brought = brought.or_else(|| {
             let id = request.parameter("sid");
             (self.is(Flaw::SessionInQuery) && !id.is_empty()).then(|| id.to_owned())
@@ -42,6 +45,9 @@ impl App {
             Visitor { session, is_new: true, user: None, token }
         };
         drop(state);
+        if let Some(claims) = claims {
+            visitor.user = visitor.user.and(Some(claims.user));
+        }
         if self.is(Flaw::TrustsUserCookie) {
             visitor.user = request.cookie("user").filter(|name| !name.is_empty()).map(str::to_owned);
         }
@@ -57,7 +63,7 @@ impl App {
             return None;
         }
         let refusal =
-            || Some(self.show_as(StatusCode::FORBIDDEN, visitor, "Refused", "<p>This form has expired.</p>"));
+            || Some(show_as(StatusCode::FORBIDDEN, visitor, "Refused", "<p>This form has expired.</p>"));
         let inside = !matches!(request.path.as_str(), "/login" | "/register");
         match self.flaw {
             Some(Flaw::RefusesActions) if inside && request.path != "/logout" => return refusal(),

@@ -84,9 +84,9 @@ impl App {
             "<form action=\"/preview\"><input name=\"url\" type=\"url\"><button>Preview</button></form>";
         if self.is(Flaw::FetchesAnything) {
             let fetched = fetch(request.parameter("url")).unwrap_or_default();
-            return self.show(visitor, "Preview", &format!("{field}<pre>{}</pre>", html::escape(&fetched)));
+            return Self::show(visitor, "Preview", &format!("{field}<pre>{}</pre>", html::escape(&fetched)));
         }
-        self.show(visitor, "Preview", &format!("{field}<p>This host is not known.</p>"))
+        Self::show(visitor, "Preview", &format!("{field}<p>This host is not known.</p>"))
     }
 
     pub(super) fn ping(&self, request: &Request, visitor: &Visitor) -> Reply {
@@ -98,7 +98,7 @@ impl App {
         } else {
             format!("pinging {host}")
         };
-        self.show(visitor, "Ping", &format!("{field}<pre>{}</pre>", html::escape(&answer)))
+        Self::show(visitor, "Ping", &format!("{field}<pre>{}</pre>", html::escape(&answer)))
     }
 }
 

@@ -11,6 +11,7 @@ mod post;
 mod request;
 mod route;
 mod state;
+mod token;
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};

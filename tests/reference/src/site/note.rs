@@ -4,6 +4,7 @@ use http::StatusCode;
 
 use super::guard::Visitor;
 use super::request::{Reply, Request};
+use super::route::show_as;
 use super::state::{Note, secret};
 use super::{App, Flaw, html};
 
@@ -19,7 +20,7 @@ impl App {
                 if everybody { "note".to_owned() } else { text.chars().take(40).collect() };
             content.push_str(&format!("<p><a href=\"/notes/{id}\">{}</a></p>", html::escape(&beginning)));
         }
-        self.show(visitor, "Notes", &content)
+        Self::show(visitor, "Notes", &content)
     }
 
     pub(super) fn add_note(&self, request: &Request, visitor: &Visitor) -> Reply {
@@ -39,7 +40,7 @@ impl App {
                 let field = format!("<textarea name=\"text\">{}</textarea>", html::escape(&note.text));
                 let change = html::form(&format!("/notes/{id}"), &visitor.token, &field, "Change");
                 let delete = html::form(&format!("/notes/{id}/delete"), &visitor.token, "", "Delete");
-                self.show(visitor, "Note", &format!("<p>{}</p>{change}{delete}", html::escape(&note.text)))
+                Self::show(visitor, "Note", &format!("<p>{}</p>{change}{delete}", html::escape(&note.text)))
             }
             _ => self.missing(visitor),
         }
@@ -59,7 +60,7 @@ impl App {
 
     pub(super) fn delete_note(&self, id: &str, visitor: &Visitor) -> Reply {
         if visitor.user.is_none() {
-            return self.show_as(StatusCode::FORBIDDEN, visitor, "Refused", "<p>Log in first.</p>");
+            return show_as(StatusCode::FORBIDDEN, visitor, "Refused", "<p>Log in first.</p>");
         }
         let anybody = self.is(Flaw::DeletesOthers);
         let mut state = self.state();

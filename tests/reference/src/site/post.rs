@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::guard::Visitor;
 use super::request::{Reply, Request};
+use super::route::show_as;
 use super::state::Post;
 use super::{App, Flaw, html};
 
@@ -29,7 +30,7 @@ impl App {
                 if self.is(Flaw::JsonInScript) { value.to_string() } else { html::json_in_script(&value) };
             content.push_str(&format!("<script>window.newest = {data};</script>"));
         }
-        self.show(visitor, "Posts", &content)
+        Self::show(visitor, "Posts", &content)
     }
 
     fn article(&self, post: &Post, visitor: &Visitor) -> String {
@@ -66,7 +67,7 @@ impl App {
     pub(super) fn add_post(&self, request: &Request, visitor: &Visitor) -> Reply {
         let Some(author) = &visitor.user else { return Reply::see_other("/login") };
         if self.is(Flaw::RefusesPosts) {
-            return self.show_as(StatusCode::BAD_REQUEST, visitor, "Refused", "<p>No.</p>");
+            return show_as(StatusCode::BAD_REQUEST, visitor, "Refused", "<p>No.</p>");
         }
         let field = |name| request.field(name).to_owned();
         let mut state = self.state();
@@ -91,7 +92,7 @@ impl App {
             }
             Some(_) => {
                 drop(state);
-                self.show_as(StatusCode::FORBIDDEN, visitor, "Refused", "<p>This is not yours.</p>")
+                show_as(StatusCode::FORBIDDEN, visitor, "Refused", "<p>This is not yours.</p>")
             }
             None => {
                 drop(state);
@@ -127,6 +128,6 @@ impl App {
             }
             content.push_str("</ul>");
         }
-        self.show(visitor, "Search", &content)
+        Self::show(visitor, "Search", &content)
     }
 }

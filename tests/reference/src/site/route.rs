@@ -9,11 +9,11 @@ use super::{App, Flaw, html};
 impl App {
     /// Answers one request.
     pub(super) fn answer(&self, request: &Request) -> Reply {
-        if let Some(trapped) = self.trapped(request) {
+        if let Some(trapped) = self.trapped() {
             return trapped;
         }
         let visitor = self.visitor(request);
-        let reply = if self.is(Flaw::GetActs) && self.is_action(request) {
+        let reply = if self.is(Flaw::GetActs) && is_action(request) {
             // The handlers read the fields of the form; here they come with the address.
             let form = request.query.clone();
             self.route(&Request { method: Method::POST, form, ..request.clone() }, &visitor)
@@ -23,19 +23,15 @@ impl App {
         self.finish(request, &visitor, reply)
     }
 
-    fn trapped(&self, _: &Request) -> Option<Reply> {
-        match self.flaw? {
-            Flaw::AlwaysFails => Some(Reply::of(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "broken")),
-            Flaw::ConstantPage => Some(Reply::html(StatusCode::OK, "<h1>Welcome</h1><form method=post><input name=username><input type=password name=password></form>".to_owned())),
-            Flaw::AlwaysMissing => Some(Reply::of(StatusCode::NOT_FOUND, "text/plain", "nothing here")),
-            _ => None,
+    fn trapped(&self) -> Option<Reply> {
+        const PAGE: &str = "<h1>Welcome</h1><form method=post><input name=username><input type=password name=password></form>";
+        if self.is(Flaw::AlwaysFails) {
+            return Some(Reply::of(StatusCode::INTERNAL_SERVER_ERROR, "text/plain", "broken"));
         }
-    }
-
-    fn is_action(&self, request: &Request) -> bool {
-        request.method == Method::GET
-            && !request.query.is_empty()
-            && matches!(request.path.as_str(), "/posts" | "/notes" | "/account")
+        if self.is(Flaw::ConstantPage) {
+            return Some(Reply::html(StatusCode::OK, PAGE.to_owned()));
+        }
+        self.is(Flaw::AlwaysMissing).then(|| Reply::of(StatusCode::NOT_FOUND, "text/plain", "nothing here"))
     }
 
     fn route(&self, request: &Request, visitor: &Visitor) -> Reply {
@@ -45,10 +41,10 @@ impl App {
             return Reply::see_other("/");
         }
         match (segments.as_slice(), posts) {
-            ([""], false) => self.show(visitor, "Home", "<p>Welcome.</p>"),
-            (["register"], false) => self.register_page(visitor, StatusCode::OK, ""),
+            ([""], false) => Self::show(visitor, "Home", "<p>Welcome.</p>"),
+            (["register"], false) => Self::register_page(visitor, StatusCode::OK, ""),
             (["register"], true) => self.register(request, visitor),
-            (["login"], false) => self.login_page(visitor, StatusCode::OK, ""),
+            (["login"], false) => Self::login_page(visitor, StatusCode::OK, ""),
             (["login"], true) => self.login(request, visitor),
             (["logout"], true) => self.logout(request, visitor),
             (["account"], false) => self.account_page(visitor),
@@ -74,20 +70,26 @@ impl App {
     }
 
     /// A page of the site.
-    pub(super) fn show(&self, visitor: &Visitor, title: &str, content: &str) -> Reply {
-        self.show_as(StatusCode::OK, visitor, title, content)
-    }
-
-    /// A page of the site under another status.
-    pub(super) fn show_as(&self, status: StatusCode, visitor: &Visitor, title: &str, content: &str) -> Reply {
-        Reply::html(status, html::page(title, visitor.user.as_deref(), &visitor.token, content))
+    pub(super) fn show(visitor: &Visitor, title: &str, content: &str) -> Reply {
+        show_as(StatusCode::OK, visitor, title, content)
     }
 
     pub(super) fn missing(&self, visitor: &Visitor) -> Reply {
         if self.is(Flaw::Debugger) {
             let stack = "<h1>KeyError</h1><pre class=\"traceback\">Traceback (most recent call last):\n  File \"/srv/app/site.py\", line 41, in dispatch\n    return views[path](request)\nKeyError: 'page'</pre><p>The debugger caught an exception. <a href=\"?__debugger__=yes\">console</a></p>";
-            return self.show_as(StatusCode::INTERNAL_SERVER_ERROR, visitor, "Error", stack);
+            return show_as(StatusCode::INTERNAL_SERVER_ERROR, visitor, "Error", stack);
         }
-        self.show_as(StatusCode::NOT_FOUND, visitor, "Not found", "<p>There is no such page.</p>")
+        show_as(StatusCode::NOT_FOUND, visitor, "Not found", "<p>There is no such page.</p>")
     }
+}
+
+fn is_action(request: &Request) -> bool {
+    request.method == Method::GET
+        && !request.query.is_empty()
+        && matches!(request.path.as_str(), "/posts" | "/notes" | "/account")
+}
+
+/// A page of the site under another status.
+pub(super) fn show_as(status: StatusCode, visitor: &Visitor, title: &str, content: &str) -> Reply {
+    Reply::html(status, html::page(title, visitor.user.as_deref(), &visitor.token, content))
 }
