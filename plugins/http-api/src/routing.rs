@@ -219,16 +219,16 @@ impl Rule {
 /// Whether the answer says the values of a sample back.
 fn is_reached(sample: &Sample, answer: &Response) -> Result<(), String> {
     if !answer.is_success() {
-        return Err(format!("it was answered {}", answer.status));
+        return Err(answer.status.to_string());
     }
     if sample.values.is_empty() {
         return Ok(());
     }
     let Some(body) = answer.json() else {
-        return Err(format!("the body is no JSON: {}", excerpt(&answer.body)));
+        return Err(format!("{} with what is no JSON: {}", answer.status, excerpt(&answer.body)));
     };
     let wanted: BTreeMap<_, _> = sample.values.iter().cloned().collect();
-    difference(&json!(wanted), &body).map_or(Ok(()), Err)
+    difference(&json!(wanted), &body).map_or(Ok(()), |wrong| Err(format!("{} where {wrong}", answer.status)))
 }
 
 fn rule(text: &str) -> Result<Rule, String> {

@@ -30,7 +30,11 @@ pub(crate) const TARGET: &str = "db";
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Bytes of one packet, and of one result, beyond which it is no answer to what is asked here.
-const PACKET_BYTES: usize = 16 << 20;
+const PACKET_BYTES: usize = 1 << 20;
+const RESULT_BYTES: usize = 4 << 20;
+
+/// Bytes of what is no packet that are kept, to tell whose they are.
+const BEGINNING: usize = 64;
 
 /// The version of the handshake.
 const PROTOCOL: u8 = 10;
@@ -160,8 +164,8 @@ impl<'run, 'host> Session<'run, 'host> {
             match packet.first() {
                 Some(&END_OR_SWITCH) if packet.len() < 9 => return Ok(rows),
                 Some(&ERROR) => return Err(Broken::Refused(refusal(&packet)?)),
-                _ if bytes > PACKET_BYTES => {
-                    return Err(Failure::OverLimit(format!("{PACKET_BYTES} bytes of one result")).into());
+                _ if bytes > RESULT_BYTES => {
+                    return Err(Failure::OverLimit(format!("{RESULT_BYTES} bytes of one result")).into());
                 }
                 _ => rows.push(row(&packet, columns).ok_or(Broken::Foreign(packet))?),
             }
@@ -247,11 +251,11 @@ impl<'run, 'host> Session<'run, 'host> {
         let end = self.context.monotonic() + PATIENCE;
         let mut packet = Vec::new();
         loop {
-            let so_far = self.unread.clone();
+            let beginning = self.unread[..self.unread.len().min(BEGINNING)].to_vec();
             match self.codec.decode(&mut self.unread, &mut packet) {
                 Ok(true) => return Ok(packet),
                 Ok(false) => {}
-                Err(_) => return Err(Broken::Foreign(so_far.to_vec())),
+                Err(_) => return Err(Broken::Foreign(beginning)),
             }
             let left = end.saturating_sub(self.context.monotonic());
             if left.is_zero() {
@@ -261,12 +265,12 @@ impl<'run, 'host> Session<'run, 'host> {
             let more = match self.connection.receive(64 << 10) {
                 Ok(more) => more,
                 Err(Failure::TimedOut) if !(packet.is_empty() && self.unread.is_empty()) => {
-                    return Err(Broken::Foreign([&packet[..], &so_far].concat()));
+                    return Err(Broken::Foreign([packet, beginning].concat()));
                 }
                 Err(failure) => return Err(failure.into()),
             };
             if more.is_empty() {
-                return Err(if so_far.is_empty() { Broken::Ended } else { Broken::Foreign(so_far.to_vec()) });
+                return Err(if beginning.is_empty() { Broken::Ended } else { Broken::Foreign(beginning) });
             }
             self.unread.extend_from_slice(&more);
         }

@@ -116,6 +116,11 @@ fn entangled() -> Vec<Entangled> {
     };
     [
         of("always-ok", all_ok, &[CRUD, CRUD_FULL, ROUTING, PRODUCTION]),
+        of(
+            "no-allow",
+            "a routing table is asked which methods a path has, and Allow is where it says so",
+            &[ROUTING],
+        ),
         of("catch-all", "a path that is not there is answered 200 to everybody", &[BASICS, BASICS_FULL]),
     ]
     .concat()

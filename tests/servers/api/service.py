@@ -60,6 +60,11 @@ def remove(number):
     return "", 204
 
 
+@app.get("/users")
+def users():
+    return jsonify([])
+
+
 @app.get("/users/me")
 def me():
     return jsonify(user="you")
