@@ -1,13 +1,21 @@
-//! Lists the files that `mustdo plugin new` writes, so that they are embedded as they stand in the repository: each
-//! template is a project that is built and tested where it lies.
+//! What is known of embedded files before the program runs.
+//!
+//! - The list of what `mustdo plugin new` writes: embedded as it stands in the repository, because each template is a
+//!   project that is built and tested where it lies.
+//! - The digests of the shipped plugins, so that no command computes them at its start.
+//! - How many known mistakes each of them is held against: counted on the pages that the tests keep.
 
 #![expect(clippy::disallowed_methods, reason = "the fences are for the tool; this runs before there is one")]
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
-/// The folders, relative to this one.
+use sha2::{Digest as _, Sha256};
+
+/// The folders of what `mustdo plugin new` writes, relative to this one.
 const FOLDERS: [&str; 5] = [
     "plugins/sdk",
     "plugins/templates/js",
@@ -20,7 +28,14 @@ const FOLDERS: [&str; 5] = [
 const LEFTOVERS: [&str; 5] = ["target", "node_modules", ".venv", "__pycache__", "vendor"];
 
 fn main() -> io::Result<()> {
-    let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").ok_or(io::ErrorKind::NotFound)?);
+    let variable = |name| env::var_os(name).map(PathBuf::from).ok_or(io::ErrorKind::NotFound);
+    let (root, out) = (variable("CARGO_MANIFEST_DIR")?, variable("OUT_DIR")?);
+    authoring(&root, &out)?;
+    digests(&root, &out)?;
+    mistakes(&root, &out)
+}
+
+fn authoring(root: &Path, out: &Path) -> io::Result<()> {
     let mut files = vec![];
     for folder in FOLDERS {
         walk(&root.join(folder), &mut files)?;
@@ -35,8 +50,55 @@ fn main() -> io::Result<()> {
         let _ = writeln!(list, "    ({name}, include_bytes!({path})),");
     }
     list.push_str("]\n");
-    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or(io::ErrorKind::NotFound)?);
     fs::write(out.join("authoring.rs"), list)
+}
+
+/// Writes the 32 bytes of each component's SHA-256 beside one another, as `NAME.sha256`.
+fn digests(root: &Path, out: &Path) -> io::Result<()> {
+    // Names the components, so it changes when there is one more. The folder itself has the plugins' builds in it.
+    println!("cargo::rerun-if-changed={}", root.join("src/store/embedded.rs").display());
+    for entry in fs::read_dir(root.join("plugins"))? {
+        let path = entry?.path();
+        if let (Some(name), Some("wasm")) = (path.file_stem(), path.extension().and_then(OsStr::to_str)) {
+            println!("cargo::rerun-if-changed={}", path.display());
+            fs::write(out.join(name).with_extension("sha256"), Sha256::digest(fs::read(&path)?))?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes how many rows the tables of known mistakes have for each component, as the expression `NAME.mistakes`. Its pages
+/// are `docs/proof/NAME.md` and, for other references, `NAME-….md`; a mistake that two of them have counts once.
+fn mistakes(root: &Path, out: &Path) -> io::Result<()> {
+    let pages = root.join("docs/proof");
+    println!("cargo::rerun-if-changed={}", pages.display());
+    let pages: Vec<PathBuf> =
+        fs::read_dir(pages)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    for entry in fs::read_dir(root.join("plugins"))? {
+        let path = entry?.path();
+        let (Some(name), Some("wasm")) = (path.file_stem(), path.extension().and_then(OsStr::to_str)) else {
+            continue;
+        };
+        let name = name.to_string_lossy();
+        let mut known = BTreeSet::new();
+        for page in &pages {
+            let stem = page.file_stem().unwrap_or_default().to_string_lossy();
+            let rest = stem.strip_prefix(&*name);
+            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
+                println!("cargo::rerun-if-changed={}", page.display());
+                known.extend(rows_of_known_mistakes(&fs::read_to_string(page)?));
+            }
+        }
+        fs::write(out.join(&*name).with_extension("mistakes"), known.len().to_string())?;
+    }
+    Ok(())
+}
+
+/// The names in the first column of the section.
+fn rows_of_known_mistakes(page: &str) -> BTreeSet<String> {
+    let sections = page.split("\n## ").filter(|section| section.starts_with("Known mistakes"));
+    let rows = sections.flat_map(str::lines).filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| row.split('`').next()).map(str::to_owned).collect()
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

@@ -98,6 +98,8 @@ impl Progress<'_> {
                 };
                 self.ended(*task, &words);
             }
+            // Its account is kept; that it was stopped comes next.
+            Event::Stopped { .. } => {}
             Event::Cancelled(id) => {
                 let words = format!("stopped  {}", self.name(*id));
                 self.ended(*id, &words);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::plugins::Plugins;
 use super::project::Project;
 use super::prompt::choose;
 use super::shelf::{PluginFile, Shelf};
@@ -37,6 +38,7 @@ pub(crate) fn ask(
     context: &Context,
     project: &Project,
     shelf: &Shelf,
+    plugins: &Plugins,
     missing: &[MissingGrant],
     settings: &mut Settings,
 ) -> Result<bool, Failure> {
@@ -55,7 +57,10 @@ pub(crate) fn ask(
     let mut words = String::from("Plugins ask for your permission:\n");
     for (plugin, grants) in &by_plugin {
         let Some(file) = shelf.find(plugin) else { continue };
-        words.push_str(&format!("\n{plugin} {} ({})\n", file.digest.short(), plain_line(&file.place, 200)));
+        words.push_str(&format!("\n{plugin} {} ({})\n", file.digest().short(), plain_line(&file.place, 200)));
+        if let Some(proof) = plugins.proof(plugin) {
+            words.push_str(&format!("  {proof}\n"));
+        }
         for grant in grants {
             words.push_str(&request(context, project, grant, settings));
         }
@@ -180,8 +185,9 @@ pub(crate) fn find<'a>(shelf: &'a Shelf, id: &PluginId) -> Result<&'a PluginFile
 /// Writes a grant into `mustdo.toml`. What the plugin was granted before stays, as far as it holds for these bytes.
 pub(crate) fn give(project: &Project, plugin: &PluginFile, wanted: &[Wanted]) -> Result<Grant, Failure> {
     change(project, |settings, text| {
-        let mut grant = settings.grants.get(&plugin.id).cloned().unwrap_or_else(|| Grant::new(plugin.digest));
-        grant.renew(plugin.digest);
+        let mut grant =
+            settings.grants.get(&plugin.id).cloned().unwrap_or_else(|| Grant::new(plugin.digest()));
+        grant.renew(plugin.digest());
         for Wanted { capability, program } in wanted {
             grant.allow.insert(capability.clone());
             if let (Some(target), Some(program)) = (capability.target(), program) {

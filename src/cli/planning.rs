@@ -34,7 +34,7 @@ impl Planning<'_> {
     pub(crate) fn plan(&self, items: &[&Item], named: &BTreeSet<ItemId>, settings: &Settings) -> Plan {
         let installed = |id: &_| {
             let (file, info) = (self.shelf.find(id)?, self.plugins.info(id)?);
-            Some(Installed { digest: file.digest, info, embedded: file.embedded })
+            Some(Installed { digest: file.digest(), info, embedded: file.embedded })
         };
         let programs = |name: &_| {
             let workspace = self.project.workspace.as_ref()?;

@@ -6,7 +6,7 @@ use std::thread;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::shelf::Shelf;
+use super::shelf::{PluginFile, Shelf};
 use super::verification::Recorded;
 use crate::model::{
     Asked, Catalog, ChecklistId, Entry, Item, ItemId, Language, Progress, Settings, Standing, TargetName,
@@ -114,6 +114,7 @@ impl Project {
         settings.jobs = settings.jobs.or(user.jobs);
         settings.timeout = settings.timeout.or(user.timeout);
         settings.secrets.env.extend(user.secrets.env.iter().cloned());
+        settings.secrets.plain.extend(user.secrets.plain.iter().cloned());
         settings.secrets.files.extend(user.secrets.files.iter().cloned());
         settings.limits = settings.limits.or(&user.limits);
         settings
@@ -150,7 +151,7 @@ impl Project {
             let identity =
                 |name: &TargetName| Some((name.clone(), target::identity(settings.targets.get(name)?)));
             asked.push(Asked {
-                plugin: shelf.find(&definition.uses.plugin).map(|plugin| plugin.digest),
+                plugin: shelf.find(&definition.uses.plugin).map(PluginFile::digest),
                 unbound: unbound.cloned().collect(),
                 watched,
                 targets: bound.filter_map(identity).collect(),

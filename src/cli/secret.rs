@@ -51,10 +51,38 @@ impl Secrets {
     }
 }
 
+/// Variables that programs read what they are from, by their own documentation, and never what is to be kept: how they
+/// run, in which language, how much they say. A word like `production` must not be masked wherever it stands.
+const PLAIN: [&str; 20] = [
+    "APP_ENV",
+    "ASPNETCORE_ENVIRONMENT",
+    "DJANGO_SETTINGS_MODULE",
+    "DOTNET_ENVIRONMENT",
+    "FLASK_APP",
+    "FLASK_DEBUG",
+    "FLASK_ENV",
+    "GIN_MODE",
+    "LANG",
+    "LC_ALL",
+    "LOG_LEVEL",
+    "MIX_ENV",
+    "NODE_ENV",
+    "PYTHONUNBUFFERED",
+    "RACK_ENV",
+    "RAILS_ENV",
+    "RUST_BACKTRACE",
+    "RUST_LOG",
+    "SPRING_PROFILES_ACTIVE",
+    "TZ",
+];
+
 /// The secrets that targets are started with.
 fn launched(settings: &Settings) -> impl Iterator<Item = &str> {
-    let values = settings.targets.values().flat_map(Target::env).map(|(_, value)| value.as_str());
-    values.filter(|value| is_secret(value))
+    let variables = settings.targets.values().flat_map(Target::env);
+    let unnamed = variables.filter(|(name, _)| {
+        !PLAIN.contains(&name.as_str()) && !settings.secrets.plain.contains(name.as_str())
+    });
+    unnamed.map(|(_, value)| value.as_str()).filter(|value| is_secret(value))
 }
 
 fn env_name(capability: &Capability) -> Option<&str> {
@@ -70,7 +98,8 @@ fn env_name(capability: &Capability) -> Option<&str> {
     }
 }
 
-/// Whether a value that a target is started with counts as secret. Everything does but what is plainly none: numbers,
+/// Whether a value that a target is started with, in a variable that nobody calls plain, counts as secret. Everything does
+/// but what is plainly none: numbers,
 /// switches, this machine's own addresses, what the port is filled into, and what a plugin may fill in.
 fn is_secret(value: &str) -> bool {
     const SWITCHES: [&str; 6] = ["true", "false", "none", "null", "localhost", "disabled"];
@@ -87,6 +116,25 @@ fn is_secret(value: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Place;
+
+    /// How a text with `value` in it is shown, where a target has these variables, each with this value.
+    fn hidden(value: &str, plain: &[&str], variables: &[&str]) -> String {
+        let env = variables.iter().map(|&name| (name.to_owned(), value.to_owned())).collect();
+        let place = Place::Command { program: "shop".to_owned(), args: vec![], env, cwd: None };
+        let mut settings = Settings::default();
+        settings.targets.insert("shop".parse().unwrap(), Target { place, launch: None });
+        settings.secrets.plain = plain.iter().map(|&name| name.to_owned()).collect();
+        Secrets::all(&settings).text(&format!("it says {value}"))
+    }
+
+    #[test]
+    fn variable_is_plain_by_its_name_and_its_value_is_secret_for_any_other_reason() {
+        assert_eq!(hidden("production", &[], &["FLASK_ENV"]), "it says production");
+        assert_eq!(hidden("production", &[], &["SHOP_MODE"]), "it says ***");
+        assert_eq!(hidden("production", &["SHOP_MODE"], &["SHOP_MODE", "FLASK_ENV"]), "it says production");
+        assert_eq!(hidden("hunter22", &["SHOP_MODE"], &["SHOP_MODE", "SHOP_KEY"]), "it says ***");
+    }
 
     #[test]
     fn what_a_target_is_started_with_is_secret_unless_it_is_plainly_none() {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 use super::failure::Failure;
 use crate::model::{Digest, Lock, LockedPlugin, PluginId};
@@ -12,24 +13,24 @@ use crate::syntax::{self, Diagnostic, LockFile, Severity, Source};
 #[derive(Debug)]
 pub(crate) struct Shelf {
     plugins: BTreeMap<PluginId, PluginFile>,
-    lock: Option<LockFile>,
+    lock: Option<Arc<LockFile>>,
 }
 
-/// The bytes of one plugin.
+/// The bytes of one plugin. What takes reading them through is found out when it is first asked for: most commands that
+/// have a shelf ask nothing of most of its plugins, and one with an interpreter in it has 18 MiB.
 #[derive(Debug, Clone)]
 pub(crate) struct PluginFile {
     /// By its place: the file name, with "." for the ":" after a namespace.
     pub(crate) id: PluginId,
-    /// Of the bytes.
-    pub(crate) digest: Digest,
     /// The component.
     pub(crate) bytes: Cow<'static, [u8]>,
     /// Where it comes from, for people.
     pub(crate) place: String,
     /// Whether it ships inside mustdo.
     pub(crate) embedded: bool,
-    /// What `mustdo.lock` says of it.
-    pub(crate) provenance: Provenance,
+    digest: OnceLock<Digest>,
+    provenance: OnceLock<Provenance>,
+    lock: Option<Arc<LockFile>>,
 }
 
 /// What is known of where a plugin's bytes come from.
@@ -59,18 +60,19 @@ impl Shelf {
         for shipped in PLUGINS {
             let id: PluginId = shipped.id.parse().map_err(Failure::bug)?;
             let file = PluginFile {
-                digest: Digest::of(shipped.bytes),
+                digest: OnceLock::from(shipped.digest),
                 bytes: Cow::Borrowed(shipped.bytes),
                 place: "embedded".to_owned(),
                 embedded: true,
-                provenance: Provenance::Shipped,
+                provenance: OnceLock::from(Provenance::Shipped),
+                lock: None,
                 id: id.clone(),
             };
             plugins.insert(id, file);
         }
         let mut misnamed = vec![];
         let Some(workspace) = workspace else { return Ok((Self { plugins, lock: None }, misnamed)) };
-        let lock = read_lock(workspace)?.map(|(_, lock)| lock);
+        let lock = read_lock(workspace)?.map(|(_, lock)| Arc::new(lock));
         for (place, bytes) in workspace.plugins()? {
             let stem =
                 place.rsplit('/').next().and_then(|name| name.strip_suffix(".wasm")).unwrap_or_default();
@@ -81,11 +83,16 @@ impl Shelf {
                     continue;
                 }
             };
-            let digest = Digest::of(&bytes);
-            let embedded = PLUGINS.iter().any(|shipped| shipped.bytes == bytes);
-            let provenance = provenance(lock.as_ref(), &id, &place, &digest);
-            let bytes = Cow::Owned(bytes);
-            plugins.insert(id.clone(), PluginFile { id, digest, bytes, place, embedded, provenance });
+            let file = PluginFile {
+                embedded: PLUGINS.iter().any(|shipped| shipped.bytes == bytes),
+                bytes: Cow::Owned(bytes),
+                place,
+                digest: OnceLock::new(),
+                provenance: OnceLock::new(),
+                lock: lock.clone(),
+                id: id.clone(),
+            };
+            plugins.insert(id, file);
         }
         Ok((Self { plugins, lock }, misnamed))
     }
@@ -102,15 +109,15 @@ impl Shelf {
 
     /// What `mustdo.lock` says.
     pub(crate) fn lock(&self) -> Cow<'_, Lock> {
-        self.lock.as_ref().map_or_else(|| Cow::Owned(Lock::default()), |file| Cow::Borrowed(file.lock()))
+        self.lock.as_deref().map_or_else(|| Cow::Owned(Lock::default()), |file| Cow::Borrowed(file.lock()))
     }
 
     /// What is wrong, or worth knowing, between `mustdo.lock` and the files.
     pub(crate) fn diagnostics(&self) -> Vec<Diagnostic> {
-        let own = || self.plugins.values().filter(|file| !matches!(file.provenance, Provenance::Shipped));
+        let own = || self.plugins.values().filter(|file| !matches!(file.provenance(), Provenance::Shipped));
         let present: BTreeSet<_> = own().map(|file| &file.id).collect();
         let missing = self.lock.iter().flat_map(|lock| lock.missing(&present));
-        let told = own().filter_map(|file| match &file.provenance {
+        let told = own().filter_map(|file| match file.provenance() {
             Provenance::Changed(diagnostic) => Some((**diagnostic).clone()),
             Provenance::Unlocked => Some(syntax::unlocked_plugin(&file.place, &file.id)),
             Provenance::Shipped | Provenance::Locked(_) => None,
@@ -120,9 +127,28 @@ impl Shelf {
 }
 
 impl PluginFile {
+    /// Of the bytes.
+    pub(crate) fn digest(&self) -> Digest {
+        *self.digest.get_or_init(|| Digest::of(&self.bytes))
+    }
+
+    /// What is known of where they come from.
+    pub(crate) fn provenance(&self) -> &Provenance {
+        self.provenance.get_or_init(|| self.held_against_the_lock())
+    }
+
+    fn held_against_the_lock(&self) -> Provenance {
+        let Some(lock) = &self.lock else { return Provenance::Unlocked };
+        let Some(locked) = lock.lock().plugins.get(&self.id) else { return Provenance::Unlocked };
+        match lock.changed(&self.id, &self.place, &self.digest()) {
+            Some(diagnostic) => Provenance::Changed(Box::new(diagnostic)),
+            None => Provenance::Locked(Box::new(locked.clone())),
+        }
+    }
+
     /// Fails where these are not the bytes that were added.
     pub(crate) fn trusted(&self) -> Result<&Self, Failure> {
-        match &self.provenance {
+        match self.provenance() {
             Provenance::Changed(diagnostic) => Err(content(std::slice::from_ref(diagnostic))
                 .hint(format!("mustdo explain {}    tells how that can happen", diagnostic.code))),
             Provenance::Shipped | Provenance::Unlocked | Provenance::Locked(_) => Ok(self),
@@ -131,21 +157,12 @@ impl PluginFile {
 
     /// What it comes from, in words.
     pub(crate) fn origin(&self) -> String {
-        match &self.provenance {
+        match self.provenance() {
             Provenance::Shipped => "shipped with mustdo".to_owned(),
             Provenance::Unlocked => format!("{}, not in {}", self.place, Workspace::LOCK),
             Provenance::Locked(locked) => locked.source.to_string(),
             Provenance::Changed(_) => format!("{}, which is not what was added", self.place),
         }
-    }
-}
-
-fn provenance(lock: Option<&LockFile>, id: &PluginId, place: &str, digest: &Digest) -> Provenance {
-    let Some(lock) = lock else { return Provenance::Unlocked };
-    match (lock.changed(id, place, digest), lock.lock().plugins.get(id)) {
-        (Some(diagnostic), _) => Provenance::Changed(Box::new(diagnostic)),
-        (None, Some(locked)) => Provenance::Locked(Box::new(locked.clone())),
-        (None, None) => Provenance::Unlocked,
     }
 }
 

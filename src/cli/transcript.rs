@@ -8,7 +8,7 @@ use super::printer;
 use super::project::Project;
 use super::recording;
 use super::shelf::Shelf;
-use crate::model::{Endpoint, Mask, TargetName};
+use crate::model::{Endpoint, Mask, TargetName, Verdict};
 use crate::report::{Transcript, TranscriptAccess, TranscriptTarget, transcript};
 use crate::store::{StoreError, Workspace};
 use crate::target::Started;
@@ -33,13 +33,39 @@ pub(crate) struct Told<'a> {
     pub(crate) mask: &'a Mask,
 }
 
-/// Keeps an account of every run that ended, and takes away those of checks that there are no more. Nothing that was
+/// The last thing that is said of a run that was stopped from outside.
+const STOPPED: &str = "it was stopped before it ended, as mustdo was asked to stop";
+
+/// Keeps an account of every run that ended or was stopped, and takes away those of checks that there are no more. Nothing that was
 /// verified is lost where it can not be kept: that is said and nothing else.
-pub(crate) fn keep(workspace: &Workspace, project: &Project, plan: &Plan, ended: &[Ended], told: &Told<'_>) {
+pub(crate) fn keep(
+    workspace: &Workspace,
+    project: &Project,
+    plan: &Plan,
+    ended: &[Ended],
+    stopped: &[(TaskId, Box<Trace>)],
+    told: &Told<'_>,
+) {
     let mut texts = BTreeMap::new();
+    let mut tell = |id: TaskId, trace: &Trace, conclusion: Result<&Verdict, String>, told: &Told<'_>| {
+        if let Some(task) = plan.tasks.get(id.0) {
+            let key = (task.item.clone(), task.definition.uses.clone());
+            texts.insert(key, account(task, trace, conclusion, told));
+        }
+    };
+    // A run that is stopped leaves no recording.
+    let unrecorded = Told { recordings: None, ..*told };
+    for (id, trace) in stopped {
+        tell(*id, trace, Err(STOPPED.to_owned()), &unrecorded);
+    }
     for (id, result) in ended {
-        let Some(task) = plan.tasks.get(id.0) else { continue };
-        texts.insert((task.item.clone(), task.definition.uses.clone()), account(task, result, told));
+        match result {
+            Ok(run) => {
+                let (accesses, log) = (run.accesses.clone(), run.log.clone());
+                tell(*id, &Trace { elapsed: run.elapsed, accesses, log }, Ok(&run.verdict), told);
+            }
+            Err(error) => tell(*id, &error.trace, Err(error.fault.to_string()), told),
+        }
     }
     let known = project
         .catalog
@@ -57,15 +83,7 @@ pub(crate) fn keep(workspace: &Workspace, project: &Project, plan: &Plan, ended:
     }
 }
 
-fn account(task: &Planned, result: &Result<Box<Run>, RunError>, told: &Told<'_>) -> String {
-    let own;
-    let (trace, conclusion) = match result {
-        Ok(run) => {
-            own = Trace { elapsed: run.elapsed, accesses: run.accesses.clone(), log: run.log.clone() };
-            (&own, Ok(&run.verdict))
-        }
-        Err(error) => (&*error.trace, Err(error.fault.to_string())),
-    };
+fn account(task: &Planned, trace: &Trace, conclusion: Result<&Verdict, String>, told: &Told<'_>) -> String {
     let doubt = task.targets.values().find(|name| told.dead.contains(*name));
     let targets = task.targets.iter().map(|(asked, bound)| {
         let facts = [

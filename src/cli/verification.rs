@@ -26,13 +26,13 @@ use super::secret::Secrets;
 use super::shelf::Shelf;
 use super::transcript;
 use crate::model::{
-    CheckId, Digest, Item, ItemId, Language, Mask, Need, Outcome, Record, Selection, Settings, Span,
-    TargetName, Text, Undecided, Verdict, plain_line,
+    CheckId, Digest, Item, ItemId, Mask, Outcome, PluginId, Record, Selection, Settings, Span, TargetName,
+    Text, Undecided, Verdict,
 };
 use crate::report::Report;
 use crate::store::Workspace;
 use crate::target::{self, Died, StartOptions, Started};
-use crate::verify::{Event, Job, LeftOut, Plan, Planned, Run, RunError, TaskId, Why, run};
+use crate::verify::{Event, Job, LeftOut, Plan, Planned, Run, RunError, TaskId, Trace, Why, run};
 
 /// What the command line says on a verification.
 #[derive(Debug, Clone, Copy, Default)]
@@ -66,9 +66,6 @@ pub(crate) struct Verification<'a> {
     pub(crate) display: &'a Display,
 }
 
-/// Characters of one line about a step that was left out.
-const LINE_CHARS: usize = 300;
-
 /// What came of a verification.
 #[derive(Debug)]
 pub(crate) struct Outcomes {
@@ -94,22 +91,6 @@ pub(crate) struct Recorded {
 }
 
 impl Outcomes {
-    /// The must steps that passed checks skipped, with the first line of why: a pass says nothing of them. Empty where there
-    /// are none.
-    pub(crate) fn left_out(&self, language: Language) -> String {
-        let mut text = String::new();
-        let passed = |recorded: &&Recorded| recorded.record.verdict.outcome == Outcome::Pass;
-        for Recorded { check, record, .. } in self.records.iter().filter(passed) {
-            let steps = record.verdict.steps.iter();
-            for step in steps.filter(|step| step.need == Need::Must && step.outcome == Outcome::Skip) {
-                let why = step.summary.get(language).lines().next().unwrap_or_default();
-                let line = plain_line(&format!("{check}, {}: {why}", step.id), LINE_CHARS);
-                text.push_str(&format!("  – {line}\n"));
-            }
-        }
-        if text.is_empty() { text } else { format!("\nLeft out here\n{text}") }
-    }
-
     /// The exit code, with the policy judged on the report made afterwards. A failure that was just seen is one, whatever
     /// the report leaves out.
     pub(crate) fn exit(&self, report: &Report, settings: &Settings) -> Exit {
@@ -159,7 +140,7 @@ impl Verification<'_> {
         let planning =
             Planning { context, project, shelf, plugins: &plugins, seed, timeout: options.timeout };
         let mut plan = planning.plan(&items, &named, &settings);
-        if permission::ask(context, project, shelf, &plan.missing_grants, &mut settings)? {
+        if permission::ask(context, project, shelf, &plugins, &plan.missing_grants, &mut settings)? {
             plan = planning.plan(&items, &named, &settings);
         }
         let Secrets { environment, mask } = Secrets::of(&plan, &settings);
@@ -168,6 +149,7 @@ impl Verification<'_> {
             let started = self.context.environment.now;
             plugins.host.record(recorder(folder.to_owned(), mask.clone(), started)?);
         }
+        let proofs = self.tell_unproven(&plan, &plugins);
         let missed = self.tell_left_out(&plan, !selection.is_all());
         if plan.tasks.is_empty() {
             if plan.left_out.is_empty() {
@@ -177,7 +159,7 @@ impl Verification<'_> {
             }
             return Ok(Outcomes { items: selected, records: vec![], missed: true, interrupted: false });
         }
-        let origin = self.origin(&plan)?;
+        let origin = self.origin(&plan, proofs)?;
         let mut cancel = pin!(interrupt());
         let started = tokio::select! {
             biased;
@@ -187,7 +169,8 @@ impl Verification<'_> {
         let (jobs, down) = Self::jobs(&plan, &started);
         let limit = self.options.jobs.or(settings.jobs).unwrap_or_else(processors).max(1);
         let limit = NonZeroUsize::new(limit).unwrap_or(NonZeroUsize::MIN);
-        let (ended, interrupted) = self.execute(&plan, plugins, jobs, limit, &mask, cancel).await;
+        let Executed { ended, stopped, interrupted } =
+            self.execute(&plan, plugins, jobs, limit, &mask, cancel).await;
         let died = started.died().await;
         for Died { target, exit, output } in &died {
             printer::warn(&format!("error: the target {target} ended while it was checked: {exit}"));
@@ -204,7 +187,7 @@ impl Verification<'_> {
             recordings: self.recordings,
             mask: &mask,
         };
-        transcript::keep(self.workspace()?, self.project, &plan, &ended, &told);
+        transcript::keep(self.workspace()?, self.project, &plan, &ended, &stopped, &told);
         let records = Self::records(&plan, ended, &origin, &started, &dead, seed);
         started.stop().await;
         if let Some(folder) = self.recordings.filter(|_| !records.is_empty()) {
@@ -224,6 +207,19 @@ impl Verification<'_> {
         let items =
             selection.names.iter().filter_map(|name| Selection::one(&self.project.catalog, name).ok());
         items.map(|item| item.id.clone()).collect()
+    }
+
+    /// Says which plugins are about to run that are not proven themselves; for each that runs, whether it is.
+    fn tell_unproven(&self, plan: &Plan, plugins: &Plugins) -> BTreeMap<PluginId, bool> {
+        let used: BTreeSet<_> = plan.tasks.iter().map(|task| &task.definition.uses.plugin).collect();
+        let mut proofs = BTreeMap::new();
+        for (id, proof) in used.into_iter().filter_map(|id| Some((id, plugins.proof(id)?))) {
+            if !proof.is_proven() {
+                self.context.printer.note(&format!("{id} is {proof}"));
+            }
+            proofs.insert(id.clone(), proof.is_proven());
+        }
+        proofs
     }
 
     /// Says which checks do not run and why; true where one of them was asked for.
@@ -265,7 +261,7 @@ impl Verification<'_> {
     }
 
     /// What verdicts are recorded under that must be read before anything runs.
-    fn origin(&self, plan: &Plan) -> Result<Origin, Failure> {
+    fn origin(&self, plan: &Plan, proofs: BTreeMap<PluginId, bool>) -> Result<Origin, Failure> {
         let workspace = self.workspace()?;
         let commit = match workspace.repository()? {
             Some(repository) => {
@@ -284,7 +280,7 @@ impl Verification<'_> {
                 )),
             }
         }
-        Ok(Origin { commit, watched })
+        Ok(Origin { commit, watched, proofs })
     }
 
     async fn start(&self, plan: &Plan, settings: &Settings, mask: &Mask) -> Result<Started, Failure> {
@@ -346,23 +342,24 @@ impl Verification<'_> {
         limit: NonZeroUsize,
         mask: &Mask,
         cancel: impl Future<Output = ()>,
-    ) -> (Vec<(TaskId, Result<Box<Run>, RunError>)>, bool) {
+    ) -> Executed {
         let (sender, mut events) = mpsc::unbounded_channel::<Event>();
         let language = self.project.language(self.context);
         let shown = async {
-            let (mut ended, mut interrupted) = (vec![], false);
+            let mut executed = Executed { ended: vec![], stopped: vec![], interrupted: false };
             let mut progress = self.display.begin(plan, language);
             while let Some(event) = events.recv().await {
                 // Nothing that a plugin says goes on from here with a secret in it.
                 let event = event.masked(mask);
                 progress.show(&event);
                 match event {
-                    Event::Finished { task, result } => ended.push((task, result)),
-                    Event::Cancelled(_) => interrupted = true,
+                    Event::Finished { task, result } => executed.ended.push((task, result)),
+                    Event::Stopped { task, trace } => executed.stopped.push((task, trace)),
+                    Event::Cancelled(_) => executed.interrupted = true,
                     Event::Started(_) | Event::Progress { .. } => {}
                 }
             }
-            (ended, interrupted)
+            executed
         };
         let ((), shown) = tokio::join!(run(Arc::new(plugins.host), jobs, limit, sender, cancel), shown);
         shown
@@ -410,6 +407,7 @@ impl Verification<'_> {
             at: now(),
             plugin: task.plugin,
             version: task.version.clone(),
+            proven: origin.proofs.get(&task.definition.uses.plugin).copied(),
             definition: task.definition.digest(),
             seed,
             commit: origin.commit.clone(),
@@ -440,10 +438,19 @@ impl Verification<'_> {
     }
 }
 
+/// What came of the tasks of a plan.
+struct Executed {
+    ended: Vec<(TaskId, Result<Box<Run>, RunError>)>,
+    stopped: Vec<(TaskId, Box<Trace>)>,
+    interrupted: bool,
+}
+
 /// What a verdict is recorded under.
 struct Origin {
     commit: Option<String>,
     watched: BTreeMap<TaskId, Digest>,
+    /// Whether each plugin that runs is proven itself.
+    proofs: BTreeMap<PluginId, bool>,
 }
 
 fn processors() -> usize {

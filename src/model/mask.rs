@@ -9,6 +9,8 @@ use std::ops::Range;
 
 use aho_corasick::AhoCorasick;
 
+use super::{plain, plain_line};
+
 /// What stands for a secret. Shorter than every secret, so that masking what was masked ends.
 const MARK: &str = "***";
 
@@ -43,6 +45,12 @@ impl Mask {
         let mut forms = vec![];
         for secret in secrets.into_iter().filter(|secret| Self::takes(secret)) {
             add_forms(secret.trim(), &mut forms);
+            // What is told is made fit to show before secrets are taken out of it.
+            for shown in [plain(secret).into_owned(), plain_line(secret, usize::MAX)] {
+                if Self::takes(&shown) {
+                    add_forms(shown.trim(), &mut forms);
+                }
+            }
             let lines = secret.lines().map(str::trim);
             for line in lines.filter(|line| line.chars().count() >= Self::SHORTEST_LINE) {
                 add_forms(line, &mut forms);
@@ -422,6 +430,18 @@ mod tests {
         assert_eq!(mask.text(&"a".repeat(100_000)), MARK);
         let nasty = "%25\\n&amp; a".repeat(2_000);
         assert!(!mask.text(&nasty).contains("&amp"));
+    }
+
+    #[test]
+    fn a_secret_is_masked_as_it_is_shown() {
+        for secret in
+            ["two  spaces", "a\ttab", "soft\u{ad}hyphen", "##[group]", "zero\u{200b}width", "a\u{1b}[1mbold"]
+        {
+            let mask = Mask::new([secret]);
+            for shown in [plain_line(secret, 100), plain(secret).into_owned()] {
+                assert_eq!(mask.text(&format!("it is {shown}.")), "it is ***.", "{secret:?}");
+            }
+        }
     }
 
     #[test]

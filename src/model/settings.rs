@@ -200,6 +200,8 @@ pub struct ItemBinding {
 pub struct Secrets {
     /// Environment variables whose values are masked in everything mustdo writes.
     pub env: BTreeSet<String>,
+    /// Variables of a target's `env` whose values are no secrets, beside those that are never one.
+    pub plain: BTreeSet<String>,
     /// Globs, relative to the root of a directory target, of files that no plugin reads, beside the built-in ones.
     pub files: Vec<String>,
 }

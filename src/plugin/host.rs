@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use semver::Version;
 use thiserror::Error;
-use wasmtime::Engine;
 use wasmtime::component::Linker;
+use wasmtime::{Engine, Store};
 
 use crate::model::{Digest, Limits, PluginInfo, plain_line};
 use crate::verify::{Reporter, Run, RunError, RunFault, Task, Trace, Verifier};
@@ -194,7 +194,8 @@ impl Host {
     ) -> Result<Loaded, LoadError> {
         component::admit(bytes)?;
         let digest = Digest::of(bytes);
-        let (component, warning) = self.cache.component(&self.engine, &digest, compile)?;
+        let (component, warning) =
+            self.cache.component(&self.engine, &digest, &self.common.limits, compile)?;
         let contract = component::contract_version(&self.engine, &component)?;
         let pre =
             self.linker.instantiate_pre(&component).and_then(VerifierWithProcessPre::new).map_err(
@@ -226,6 +227,17 @@ impl Host {
         let added = Added { plugin, version: info.version.clone() };
         let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
         plugins.insert(added.plugin.digest, Arc::new(added));
+    }
+
+    /// What was found out about the plugin of this digest under this name; none where it has to be found out.
+    #[must_use]
+    pub fn recall(&self, digest: &Digest, name: &str) -> Option<String> {
+        self.cache.recall(&format!("{}.{name}", digest.hex()))
+    }
+
+    /// Keeps a short text about the plugin of this digest beside its compiled form, where there is a place for it.
+    pub fn remember(&self, digest: &Digest, name: &str, text: &str) {
+        self.cache.remember(&format!("{}.{name}", digest.hex()), text);
     }
 
     /// Replaces the variables that plugins may be granted by those that they were granted.
@@ -270,12 +282,16 @@ impl Host {
         let state = State::running(task, reporter, plugin.size, self.common.clone(), tape.clone());
         let deadline = state.deadline;
         let mut store = engine::store(&self.engine, state);
+        let mut unfinished = Unfinished { store: &mut store, ended: false };
         let call = async {
-            let instance = plugin.pre.instantiate_async(&mut store).await?;
-            instance.mustdo_verifier_plugin().call_run(&mut store, &request).await
+            let store = &mut *unfinished.store;
+            let instance = plugin.pre.instantiate_async(&mut *store).await?;
+            instance.mustdo_verifier_plugin().call_run(store, &request).await
         };
         // The epoch makes wasm give way, and only this ends it; it also ends a host call that waits.
         let called = tokio::time::timeout_at(deadline.into(), call).await;
+        unfinished.ended = true;
+        drop(unfinished);
         let elapsed = store.data().origin.elapsed();
         let answer = match (tape.fault(), called) {
             (Some(fault), _) => Err(fault),
@@ -296,10 +312,28 @@ impl Host {
             verdict::convert(given, &mut state.attachments)
         });
         // What was opened is told whatever came of it: a run that crashed is the one to look into.
-        let (accesses, log) = (state.accesses.finish(), state.log.finish());
+        let Trace { elapsed: _, accesses, log } = state.trace();
         match verdict {
             Ok(verdict) => Ok(Run { verdict, elapsed, accesses, log }),
             Err(fault) => Err((fault, Box::new(Trace { elapsed, accesses, log }))),
+        }
+    }
+}
+
+/// A run that may be stopped from outside: its future is dropped while it waits, and then this tells what it did.
+struct Unfinished<'a> {
+    store: &'a mut Store<State>,
+    ended: bool,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if !self.ended {
+            let state = self.store.data_mut();
+            let trace = state.trace();
+            if let Some(reporter) = &state.reporter {
+                reporter.stopped(trace);
+            }
         }
     }
 }

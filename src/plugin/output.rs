@@ -48,7 +48,8 @@ struct Writer {
     line: Vec<u8>,
 }
 
-/// A line longer than this is cut into several: nothing is kept that has no end.
+/// Bytes of a line that are kept; more than a line of the log has. What follows is left out and no line of its own: that
+/// would begin in the middle of a word, which may be a secret.
 const LONGEST_LINE: usize = 8 << 10;
 
 /// What one write may carry.
@@ -57,10 +58,9 @@ const PERMIT: usize = 64 << 10;
 impl Writer {
     fn add(&mut self, bytes: &[u8]) {
         for &byte in bytes {
-            if byte == b'\n' || self.line.len() >= LONGEST_LINE {
+            if byte == b'\n' {
                 self.end_line();
-            }
-            if byte != b'\n' {
+            } else if self.line.len() < LONGEST_LINE {
                 self.line.push(byte);
             }
         }
@@ -136,10 +136,16 @@ mod tests {
     }
 
     #[test]
-    fn line_without_end_is_not_kept_whole() {
+    fn line_without_end_is_cut_and_nothing_begins_in_its_middle() {
         let log = Log::default();
         let mut writer = Writer { output: Output::new("stdout", log.clone()), line: Vec::new() };
+        writer.add(&vec![b'x'; LONGEST_LINE - 3]);
+        writer.add(b"hunter22");
         writer.add(&vec![b'x'; 10 * LONGEST_LINE]);
-        assert!(writer.line.len() <= LONGEST_LINE);
+        assert_eq!(writer.line.len(), LONGEST_LINE);
+        writer.add(b"\nnext");
+        drop(writer);
+        let lines = log.finish();
+        assert!(lines[0].ends_with("x…") && lines[1..] == ["stdout: next"], "{:?}", &lines[1..]);
     }
 }

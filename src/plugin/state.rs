@@ -1,6 +1,7 @@
 //! What one run may do and has done: the data of its store.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,7 +10,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::model::{Capability, Endpoint, Limits, TargetName};
 use crate::process::Supervised;
-use crate::verify::{Reporter, Task};
+use crate::verify::{Reporter, Task, Trace};
 
 use super::access::AccessLog;
 use super::attachment::Attachments;
@@ -153,6 +154,12 @@ impl State {
         }
     }
 
+    /// What the run did until now; what it does afterwards is told by nobody.
+    pub(super) fn trace(&mut self) -> Trace {
+        let accesses = mem::replace(&mut self.accesses, AccessLog::new(self.origin));
+        Trace { elapsed: self.origin.elapsed(), accesses: accesses.finish(), log: self.log.finish() }
+    }
+
     /// How long the run may still take.
     pub(super) fn left(&self) -> Duration {
         self.deadline.saturating_duration_since(Instant::now())
@@ -161,6 +168,7 @@ impl State {
     /// Whether the user allows `capability`; the failure says what would.
     pub(super) fn permit(&self, capability: &Capability) -> Result<(), Failure> {
         if self.allowed.contains(capability) {
+            self.accesses.use_of(capability);
             Ok(())
         } else {
             let name = capability.target().and_then(|target| self.names.get(target));

@@ -79,6 +79,7 @@ impl Host for State {
     ) -> wasmtime::Result<Result<Resource<Socket>, Failure>> {
         let (at, traffic) = (Instant::now(), Arc::<Traffic>::default());
         let what = || format!("udp open {target}");
+        self.accesses.begin(at, what());
         match self.socket(&target, source.as_deref(), traffic.clone()).await {
             Ok(socket) => {
                 self.accesses.note_open(at, what, &traffic);

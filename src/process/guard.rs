@@ -3,6 +3,9 @@
 //! A guard adopts every orphan below it (`PR_SET_CHILD_SUBREAPER`, prctl(2)), so a child that starts a session of its
 //! own, or outlives its parent, is still found. It ends when its socket to mustdo closes, for whatever reason: mustdo may
 //! have asked for it or may have been killed. Before it ends it kills and clears away everything below it.
+//!
+//! It leads a session of its own, whose number mustdo knows before the program exists: a program that kills its guard
+//! with its first breath is found by that. Nor has the program a terminal in there.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -50,8 +53,13 @@ pub fn guard(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> 
 fn keep(program: &OsString, arguments: Vec<OsString>, limit: usize) -> io::Result<()> {
     let control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let streams = receive_streams(&control)?;
+    rustix::process::setsid()?;
     #[cfg(target_os = "linux")]
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    {
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+        // A guard that its program has stopped can not see that mustdo is gone.
+        rustix::process::set_parent_process_death_signal(Some(Signal::CONT))?;
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(watch(program, arguments, limit, streams, control))
 }
@@ -102,7 +110,7 @@ async fn watch(
                 }
             }
             read = closed.read(&mut byte) => if !matches!(read, Ok(1..)) { break },
-            _ = census.tick(), if limit > 0 => if below().len() > limit { break },
+            _ = census.tick(), if limit > 0 => if below(std::process::id()).len() > limit { break },
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = hang_up.recv() => {}
@@ -149,22 +157,10 @@ fn pid_of(id: ProcessId) -> Option<Pid> {
 fn end_all(main: Pid) {
     let begun = Instant::now();
     let mut pause = Duration::from_millis(1);
-    // What is stopped does not fork, so what is found after nothing moves any more is all there is.
-    let mut stopped = BTreeSet::new();
-    for _ in 0..ROUNDS {
-        let moving: Vec<_> = below().into_iter().filter(|id| stopped.insert(*id)).collect();
-        if moving.is_empty() {
-            break;
-        }
-        for id in moving {
-            drop(id.signal(Signal::STOP));
-        }
-    }
+    hold_still(std::process::id());
     loop {
         kill_process_group(main, Signal::KILL).ok();
-        for id in below() {
-            drop(id.signal(Signal::KILL));
-        }
+        signal_below(std::process::id(), Signal::KILL);
         while matches!(waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG), Ok(Some(_))) {}
         let none_left =
             waitid(WaitId::All, WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT)
@@ -177,6 +173,50 @@ fn end_all(main: Pid) {
     }
 }
 
-fn below() -> Vec<ProcessId> {
-    table::below(std::process::id()).into_iter().filter(|row| !row.dead).map(|row| row.id).collect()
+/// Sets a guard going again that its program has stopped. What is below it is killed from here first, or else it would
+/// stop its guard anew.
+pub(super) fn wake(guard: ProcessId) {
+    if is_stopped(guard) {
+        hold_still(guard.pid);
+        signal_below(guard.pid, Signal::KILL);
+        drop(guard.signal(Signal::CONT));
+    }
+}
+
+/// Whether a signal, or a tracer, keeps a process from running.
+pub(super) fn is_stopped(id: ProcessId) -> bool {
+    table::facts(&[id]).iter().any(|facts| matches!(facts.state.as_str(), "T" | "t"))
+}
+
+/// What runs in a guard's session, itself left out; none where the system does not tell.
+pub(super) fn session(guard: ProcessId) -> Option<Vec<ProcessId>> {
+    // The number is the session's as long as anything is in it, and nothing in it is older than its guard.
+    let inside = |row: &table::Row| row.session == guard.pid && row.id.began >= guard.began;
+    let rows = table::rows()?.into_iter().filter(|row| inside(row) && !row.dead && row.id != guard);
+    Some(rows.map(|row| row.id).collect())
+}
+
+/// Stops everything below `root`. What is stopped does not fork, so what is found after nothing moves any more is all
+/// there is.
+fn hold_still(root: u32) {
+    let mut stopped = BTreeSet::new();
+    for _ in 0..ROUNDS {
+        let moving: Vec<_> = below(root).into_iter().filter(|id| stopped.insert(*id)).collect();
+        if moving.is_empty() {
+            return;
+        }
+        for id in moving {
+            drop(id.signal(Signal::STOP));
+        }
+    }
+}
+
+fn signal_below(root: u32, signal: Signal) {
+    for id in below(root) {
+        drop(id.signal(signal));
+    }
+}
+
+fn below(root: u32) -> Vec<ProcessId> {
+    table::below(root).into_iter().filter(|row| !row.dead).map(|row| row.id).collect()
 }

@@ -82,8 +82,8 @@ pub struct Program {
 /// Who makes sure that it ends.
 #[derive(Debug)]
 enum Keeper {
-    /// A guard, at the other end of this socket.
-    Guard(UnixStream),
+    /// A guard, at the other end of the socket.
+    Guard { control: UnixStream, id: ProcessId },
     /// This process alone: what leaves the process group escapes.
     Ourselves,
 }
@@ -143,15 +143,15 @@ impl Program {
             .arg(limit.unwrap_or(0).to_string())
             .arg(program)
             .args(args)
-            .current_dir(folder)
-            .process_group(0);
+            .current_dir(folder);
         variables.give(&mut command);
         command.stdin(OwnedFd::from(theirs)).stdout(Stdio::null()).stderr(Stdio::null());
         let begun = Instant::now();
-        let mut child = command.spawn()?;
+        let child = command.spawn()?;
+        let id = known(child.id());
         // The guard's end of the socket is the guard's alone, or its death would not be noticed.
         drop(command);
-        let answer = send_streams(&control, &streams).and_then(|()| first_line(&control));
+        let answer = send_streams(&control, &streams).and_then(|()| first_line(&control, id));
         drop(streams);
         let started = match answer.map(|line| Message::parse(&line)) {
             Ok(Some(Message::Started(pid))) => Ok(pid),
@@ -165,21 +165,18 @@ impl Program {
             Ok((pid, group.ok_or_else(|| io::Error::other("the guard of the program told no process"))?))
         });
         match started {
-            Ok((pid, group)) => Ok(Self::new(pid, group, begun, child, Keeper::Guard(control))),
+            Ok((pid, group)) => Ok(Self::new(pid, group, begun, child, Keeper::Guard { control, id })),
             Err(error) => {
                 drop(control);
-                drop(child.kill());
-                drop(child.wait());
+                abandon(child, id);
                 Err(error)
             }
         }
     }
 
     fn new(pid: u32, group: Pid, begun: Instant, child: Child, keeper: Keeper) -> Self {
-        // It can not have been cleared away yet, so it is in the table; zero is for systems without one.
-        let id = ProcessId::of(pid).unwrap_or(ProcessId { pid, began: 0 });
         let state = State { child, heard: vec![], ended: None, struck: false, gone: false };
-        Self { id, group, begun, keeper, state: Mutex::new(state) }
+        Self { id: known(pid), group, begun, keeper, state: Mutex::new(state) }
     }
 
     /// Its first process.
@@ -201,7 +198,7 @@ impl Program {
         if state.ended.is_none() {
             let wall = self.begun.elapsed();
             state.ended = match &self.keeper {
-                Keeper::Guard(control) => state.listen(control, wall),
+                Keeper::Guard { control, id: _ } => state.listen(control, wall),
                 Keeper::Ourselves => guard::exit(self.group).map(|exit| Ended { exit, wall }),
             };
         }
@@ -244,6 +241,7 @@ impl Program {
         let mut pause = Duration::from_millis(1);
         self.strike();
         while !self.is_cleared() && begun.elapsed() < Self::KILLED {
+            self.press();
             sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(20));
         }
@@ -255,15 +253,15 @@ impl Program {
         if self.state().gone {
             return false;
         }
-        let group = u32::try_from(self.group.as_raw_nonzero().get()).unwrap_or(0);
-        let in_group = table::rows().map(|rows| rows.iter().any(|row| row.group == group && !row.dead));
-        match (&self.keeper, in_group) {
-            (_, None) => test_kill_process_group(self.group).is_ok(),
-            (Keeper::Guard(_), Some(in_group)) => {
-                in_group || table::below(self.root()).iter().any(|row| !row.dead)
+        let alive = match &self.keeper {
+            Keeper::Guard { control: _, id } => guard::session(*id)
+                .map(|inside| !inside.is_empty() || table::below(id.pid).iter().any(|row| !row.dead)),
+            Keeper::Ourselves => {
+                let group = u32::try_from(self.group.as_raw_nonzero().get()).unwrap_or(0);
+                table::rows().map(|rows| rows.iter().any(|row| row.group == group && !row.dead))
             }
-            (Keeper::Ourselves, Some(in_group)) => in_group,
-        }
+        };
+        alive.unwrap_or_else(|| test_kill_process_group(self.group).is_ok())
     }
 
     /// Does what makes it end.
@@ -273,25 +271,24 @@ impl Program {
         }
         self.state().struck = true;
         match &self.keeper {
-            Keeper::Guard(control) => {
-                drop(control.shutdown(Shutdown::Write));
-                // A guard that something killed can not do its work any more; its orphans are found by their group.
-                if matches!(self.state().child.try_wait(), Ok(Some(_))) {
-                    self.strike_group();
-                }
-            }
+            Keeper::Guard { control, id: _ } => drop(control.shutdown(Shutdown::Write)),
             Keeper::Ourselves => {
                 kill_process_group(self.group, Signal::KILL).ok();
             }
         }
+        self.press();
     }
 
-    fn strike_group(&self) {
-        let group = self.id.pid;
-        for row in table::rows().unwrap_or_default() {
-            if row.group == group && row.id.began >= self.id.began {
-                drop(row.id.signal(Signal::KILL));
+    /// Does what a guard can not, because its program holds it up or has killed it.
+    fn press(&self) {
+        let Keeper::Guard { control: _, id } = &self.keeper else { return };
+        if matches!(self.state().child.try_wait(), Ok(Some(_))) {
+            kill_session(*id);
+            if table::rows().is_none() {
+                kill_process_group(self.group, Signal::KILL).ok();
             }
+        } else {
+            guard::wake(*id);
         }
     }
 
@@ -323,10 +320,37 @@ impl Drop for Program {
         self.strike();
         // Nothing outlives SIGKILL, so this does not block for longer than the system needs.
         while !self.is_cleared() && begun.elapsed() < Self::KILLED {
+            self.press();
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));
         }
     }
+}
+
+/// A process that was just started. It can not have been cleared away yet, so it is in the table; zero is for systems
+/// without one.
+fn known(pid: u32) -> ProcessId {
+    ProcessId::of(pid).unwrap_or(ProcessId { pid, began: 0 })
+}
+
+/// Ends a guard that did not do its work, and what it may have started all the same.
+fn abandon(mut child: Child, guard: ProcessId) {
+    guard::wake(guard);
+    drop(child.kill());
+    drop(child.wait());
+    let begun = Instant::now();
+    while begun.elapsed() < Program::KILLED && kill_session(guard) {
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Kills what is in the session of a guard; whether there was anything.
+fn kill_session(guard: ProcessId) -> bool {
+    let inside = guard::session(guard).unwrap_or_default();
+    for id in &inside {
+        drop(id.signal(Signal::KILL));
+    }
+    !inside.is_empty()
 }
 
 impl State {
@@ -363,8 +387,11 @@ impl Variables {
 }
 
 /// Waits for the guard's first line.
-fn first_line(mut control: &UnixStream) -> io::Result<String> {
-    control.set_read_timeout(Some(Program::GUARD_START))?;
+fn first_line(mut control: &UnixStream, guard: ProcessId) -> io::Result<String> {
+    /// How often a guard that says nothing is looked at.
+    const LOOK: Duration = Duration::from_millis(200);
+    control.set_read_timeout(Some(LOOK))?;
+    let begun = Instant::now();
     let mut line = vec![];
     let mut byte = [0];
     // One byte at a time: what follows the line is for later.
@@ -374,6 +401,14 @@ fn first_line(mut control: &UnixStream) -> io::Result<String> {
             Ok(_) if byte[0] == b'\n' => return Ok(String::from_utf8_lossy(&line).into_owned()),
             Ok(_) => line.push(byte[0]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                if begun.elapsed() >= Program::GUARD_START {
+                    return Err(ErrorKind::TimedOut.into());
+                }
+                if guard::is_stopped(guard) {
+                    return Err(io::Error::other("the program has stopped its guard"));
+                }
+            }
             Err(error) => return Err(error),
         }
     }

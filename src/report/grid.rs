@@ -1,6 +1,6 @@
 //! Cells in columns of a fixed width.
 
-use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Row, Table, TableStyle, Width};
+use super::paint::shown;
 
 /// One column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,35 +11,33 @@ pub(super) struct Column {
     pub(super) right: bool,
 }
 
-/// The lines of `rows`, without spaces at their ends; `gap` columns of the terminal stand between two columns.
+/// The lines of `rows`, without spaces at their ends; `gap` columns of the terminal stand between two columns. A cell is
+/// one line or several; a row is as high as its highest cell.
 pub(super) fn grid(columns: &[Column], gap: usize, rows: Vec<Vec<String>>) -> Vec<String> {
-    let mut table = Table::new();
-    table.load_style(TableStyle::new()).force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
+    let mut lines = Vec::with_capacity(rows.len());
     for cells in rows {
-        let cells = cells.into_iter().zip(columns).map(|(cell, column)| {
-            let alignment = if column.right { CellAlignment::Right } else { CellAlignment::Left };
-            Cell::new_owned(cell).set_alignment(alignment)
-        });
-        table.add_row(Row::from(cells));
-    }
-    let last = columns.len().saturating_sub(1);
-    for (index, column) in columns.iter().enumerate() {
-        let gap = if index == last { 0 } else { short(gap) };
-        if let Some(cells) = table.column_mut(index) {
-            let width = short(column.width).saturating_add(gap);
-            cells.set_padding((0, gap)).set_constraint(ColumnConstraint::Absolute(Width::Fixed(width)));
+        let height = cells.iter().map(|cell| cell.lines().count()).max().unwrap_or_default().max(1);
+        let mut cells: Vec<_> = cells.iter().map(|cell| cell.lines()).collect();
+        for _ in 0..height {
+            let mut line = String::new();
+            for (cell, column) in cells.iter_mut().zip(columns) {
+                let text = cell.next().unwrap_or_default();
+                let room = column.width.saturating_sub(shown(text));
+                let (before, after) = if column.right { (room, 0) } else { (0, room) };
+                line.extend(std::iter::repeat_n(' ', before));
+                line.push_str(text);
+                line.extend(std::iter::repeat_n(' ', after + gap));
+            }
+            line.truncate(line.trim_end().len());
+            lines.push(line);
         }
     }
-    table.lines().map(|line| line.trim_end().to_owned()).collect()
+    lines
 }
 
 /// How wide a grid is.
 pub(super) fn width(columns: &[Column], gap: usize) -> usize {
     columns.iter().map(|column| column.width).sum::<usize>() + gap * columns.len().saturating_sub(1)
-}
-
-fn short(width: usize) -> u16 {
-    u16::try_from(width).unwrap_or(u16::MAX)
 }
 
 #[cfg(test)]

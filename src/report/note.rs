@@ -1,4 +1,5 @@
-//! What is said below the numbers: what fails, what could not be told, what is out of date, what is missing, and the policy.
+//! What is said below the numbers: what fails, what could not be told, what is out of date, what a pass left out, what is
+//! missing, and the policy.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use super::paint::{Ink, symbol};
 use super::phrase;
 use super::tree::{Check, Report, Row};
 use super::word::Word;
-use crate::model::{Finding, ItemId, Language, Outcome, Severity, Status, TargetName};
+use crate::model::{Finding, ItemId, Language, Need, Outcome, Severity, Status, TargetName};
 
 /// A paragraph with a title.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub(super) fn notes(report: &Report, language: Language) -> Vec<Note> {
         about(report, Word::Failing, Ink::Bad, language, |row| failing(row, language)),
         about(report, Word::Untold, Ink::Unsure, language, |row| untold(row, language)),
         stale(report, language),
+        about(report, Word::LeftOut, Ink::Faint, language, |row| left_out(row, language)),
+        about(report, Word::Unproven, Ink::Unsure, language, |row| unproven(row, language)),
         unbound(report, language),
     ];
     notes.into_iter().filter(|note| !note.entries.is_empty()).collect()
@@ -124,7 +127,13 @@ fn about(
 ) -> Note {
     let entries = report.rows().filter(|row| row.standing.status != Status::Waived).filter_map(|row| {
         let lines = lines(row);
-        let symbol = if ink == Ink::Unsure { "?" } else { symbol(row.standing.status) };
+        let symbol = if ink == Ink::Unsure {
+            "?"
+        } else if ink == Ink::Faint {
+            "–"
+        } else {
+            symbol(row.standing.status)
+        };
         (!lines.is_empty()).then(|| entry(row, symbol, ink, language, lines))
     });
     note(title, entries.collect(), None, language)
@@ -193,6 +202,14 @@ fn untold(row: &Row, language: Language) -> Vec<Line> {
     lines
 }
 
+fn unproven(row: &Row, language: Language) -> Vec<Line> {
+    let decided = row.checks.iter().filter_map(|check| Some((check, check.decided.as_ref()?)));
+    let unproven = decided
+        .filter(|(_, record)| record.verdict.outcome == Outcome::Pass && record.proven == Some(false))
+        .map(|(check, record)| Line::Text(phrase::attempt(&check.id, record, language)));
+    unproven.collect()
+}
+
 fn stale(report: &Report, language: Language) -> Note {
     let reasons = |row: &Row| {
         let staleness = row.standing.staleness.iter();
@@ -201,6 +218,18 @@ fn stale(report: &Report, language: Language) -> Note {
     let mut note = about(report, Word::Stale, Ink::Old, language, reasons);
     note.advice = Some(phrase::run("mustdo verify --status stale", language));
     note
+}
+
+/// The must steps that a check which passed has skipped: its pass says nothing of them.
+fn left_out(row: &Row, language: Language) -> Vec<Line> {
+    let records = row.checks.iter().filter_map(|check| Some((&check.id, check.decided.as_ref()?)));
+    let passed = records.filter(|(_, record)| record.verdict.outcome == Outcome::Pass);
+    let skipped = passed.flat_map(|(check, record)| {
+        let steps = record.verdict.steps.iter();
+        let skipped = steps.filter(|step| step.need == Need::Must && step.outcome == Outcome::Skip);
+        skipped.map(move |step| Line::Text(phrase::left_out(check, step, language)))
+    });
+    skipped.collect()
 }
 
 fn unbound(report: &Report, language: Language) -> Note {

@@ -2,6 +2,7 @@
 
 use anstyle::{AnsiColor, Style};
 
+use super::wrap::width;
 use crate::model::{Outcome, Status};
 
 /// What a piece of text is.
@@ -75,6 +76,14 @@ impl Ink {
     }
 }
 
+/// Columns of the terminal that a text takes of which parts may be painted.
+pub(super) fn shown(text: &str) -> usize {
+    let mut parts = text.split('\u{1b}');
+    let plain = parts.next().map_or(0, width);
+    // After an escape comes the rest of a style, which ends in "m", and then text again.
+    plain + parts.filter_map(|part| part.split_once('m')).map(|(_, text)| width(text)).sum::<usize>()
+}
+
 /// The sign of a status: narrow in every terminal, different without colour.
 pub(super) fn symbol(status: Status) -> &'static str {
     match status {
@@ -118,5 +127,13 @@ mod tests {
         let painted = Ink::Bad.paint("failing", true);
         assert_ne!(painted, "failing");
         assert_eq!(crate::model::plain(&painted), "failing");
+    }
+
+    #[test]
+    fn ink_takes_no_room() {
+        for ink in [Ink::Plain, Ink::Strong, Ink::Bad, Ink::Unsure, Ink::Advice] {
+            let painted = format!("a{}m{}", ink.paint("幂等 m", true), ink.paint("", true));
+            assert_eq!(shown(&painted), "a幂等 mm".width(), "{painted:?}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! What ships inside the binary: checklists and plugins.
 
+use crate::model::Digest;
+
 /// A shipped plugin.
 #[derive(Debug, Clone, Copy)]
 pub struct EmbeddedPlugin {
@@ -7,6 +9,10 @@ pub struct EmbeddedPlugin {
     pub id: &'static str,
     /// The component.
     pub bytes: &'static [u8],
+    /// Of the bytes.
+    pub digest: Digest,
+    /// How many known mistakes its pages in `docs/proof` hold it against.
+    pub mistakes: usize,
 }
 
 macro_rules! checklists {
@@ -34,9 +40,29 @@ checklists![
 macro_rules! plugins {
     ($($name:literal),+ $(,)?) => {
         /// The shipped plugins.
-        pub const PLUGINS: &[EmbeddedPlugin] =
-            &[$(EmbeddedPlugin { id: $name, bytes: include_bytes!(concat!("../../plugins/", $name, ".wasm")) }),+];
+        pub const PLUGINS: &[EmbeddedPlugin] = &[
+            $(EmbeddedPlugin {
+                id: $name,
+                bytes: include_bytes!(concat!("../../plugins/", $name, ".wasm")),
+                // `build.rs` computes it: many commands want to know which bytes they are, and few want the bytes.
+                digest: Digest::from_bytes(*include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".sha256"))),
+                mistakes: include!(concat!(env!("OUT_DIR"), "/", $name, ".mistakes")),
+            }),+
+        ];
     };
 }
 
 plugins!["http-idempotency", "judge"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digest_is_that_of_the_bytes_and_mistakes_are_known() {
+        for plugin in PLUGINS {
+            assert_eq!(plugin.digest, Digest::of(plugin.bytes), "{}", plugin.id);
+            assert!(plugin.mistakes > 0, "docs/proof has no mistakes for {}", plugin.id);
+        }
+    }
+}

@@ -11,6 +11,9 @@ use globset::{GlobBuilder, GlobSetBuilder};
 use super::{Repository, StoreError, WriteLock, replace};
 use crate::model::{ChecklistId, Digest, Hasher, PluginId};
 
+/// Bytes that a file of a workspace has at most. A clone may have a link to a device without end.
+const LARGEST: usize = 64 << 20;
+
 /// A folder with a `mustdo.toml`, and the git repository around it.
 #[derive(Debug)]
 pub struct Workspace {
@@ -101,7 +104,9 @@ impl Workspace {
         let mut plugins = vec![];
         for name in self.names(Self::PLUGINS, "wasm")? {
             let path = self.root.join(&name);
-            let bytes = fs::read(&path).map_err(|source| StoreError::Read { path, source })?;
+            let missing =
+                || StoreError::Read { path: path.clone(), source: io::Error::from(io::ErrorKind::NotFound) };
+            let bytes = read_bytes(&path)?.ok_or_else(missing)?;
             plugins.push((name, bytes));
         }
         Ok(plugins)
@@ -262,8 +267,10 @@ pub fn read_at_most(path: &Path, limit: usize) -> Result<Vec<u8>, StoreError> {
 }
 
 fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
+    let mut bytes = vec![];
+    match fs::File::open(path).and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes)) {
+        Ok(count) if count > LARGEST => Err(StoreError::TooLarge { path: path.to_owned(), limit: LARGEST }),
+        Ok(_) => Ok(Some(bytes)),
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(StoreError::Read { path: path.to_owned(), source }),
     }
@@ -318,6 +325,20 @@ mod tests {
         let path = folder.path().join("notes.txt");
         replace(&path, b"a\xff").unwrap();
         assert!(matches!(read_text(&path), Err(StoreError::Encoding { offset: 1, .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn link_to_a_device_without_end_is_not_read_to_its_end() {
+        let (folder, workspace) = workspace();
+        for name in ["checklists/a.toml", "progress/a.toml", "plugins/a.wasm", "mustdo.lock"] {
+            let link = folder.path().join(name);
+            fs::create_dir_all(link.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink("/dev/zero", link).unwrap();
+        }
+        let refused = |result: Result<(), StoreError>| matches!(result, Err(StoreError::TooLarge { .. }));
+        assert!(refused(workspace.checklists().map(drop)) && refused(workspace.progress().map(drop)));
+        assert!(refused(workspace.plugins().map(drop)) && refused(workspace.locked().map(drop)));
     }
 
     #[cfg(unix)]

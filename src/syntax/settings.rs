@@ -1,6 +1,6 @@
 //! Reading `mustdo.toml` and the user's own file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::checklist::lasting;
@@ -10,7 +10,7 @@ use super::table::{Field, Table, document};
 use super::target::target;
 use super::{Code, Diagnostic, Read, Source};
 use crate::model::{
-    Ask, Capability, Grant, ItemBinding, Language, Limit, Policy, Settings, TargetName, Undecided,
+    Ask, Capability, Grant, ItemBinding, Language, Limit, Policy, Settings, TargetName, Undecided, Unproven,
 };
 
 /// Settings and where their parts are written.
@@ -98,8 +98,8 @@ fn personal(table: &mut Table<'_>, settings: &mut Settings) {
         table.close();
     }
     if let Some(mut table) = table.optional("secrets").and_then(|field| field.table("the secrets")) {
-        let names = table.optional("env").and_then(|field| field.list());
-        settings.secrets.env = names.into_iter().flatten().filter_map(|name| variable(&name)).collect();
+        settings.secrets.env = names(table.optional("env"));
+        settings.secrets.plain = names(table.optional("plain"));
         settings.secrets.files = table.optional("files").map(|field| globs(&field)).unwrap_or_default();
         table.close();
     }
@@ -124,6 +124,12 @@ fn personal(table: &mut Table<'_>, settings: &mut Settings) {
         }
         table.close();
     }
+}
+
+/// Names of environment variables.
+fn names(field: Option<Field<'_>>) -> BTreeSet<String> {
+    let names = field.and_then(|field| field.list());
+    names.into_iter().flatten().filter_map(|name| variable(&name)).collect()
 }
 
 fn entries<'a>(field: Option<Field<'a>>, what: &'static str, mut read: impl FnMut(&Field<'a>)) {
@@ -209,6 +215,10 @@ fn policy(mut table: Table<'_>) -> Policy {
     let undecided = table
         .optional("inconclusive")
         .and_then(|field| field.word([Undecided::Ask, Undecided::Allow], Undecided::word));
+    let unproven = table
+        .optional("unproven")
+        .and_then(|field| field.word([Unproven::Allow, Unproven::Deny], Unproven::word));
     table.close();
-    Policy { must, readiness, stale, claimed, inconclusive: undecided.unwrap_or_default() }
+    let (inconclusive, unproven) = (undecided.unwrap_or_default(), unproven.unwrap_or_default());
+    Policy { must, readiness, stale, claimed, inconclusive, unproven }
 }

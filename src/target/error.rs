@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::model::{Authority, Span};
+use crate::model::{Authority, Span, TargetName};
 use crate::process::Exit;
 
 /// Why one target could not be found, reached or started.
@@ -87,6 +87,17 @@ pub enum TargetError {
         /// Where.
         authority: Authority,
     },
+    /// Two targets start a program there.
+    #[error(
+        "\"{other}\" starts a program on port {port}, too, so one would be judged for the other: give one of them another \
+         port, or leave `run` out of one if both are the same server"
+    )]
+    PortTwice {
+        /// The other target.
+        other: TargetName,
+        /// Which port.
+        port: u16,
+    },
     /// Nothing is there, and mustdo is not told how to start it.
     #[error("not running: nothing answers on {authority}; start it, or add `run` to have it started")]
     NotRunning {
@@ -130,6 +141,7 @@ impl TargetError {
             | Self::PortWithoutRun
             | Self::PortNotTold
             | Self::PortInUse { .. }
+            | Self::PortTwice { .. }
             | Self::NotRunning { .. } => &[],
         }
     }

@@ -12,7 +12,8 @@ use crate::model::{Mask, TargetName};
 /// How many lines are worth showing of a program that failed.
 const LINES: usize = 20;
 
-/// How many bytes are read to find them: a longer last line is cut at its front.
+/// How many bytes are read to find them. A line that began before is left out: it would begin in the middle of a word,
+/// which may be a secret.
 const BYTES: u64 = 16 << 10;
 
 /// A file that standard output and standard error go to directly: nothing is lost when either side is killed.
@@ -77,6 +78,10 @@ impl Log {
         let count = size.min(BYTES);
         let mut bytes = vec![0; usize::try_from(count).map_err(io::Error::other)?];
         self.file.read_exact_at(&mut bytes, size - count)?;
+        if size > count {
+            let whole = bytes.iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |end| end + 1);
+            bytes.drain(..whole);
+        }
         Ok(bytes)
     }
 }
@@ -116,6 +121,13 @@ mod tests {
             log.masked(&Mask::new(["hunter22"])).tail(),
             ["connecting as shop:***", "Authorization: Basic c2hvcD***==", "GET /?p=***"]
         );
+    }
+
+    #[test]
+    fn tail_does_not_begin_in_the_middle_of_a_secret() {
+        let rest = "x".repeat(usize::try_from(BYTES).unwrap() - 4 - "\nthe end".len());
+        let log = log(&format!("the password is hunter22{rest}\nthe end"));
+        assert_eq!(log.masked(&Mask::new(["hunter22"])).tail(), ["the end"]);
     }
 
     #[test]

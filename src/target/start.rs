@@ -93,6 +93,8 @@ pub async fn start(targets: BTreeMap<TargetName, &Target>, options: &StartOption
         }
     }
 
+    refuse_rivals(&mut servers);
+
     // Every port is reserved by now, so no two are the same.
     let mut launches = JoinSet::new();
     let mut attached = vec![];
@@ -129,6 +131,29 @@ pub async fn start(targets: BTreeMap<TargetName, &Target>, options: &StartOption
     }
     started.settle_all(attachments).await;
     started
+}
+
+/// Refuses every target that starts a program where another one does: whichever is first would answer for both.
+fn refuse_rivals(servers: &mut [(TargetName, Result<Server, TargetError>)]) {
+    let launched: Vec<(TargetName, TargetKind, Authority)> =
+        servers.iter().filter_map(|(name, server)| server.as_ref().ok()?.launched(name)).collect();
+    for (name, kind, authority) in &launched {
+        let rival = launched.iter().find(|(other, kinds, place)| {
+            let datagrams = |kind: &TargetKind| *kind == TargetKind::Udp;
+            other != name && datagrams(kinds) == datagrams(kind) && may_meet(place, authority)
+        });
+        if let (Some((other, ..)), Some((_, server))) =
+            (rival, servers.iter_mut().find(|(own, _)| own == name))
+        {
+            *server = Err(TargetError::PortTwice { other: other.clone(), port: authority.port });
+        }
+    }
+}
+
+/// Whether two places may be one: what a name leads to is not known here.
+fn may_meet(one: &Authority, other: &Authority) -> bool {
+    let is_name = |authority: &Authority| authority.host.parse::<std::net::IpAddr>().is_err();
+    one.port == other.port && (one.host == other.host || is_name(one) || is_name(other))
 }
 
 type Settled = Result<(Endpoint, Option<Service>), TargetError>;
@@ -247,6 +272,14 @@ enum How {
 }
 
 impl Server {
+    /// Where a program is started for it on a port that the user wrote; none where that is not so.
+    fn launched(&self, name: &TargetName) -> Option<(TargetName, TargetKind, Authority)> {
+        match &self.how {
+            How::Launch(authority, _, None) => Some((name.clone(), self.endpoint.kind(), authority.clone())),
+            How::Launch(_, _, Some(_)) | How::Attach(_) => None,
+        }
+    }
+
     fn new(address: &Address, target: &Target, prefix: &str) -> Result<Self, TargetError> {
         let kind = target.place.kind();
         let at = |port| Authority { host: address.host.clone(), port };
@@ -498,18 +531,40 @@ time.sleep(60)
     async fn a_fixed_port_that_somebody_else_answers_on_is_refused() {
         let stranger = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let datagrams = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
-        let port = stranger.local_addr().unwrap().port();
+        let another = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
         let datagram_port = datagrams.local_addr().unwrap().port();
         let run = || Some(launch(&["sleep", "60"]));
         let workspace = Workspace::new()
-            .with("web", http(Some(port)), run())
-            .with("socket", tcp(Some(port)), run())
+            .with("web", http(Some(port(&stranger))), run())
+            .with("socket", tcp(Some(port(&another))), run())
             .with("datagram", udp(Some(datagram_port)), run());
         let started = workspace.start().await;
         assert_eq!(started.failures().len(), 3);
         for failure in started.failures().values() {
             assert!(matches!(failure, TargetError::PortInUse { .. }), "{failure:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn two_programs_on_one_port_are_never_judged_for_each_other() {
+        let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+        let serve = launch(&["python3", "-m", "http.server", "--bind", "127.0.0.1", "{port}"]);
+        let workspace = Workspace::new().with("web", http(Some(port)), Some(serve)).with(
+            "idle",
+            tcp(Some(port)),
+            Some(launch(&["sleep", "60"])),
+        );
+        let started = workspace.start().await;
+        for (target, rival) in [("web", "idle"), ("idle", "web")] {
+            let failure = &started.failures()[target];
+            assert!(
+                matches!(failure, TargetError::PortTwice { other, .. } if *other == name(rival)),
+                "{failure:?}"
+            );
+        }
+        let at = |host: &str, port| Authority { host: host.to_owned(), port };
+        assert!(!may_meet(&at("127.0.0.1", 1), &at("127.0.0.2", 1)) && !may_meet(&at("a", 1), &at("a", 2)));
     }
 
     #[tokio::test]

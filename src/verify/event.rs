@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::{Run, RunError, TaskId};
+use super::{Run, RunError, TaskId, Trace};
 
 /// Something worth showing.
 #[derive(Debug)]
@@ -24,6 +24,13 @@ pub enum Event {
         task: TaskId,
         /// Its verdict, or why there is none.
         result: Result<Box<Run>, RunError>,
+    },
+    /// A check was stopped before it ended; [`Event::Cancelled`] follows.
+    Stopped {
+        /// Which.
+        task: TaskId,
+        /// What it did until then.
+        trace: Box<Trace>,
     },
     /// A check was stopped or never begun: the run was cancelled.
     Cancelled(TaskId),
@@ -47,5 +54,10 @@ impl Reporter {
     pub fn progress(&self, fraction: Option<f32>, message: String) {
         // A display that has gone away must not stop a check.
         drop(self.events.send(Event::Progress { task: self.task, fraction, message }));
+    }
+
+    /// Says what the check did until it was stopped from outside, as the last thing it says.
+    pub fn stopped(&self, trace: Trace) {
+        drop(self.events.send(Event::Stopped { task: self.task, trace: Box::new(trace) }));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::model::{Finding, Location, Mask, Step, Text, Verdict};
 
-use super::{Access, Event, Run, RunError, RunFault};
+use super::{Access, Event, Run, RunError, RunFault, Trace};
 
 /// Stands for a secret where only the letters of an identifier may stand.
 const NAME: &str = "masked";
@@ -25,6 +25,9 @@ impl Event {
                     Err(error) => Err(self::error(error, mask)),
                 },
             },
+            Self::Stopped { task, trace } => {
+                Self::Stopped { task, trace: Box::new(self::trace(*trace, mask)) }
+            }
             Self::Started(_) | Self::Cancelled(_) => self,
         }
     }
@@ -41,10 +44,13 @@ fn run(run: Run, mask: &Mask) -> Run {
 }
 
 fn error(error: RunError, mask: &Mask) -> RunError {
-    let RunError { plugin, version, fault, mut trace } = error;
-    trace.accesses = accesses(trace.accesses, mask);
-    trace.log = lines(&trace.log, mask);
-    RunError { plugin, version, fault: self::fault(fault, mask), trace }
+    let RunError { plugin, version, fault, trace } = error;
+    RunError { plugin, version, fault: self::fault(fault, mask), trace: Box::new(self::trace(*trace, mask)) }
+}
+
+fn trace(trace: Trace, mask: &Mask) -> Trace {
+    let Trace { elapsed, accesses, log } = trace;
+    Trace { elapsed, accesses: self::accesses(accesses, mask), log: lines(&log, mask) }
 }
 
 fn fault(fault: RunFault, mask: &Mask) -> RunFault {

@@ -342,7 +342,8 @@ fn seed(run: u64, item: &ItemId, check: &CheckId) -> u64 {
 }
 
 /// How long a check may take: `flag` where given; otherwise some times its usual time, but not more than `setting`.
-fn deadline(typical: Duration, setting: Option<Span>, flag: Option<Span>) -> Duration {
+#[must_use]
+pub fn deadline(typical: Duration, setting: Option<Span>, flag: Option<Span>) -> Duration {
     flag.map_or_else(
         || {
             let patient = typical.saturating_mul(Plan::PATIENCE).max(Plan::SHORTEST);

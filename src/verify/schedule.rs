@@ -22,7 +22,7 @@ use super::{Event, Job, Reporter, Run, RunError, RunFault, Verifier};
 /// [`RunFault::Host`].
 ///
 /// When `cancel` ends first, running jobs are stopped where they are, nothing new begins, and verdicts that were reached
-/// by then are still told. Dropping the future stops everything and tells nothing.
+/// by then are still told; a verifier that is dropped can tell by its reporter what it did ([`Event::Stopped`]). Dropping the future stops everything and tells nothing.
 pub async fn run<V>(
     verifier: Arc<V>,
     jobs: Vec<Job>,
@@ -236,7 +236,7 @@ mod tests {
         while let Some(event) = heard.recv().await {
             match event {
                 Event::Started(_) => started += 1,
-                Event::Progress { .. } => {}
+                Event::Progress { .. } | Event::Stopped { .. } => {}
                 Event::Finished { task, result: Ok(_) } => ends.push((task.0, End::Verdict)),
                 Event::Finished { task, result: Err(_) } => ends.push((task.0, End::Fault)),
                 Event::Cancelled(task) => ends.push((task.0, End::Cancelled)),

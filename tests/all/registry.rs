@@ -92,7 +92,7 @@ impl Registry {
         digest
     }
 
-    /// Publishes a component as the tools of the field do, and gives the digest of its manifest.
+    /// Publishes a component with the manifest that `wkg oci push` 0.16.1 writes, and gives the digest of its manifest.
     fn push(&self, name: &str, tag: &str, component: &[u8]) -> Digest {
         const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
         let config = json!({ "architecture": "wasm", "os": "wasip2", "layerDigests": [] }).to_string();
@@ -108,6 +108,7 @@ impl Registry {
                 "mediaType": "application/wasm",
                 "digest": self.blob(name, component).to_string(),
                 "size": component.len(),
+                "annotations": { "org.opencontainers.image.title": "plugin.wasm" },
             }],
         });
         let manifest = manifest.to_string();

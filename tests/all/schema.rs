@@ -78,6 +78,7 @@ programs = { worker = "/usr/bin/celery" }
 
 [secrets]
 env = ["SHOP_PASSWORD"]
+plain = ["MODE"]
 files = ["deploy/*.key"]
 
 [policy]

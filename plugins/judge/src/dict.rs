@@ -1,7 +1,7 @@
 //! `dict`: is it a real hash table?
 //!
 //! The hash of a key comes from the check, so that it can make keys collide, and a cost that depends on hashing well
-//! depends on the table alone. What `STATS` says of the table is held against bounds that open addressing (CPython's dict
+//! depends on the table alone. What `STATS` says of the table is held against bounds that open addressing (`CPython`'s dict
 //! resizes at two thirds, `Objects/dictobject.c`) and chaining both keep with room to spare.
 
 use std::collections::BTreeMap;

@@ -99,7 +99,6 @@ async fn demo(context: &Context, flaw: Flaw) -> Result<Exit, Failure> {
     }
     answer("\nThe good shop\n\n")?;
     let good_exit = good.report(&good_outcomes)?;
-    answer(&good_outcomes.left_out(good.project.language(context)))?;
     answer(&format!("\nThe broken shop: {flaw}\n{}\n\n", flaw.summary()))?;
     let broken_exit = broken.report(&broken_outcomes)?;
     answer(concat!(

@@ -70,7 +70,7 @@ pub(crate) fn run(context: &Context, args: &GrantArgs) -> Result<Exit, Failure> 
     give(&project, plugin, &wanted)?;
     for Wanted { capability, program } in &wanted {
         let program = program.as_ref().map_or(String::new(), |path| format!(" ({})", path.display()));
-        answer(&format!("{} {} may use {capability}{program}\n", plugin.id, plugin.digest.short()))?;
+        answer(&format!("{} {} may use {capability}{program}\n", plugin.id, plugin.digest().short()))?;
     }
     Ok(Exit::Holds)
 }
@@ -153,7 +153,7 @@ impl Listing<'_> {
     fn plugin(&self, id: &PluginId, file: Option<&PluginFile>) -> String {
         let grant = self.settings.grants.get(id);
         let mut text = match file {
-            Some(file) => format!("{id} {} ({})\n", file.digest.short(), plain_line(&file.place, 200)),
+            Some(file) => format!("{id} {} ({})\n", file.digest().short(), plain_line(&file.place, 200)),
             None => format!("{id}: there is no such plugin, so its grants have no effect\n"),
         };
         if file.is_some_and(|file| file.embedded) {
@@ -162,7 +162,7 @@ impl Listing<'_> {
             );
         }
         if let (Some(grant), Some(file)) = (grant, file)
-            && grant.digest != file.digest
+            && grant.digest != file.digest()
         {
             text.push_str(&format!("  granted to {}, other bytes than today's\n", grant.digest.short()));
         }
@@ -195,7 +195,7 @@ impl Listing<'_> {
         if let (Some(grant), Some(file)) = (grant, file) {
             let seen = capability.target().and_then(|name| grant.programs.get(name));
             facts.extend(seen.map(|program| program.display().to_string()));
-            match grant.permit(capability, file.digest, target, today.as_deref()) {
+            match grant.permit(capability, file.digest(), target, today.as_deref()) {
                 Permit::Holds => {}
                 Permit::OtherBytes => facts.push("asked for again: granted to other bytes".to_owned()),
                 Permit::OtherProgram(_) => {

@@ -91,7 +91,6 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
     // Where nothing ran, what was said about why is the answer; a table of what was known before would bury it.
     if !to_stdout && !outcome.records.is_empty() {
         answer(&write(&report, Format::Table, &view(context, &project, args.items)))?;
-        answer(&outcome.left_out(project.language(context)))?;
     }
     for sink in sinks {
         sink.write(&report, context, &project)?;

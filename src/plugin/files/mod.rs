@@ -55,9 +55,10 @@ impl State {
     ) -> wasmtime::Result<Result<T, Failure>> {
         let tree = self.table.get(tree)?.clone();
         let at = Instant::now();
-        let target = tree.target.clone();
+        let what = format!("read {} {what}", tree.target);
+        self.accesses.begin(at, what.clone());
         let result = blocking(move || act(&tree)).await;
-        self.accesses.note(at, || format!("read {target} {what}"), result.as_ref().err());
+        self.accesses.note(at, || what, result.as_ref().err());
         Ok(result)
     }
 }

@@ -6,9 +6,10 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, openat};
+use rustix::fs::{Mode, OFlags, mkdirat, openat};
+use rustix::io::Errno;
 
-use super::READ_BYTES;
+use super::{PATH_BYTES, READ_BYTES};
 use crate::plugin::contract::Failure;
 use crate::plugin::failure;
 
@@ -37,10 +38,21 @@ impl Root {
 
     /// The folder that these parts lead to.
     pub(in crate::plugin) fn folder(&self, parts: &[&str]) -> rustix::io::Result<Folder<'_>> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut folder = Folder::Root(&self.fd);
         for part in parts {
-            folder = Folder::Below(openat(folder.fd(), *part, flags, Mode::empty())?);
+            folder = folder.enter(part)?;
+        }
+        Ok(folder)
+    }
+
+    /// The same, and each that is not there is made.
+    pub(in crate::plugin) fn make_folder(&self, parts: &[&str]) -> rustix::io::Result<Folder<'_>> {
+        let mut folder = Folder::Root(&self.fd);
+        for part in parts {
+            match mkdirat(folder.fd(), *part, Mode::from_raw_mode(0o755)) {
+                Ok(()) | Err(Errno::EXIST) => folder = folder.enter(part)?,
+                Err(error) => return Err(error),
+            }
         }
         Ok(folder)
     }
@@ -94,6 +106,11 @@ pub(in crate::plugin) enum Folder<'a> {
 }
 
 impl Folder<'_> {
+    fn enter(&self, name: &str) -> rustix::io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        openat(self.fd(), name, flags, Mode::empty()).map(Self::Below)
+    }
+
     /// Its descriptor.
     pub(in crate::plugin) fn fd(&self) -> BorrowedFd<'_> {
         match self {
@@ -106,6 +123,7 @@ impl Folder<'_> {
 /// The parts of a relative path, none of which leaves the tree; none of them for the root. `tree` is what the plugin calls
 /// it.
 pub(in crate::plugin) fn parts<'a>(tree: &str, path: &'a str) -> Result<Vec<&'a str>, Failure> {
+    short(path)?;
     let path = path.trim_end_matches('/');
     if path.is_empty() || path == "." {
         return Ok(Vec::new());
@@ -117,15 +135,21 @@ pub(in crate::plugin) fn parts<'a>(tree: &str, path: &'a str) -> Result<Vec<&'a 
     Ok(parts)
 }
 
+/// Refuses a path or a pattern that costs more than any real one: what it costs grows with its length.
+pub(in crate::plugin) fn short(text: &str) -> Result<(), Failure> {
+    if text.len() > PATH_BYTES {
+        return Err(Failure::OverLimit(format!("a path or a pattern may have {PATH_BYTES} bytes")));
+    }
+    Ok(())
+}
+
 /// What an error on the way to `path` means to a plugin.
-pub(in crate::plugin) fn of_errno(path: &str, error: rustix::io::Errno) -> Failure {
+pub(in crate::plugin) fn of_errno(path: &str, error: Errno) -> Failure {
     match error {
-        rustix::io::Errno::LOOP | rustix::io::Errno::MLINK => {
+        Errno::LOOP | Errno::MLINK => {
             Failure::Denied(format!("{path:?} leads through a symbolic link; links are not followed"))
         }
-        rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR => {
-            Failure::Unreachable(format!("no such file: {path:?}"))
-        }
+        Errno::NOENT | Errno::NOTDIR => Failure::Unreachable(format!("no such file: {path:?}")),
         error => failure::of_io(&error.into()),
     }
 }

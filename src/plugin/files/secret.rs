@@ -3,10 +3,11 @@
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use thiserror::Error;
 
-/// Names of files and folders that hold credentials, and the store of git, whose configuration may. Case does not
-/// matter. Public halves of keys, and examples of settings, are not secret.
-const NAMES: [&str; 33] = [
+/// Names of files and folders that hold credentials, the store of git, whose configuration may, and the private folder of
+/// mustdo, where what programs print is kept as it is. Case does not matter. Public halves of keys, and examples of settings, are not secret.
+const NAMES: [&str; 38] = [
     ".git",
+    ".mustdo",
     ".env",
     ".env.*",
     "*.env",
@@ -18,6 +19,7 @@ const NAMES: [&str; 33] = [
     "*.jks",
     "*.keystore",
     "*.kdbx",
+    "*.ppk",
     "id_rsa",
     "id_dsa",
     "id_ecdsa",
@@ -39,6 +41,9 @@ const NAMES: [&str; 33] = [
     ".git-credentials",
     ".htpasswd",
     "*.tfstate",
+    "*.tfvars",
+    ".vault-token",
+    ".s3cfg",
 ];
 
 /// What of those names is meant to be read.
@@ -114,6 +119,8 @@ mod tests {
             "home/id_rsa",
             ".aws/credentials",
             ".ENV",
+            ".mustdo/logs/web.log",
+            "infra/prod.tfvars",
         ] {
             assert!(secrets.hold(path), "{path}");
         }

@@ -12,8 +12,8 @@ use crate::plugin::contract::Failure;
 use crate::plugin::contract::files::{Entry, Kind};
 use crate::plugin::state::Common;
 
-use super::root::{Root, of_errno, parts};
-use super::{ENTRIES, PATH_BYTES, VISITED};
+use super::root::{Root, of_errno, parts, short};
+use super::{ENTRIES, VISITED};
 
 /// An open directory target.
 ///
@@ -141,20 +141,12 @@ impl Tree {
 
     /// The parts of a relative path; none of them leaves the tree, and none is secret.
     fn parts<'a>(&self, path: &'a str) -> Result<Vec<&'a str>, Failure> {
-        short(path)?;
         let parts = parts(&format!("the target \"{}\"", self.target), path)?;
         if self.common.secrets.hold(path) {
             return Err(Failure::Denied(format!("{path:?} may hold secrets; plugins never read it")));
         }
         Ok(parts)
     }
-}
-
-fn short(text: &str) -> Result<(), Failure> {
-    if text.len() > PATH_BYTES {
-        return Err(Failure::OverLimit(format!("a path or a pattern may have {PATH_BYTES} bytes")));
-    }
-    Ok(())
 }
 
 /// `path` relative to `root` with "/" between its parts; none where it is not UTF-8, as the contract has no way to name
@@ -186,7 +178,7 @@ mod tests {
     use tempfile::TempDir;
 
     use crate::plugin::failure;
-    use crate::plugin::files::READ_BYTES;
+    use crate::plugin::files::{PATH_BYTES, READ_BYTES};
 
     use super::*;
 

@@ -486,6 +486,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn second_answer_to_one_request_is_never_taken_for_the_next() {
+        const TWO: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\
+                           HTTP/1.1 500 Forged\r\nContent-Length: 2\r\n\r\nno";
+        // At once, and when the connection already rests.
+        const LATE: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok\0\
+                            HTTP/1.1 500 Forged\r\nContent-Length: 2\r\n\r\nno\0";
+        for (script, pause) in [((|_| &[TWO, OK]) as Script, 0), (|_| &[LATE, OK], 80)] {
+            let server = Server::start(script).await;
+            let client = server.client(true).await;
+            for _ in 0..10 {
+                assert_eq!(post(&client).await.unwrap().status, 200);
+                tokio::time::sleep(Duration::from_millis(pause)).await;
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn connection_that_rested_too_long_is_not_trusted() {
         let server = Server::start(|_| &[OK, OK]).await;
         let client = server.client(true).await;

@@ -124,6 +124,8 @@ impl State {
             }
         }
         let began = Instant::now();
+        self.accesses
+            .begin(began, format!("http batch {}, {} requests", client.upstream.target, ready.len()));
         for (index, result) in batch(client, ready, concurrency).await {
             results[index] = result;
         }
@@ -180,8 +182,12 @@ impl Host for State {
         options: Options,
     ) -> wasmtime::Result<Result<Resource<ClientHandle>, Failure>> {
         let at = Instant::now();
+        self.accesses.begin(at, format!("http open {target}"));
         match self.client(&target, &options).await {
-            Ok(client) => Ok(Ok(self.keep(Arc::new(client))?)),
+            Ok(client) => {
+                self.accesses.forget();
+                Ok(Ok(self.keep(Arc::new(client))?))
+            }
             Err(refused) => {
                 self.accesses.note(at, || format!("http open {target}"), Some(&refused));
                 Ok(Err(refused))
@@ -199,6 +205,7 @@ impl HostClient for State {
         let client = self.table.get(&client)?.clone();
         let at = Instant::now();
         let what = described(&client, &request);
+        self.accesses.begin(at, what.clone());
         let sent = match (self.http.take(1), Outgoing::new(request, &client.upstream, client.keep_alive)) {
             (Err(refused), _) | (_, Err(refused)) => Err(refused),
             (Ok(()), Ok(outgoing)) => client.send(outgoing, &Arc::default()).await,

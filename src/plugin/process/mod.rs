@@ -226,10 +226,10 @@ impl State {
     fn admit(
         &mut self,
         at: Instant,
-        what: impl FnOnce() -> String,
+        what: String,
         child: Result<Child, Failure>,
     ) -> wasmtime::Result<Result<Resource<Child>, Failure>> {
-        self.accesses.note(at, what, child.as_ref().err());
+        self.accesses.note(at, || what, child.as_ref().err());
         match child {
             Ok(child) => {
                 let handle = self.keep(child)?;
@@ -306,15 +306,18 @@ impl Host for State {
         let at = Instant::now();
         let inside = inside.map(|workspace| self.table.get(&workspace).map(|workspace| workspace.room()));
         let inside = inside.transpose()?;
-        let (target, args) = (command.target.clone(), command.args.clone());
+        let what = format!("process start {} {:?}", command.target, command.args);
+        self.accesses.begin(at, what.clone());
         let child = self.start_child(command, inside).await;
-        self.admit(at, || format!("process start {target} {args:?}"), child)
+        self.admit(at, what, child)
     }
 
     async fn attach(&mut self, target: String) -> wasmtime::Result<Result<Resource<Child>, Failure>> {
         let at = Instant::now();
+        let what = format!("process attach {target}");
+        self.accesses.begin(at, what.clone());
         let child = self.behind(&target).await;
-        self.admit(at, || format!("process attach {target}"), child)
+        self.admit(at, what, child)
     }
 
     async fn restart(
@@ -323,8 +326,10 @@ impl Host for State {
         timeout_millis: u32,
     ) -> wasmtime::Result<Result<Resource<Child>, Failure>> {
         let at = Instant::now();
+        let what = format!("process restart {target}");
+        self.accesses.begin(at, what.clone());
         let child = self.restarted(&target, Duration::from_millis(timeout_millis.into())).await;
-        self.admit(at, || format!("process restart {target}"), child)
+        self.admit(at, what, child)
     }
 }
 

@@ -6,16 +6,15 @@
 //! `scratch` or `process` may have it.
 
 mod copy;
+mod removal;
 mod room;
 
-use std::ffi::CStr;
 use std::fs::File;
 use std::io::Write as _;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, unlinkat};
+use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::Errno;
 use wasmtime::component::Resource;
 
@@ -48,7 +47,11 @@ const COPIED_BYTES: u64 = 512 << 20;
 /// Bytes that a plugin itself writes in one run.
 const WRITTEN_BYTES: u64 = 128 << 20;
 
-/// Folders in folders that are removed with the uppermost: a deeper one was made to be too deep.
+/// Files and folders that a plugin itself writes in one run, each as often as a path names it: an empty one takes room,
+/// too.
+const WRITTEN_NAMES: usize = 100_000;
+
+/// Names in a path that a plugin writes to.
 const DEPTH: usize = 256;
 
 /// What is left of a run's limits.
@@ -57,12 +60,19 @@ pub(super) struct Quota {
     workspaces: usize,
     entries: usize,
     copied: u64,
+    names: usize,
     written: u64,
 }
 
 impl Default for Quota {
     fn default() -> Self {
-        Self { workspaces: WORKSPACES, entries: COPIED_ENTRIES, copied: COPIED_BYTES, written: WRITTEN_BYTES }
+        Self {
+            workspaces: WORKSPACES,
+            entries: COPIED_ENTRIES,
+            copied: COPIED_BYTES,
+            names: WRITTEN_NAMES,
+            written: WRITTEN_BYTES,
+        }
     }
 }
 
@@ -84,10 +94,14 @@ impl Quota {
         Ok(())
     }
 
-    fn write(&mut self, bytes: usize) -> Result<(), Failure> {
+    fn write(&mut self, path: &str, bytes: usize) -> Result<(), Failure> {
+        let over = || {
+            let bytes = WRITTEN_BYTES >> 20;
+            Failure::OverLimit(format!("a run may write {WRITTEN_NAMES} files and folders and {bytes} MiB"))
+        };
+        self.names = self.names.checked_sub(path.split('/').count()).ok_or_else(over)?;
         let left = u64::try_from(bytes).ok().and_then(|bytes| self.written.checked_sub(bytes));
-        self.written =
-            left.ok_or_else(|| Failure::OverLimit(format!("a run may write {} MiB", WRITTEN_BYTES >> 20)))?;
+        self.written = left.ok_or_else(over)?;
         Ok(())
     }
 }
@@ -122,17 +136,13 @@ impl Workspace {
         let Some((name, folders)) = parts.split_last() else {
             return Err(Failure::Other("the root is a directory, not a file".to_owned()));
         };
-        let fault = |error| of_errno(path, error);
-        for end in 0..folders.len() {
-            let parent = self.root.folder(&folders[..end]).map_err(fault)?;
-            match mkdirat(parent.fd(), folders[end], Mode::from_raw_mode(0o755)) {
-                Ok(()) | Err(Errno::EXIST) => {}
-                Err(error) => return Err(fault(error)),
-            }
+        if folders.len() >= DEPTH {
+            return Err(Failure::OverLimit(format!("a path that is written to may have {DEPTH} names")));
         }
+        let fault = |error| of_errno(path, error);
         // A program in it may have put a FIFO there, which would wait for a reader.
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let folder = self.root.folder(folders).map_err(fault)?;
+        let folder = self.root.make_folder(folders).map_err(fault)?;
         let file = openat(folder.fd(), *name, flags, Mode::from_raw_mode(0o644)).map_err(fault)?;
         let mut file = File::from(file);
         let io = |error: std::io::Error| failure::of_io(&error);
@@ -151,27 +161,8 @@ impl Workspace {
         };
         let name = std::ffi::CString::new(*name).map_err(|_| of_errno(path, Errno::INVAL))?;
         let folder = self.root.folder(folders).map_err(|error| of_errno(path, error))?;
-        remove_at(folder.fd(), &name, DEPTH).map_err(|error| of_errno(path, error))
+        removal::remove(folder.fd(), &name).map_err(|error| of_errno(path, error))
     }
-}
-
-/// Removes what has that name in `folder`, without following any link.
-fn remove_at(folder: BorrowedFd<'_>, name: &CStr, depth: usize) -> rustix::io::Result<()> {
-    match unlinkat(folder, name, AtFlags::empty()) {
-        // Linux says that it is a directory; POSIX says that it is not permitted.
-        Err(Errno::ISDIR | Errno::PERM) => {}
-        result => return result,
-    }
-    let depth = depth.checked_sub(1).ok_or(Errno::NAMETOOLONG)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let inside = openat(folder, name, flags, Mode::empty())?;
-    for entry in Dir::read_from(&inside)? {
-        let entry = entry?;
-        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-            remove_at(inside.as_fd(), entry.file_name(), depth)?;
-        }
-    }
-    unlinkat(folder, name, AtFlags::REMOVEDIR)
 }
 
 impl State {
@@ -219,6 +210,7 @@ impl State {
         let workspace = self.table.get(workspace)?.clone();
         let at = Instant::now();
         let words = format!("scratch {what} {} {path}", workspace.name);
+        self.accesses.begin(at, words.clone());
         let result = blocking(move || act(&workspace, &path)).await;
         self.accesses.note(at, || words, result.as_ref().err());
         Ok(result)
@@ -231,9 +223,10 @@ impl Host for State {
         target: Option<String>,
     ) -> wasmtime::Result<Result<Resource<WorkspaceHandle>, Failure>> {
         let at = Instant::now();
+        let words = format!("scratch open {}", target.as_deref().unwrap_or("nothing"));
+        self.accesses.begin(at, words.clone());
         let opened = self.workspace(target.as_deref()).await;
-        let words = || format!("scratch open {}", target.as_deref().unwrap_or("nothing"));
-        self.accesses.note(at, words, opened.as_ref().err());
+        self.accesses.note(at, || words, opened.as_ref().err());
         match opened {
             Ok(workspace) => Ok(Ok(self.keep(Arc::new(workspace))?)),
             Err(refused) => Ok(Err(refused)),
@@ -256,7 +249,7 @@ impl HostWorkspace for State {
         path: String,
         bytes: Vec<u8>,
     ) -> wasmtime::Result<Result<(), Failure>> {
-        let quota = self.scratch.write(bytes.len());
+        let quota = self.scratch.write(&path, bytes.len());
         self.on_workspace(&workspace, "write", path, move |workspace, path| {
             quota?;
             workspace.write(path, &bytes)
@@ -343,24 +336,33 @@ mod tests {
         let room = workspace.room();
         assert!(Command::new("mkfifo").arg(room.path().join("pipe")).status().unwrap().success());
         assert!(workspace.write("pipe", b"x").is_err() && workspace.read("pipe").is_err());
-        let deep = "d/".repeat(DEPTH + 10);
-        workspace.write(&format!("{deep}x"), b"").unwrap();
-        assert!(workspace.remove("d").is_err());
-        drop(workspace);
-        let path = room.path().to_owned();
-        drop(room);
-        assert!(!path.exists(), "the run's end removes it all the same");
+        std::fs::create_dir_all(room.path().join("d/".repeat(DEPTH + 10))).unwrap();
+        workspace.remove("d").unwrap();
+        assert!(matches!(workspace.remove("d"), Err(Failure::Unreachable(_))));
+    }
+
+    #[test]
+    fn endless_path_is_refused_before_anything_is_made() {
+        let workspace = Workspace::empty("nothing".to_owned()).unwrap();
+        let over = |result: Result<(), Failure>| matches!(result, Err(Failure::OverLimit(_)));
+        let long = format!("{}x", "d/".repeat(2 << 20));
+        assert!(over(workspace.write(&long, b"")));
+        assert!(over(workspace.read(&long).map(drop)) && over(workspace.remove(&long)));
+        assert!(over(workspace.write(&format!("{}x", "d/".repeat(DEPTH)), b"")));
+        assert_eq!(workspace.room().path().read_dir().unwrap().count(), 0);
     }
 
     #[test]
     fn every_limit_is_one_of_its_own() {
         let over = |result: Result<(), Failure>| matches!(result, Err(Failure::OverLimit(_)));
         let mut quota = Quota::default();
-        assert!(quota.copy(COPIED_BYTES).is_ok() && over(quota.copy(1)) && quota.write(1).is_ok());
+        assert!(quota.copy(COPIED_BYTES).is_ok() && over(quota.copy(1)) && quota.write("a", 1).is_ok());
         let mut quota = Quota::default();
         assert!((0..COPIED_ENTRIES).all(|_| quota.copy(0).is_ok()) && over(quota.copy(0)));
         assert!((0..WORKSPACES).all(|_| quota.open().is_ok()) && over(quota.open()));
         let bytes = usize::try_from(WRITTEN_BYTES).unwrap();
-        assert!(quota.write(bytes).is_ok() && over(quota.write(1)));
+        assert!(quota.write("a", bytes).is_ok() && over(quota.write("a", 1)));
+        let mut quota = Quota::default();
+        assert!((0..WRITTEN_NAMES / 2).all(|_| quota.write("a/b", 0).is_ok()) && over(quota.write("a", 0)));
     }
 }

@@ -1,9 +1,17 @@
 //! Private folders that go away, however the run ends.
 
+use std::ffi::CString;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use super::removal;
 
 /// A folder for one run, which nobody else may enter. It is removed when this value goes; if mustdo is killed before,
 /// when mustdo is started the next time.
@@ -60,8 +68,10 @@ fn sweep_below(base: &Path) -> io::Result<()> {
     }
     let held = hold(base)?;
     let mut left_behind = vec![];
+    // A program may have left there what is no folder; opening a FIFO would wait for a writer.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     for entry in fs::read_dir(base)?.flatten() {
-        if let Ok(lock) = File::open(entry.path())
+        if let Ok(lock) = rustix::fs::open(entry.path(), flags, Mode::empty()).map(File::from)
             && lock.try_lock().is_ok()
         {
             left_behind.push((entry.path(), lock));
@@ -95,29 +105,23 @@ fn hold(base: &Path) -> io::Result<File> {
     Ok(lock)
 }
 
-/// Removes a folder with everything in it, also what a program has made read-only.
 fn remove(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            open_up(path);
-            fs::remove_dir_all(path)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result,
-    }
-}
-
-fn open_up(folder: &Path) {
-    drop(fs::set_permissions(folder, Permissions::from_mode(0o700)));
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            open_up(&entry.path());
-        }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return Err(io::ErrorKind::InvalidInput.into());
+    };
+    let name = CString::new(name.as_bytes())?;
+    match removal::remove(File::open(parent)?.as_fd(), &name) {
+        Err(Errno::NOENT) => Ok(()),
+        result => Ok(result?),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::OwnedFd;
+
+    use rustix::fs::{mkdirat, openat};
+
     use super::*;
 
     #[test]
@@ -145,6 +149,37 @@ mod tests {
         fs::create_dir_all(left.join("a/b")).unwrap();
         sweep_below(&base).unwrap();
         assert!(used.path().exists() && !left.exists());
+    }
+
+    #[test]
+    fn folders_too_deep_for_stack_and_descriptors_go_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = Room::below(&base(folder.path())).unwrap();
+        let path = room.path().to_owned();
+        // As a program does that makes a folder, enters it and begins anew.
+        let mut deepest = OwnedFd::from(File::open(&path).unwrap());
+        for _ in 0..2_000 {
+            mkdirat(&deepest, "d", Mode::RWXU).unwrap();
+            deepest = openat(&deepest, "d", OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).unwrap();
+        }
+        // Half a mebibyte is what the standard library needs for these; a program has time for many more.
+        let removed = std::thread::Builder::new().stack_size(128 << 10).spawn(move || drop(room));
+        removed.unwrap().join().unwrap();
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn what_is_no_room_holds_no_start_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let base = base(folder.path());
+        drop(Room::below(&base).unwrap());
+        // A program that looks around beside its home may leave these; nobody will ever write to the pipe.
+        assert!(std::process::Command::new("mkfifo").arg(base.join("room-pipe")).status().unwrap().success());
+        let outside = folder.path().join("outside");
+        fs::create_dir_all(outside.join("kept")).unwrap();
+        std::os::unix::fs::symlink(&outside, base.join("room-link")).unwrap();
+        sweep_below(&base).unwrap();
+        assert!(outside.join("kept").exists());
     }
 
     #[test]

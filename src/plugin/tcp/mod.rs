@@ -128,6 +128,7 @@ impl Host for State {
     ) -> wasmtime::Result<Result<Resource<Connection>, Failure>> {
         let (at, traffic) = (Instant::now(), Arc::<Traffic>::default());
         let what = || format!("tcp connect {target}");
+        self.accesses.begin(at, what());
         match self.connect_one(&target, &options, traffic.clone()).await {
             Ok(connection) => {
                 self.accesses.note_open(at, what, &traffic);
@@ -148,6 +149,7 @@ impl Host for State {
     ) -> wasmtime::Result<Result<Vec<Result<Resource<Connection>, Failure>>, Failure>> {
         let (at, traffic) = (Instant::now(), Arc::<Traffic>::default());
         let count = usize::try_from(count).unwrap_or(usize::MAX);
+        self.accesses.begin(at, format!("tcp connect {target}, {count} times"));
         match self.connect_all(&target, &options, count, &traffic).await {
             Ok(connections) => {
                 let what = || described(&target, &connections);
@@ -267,13 +269,17 @@ impl HostListener for State {
         let (at, traffic) = (Instant::now(), Arc::<Traffic>::default());
         let listener = self.table.get_mut(&listener)?;
         let what = format!("tcp accept {}", listener.local);
+        self.accesses.begin(at, what.clone());
         match listener.accept(&mut self.network, timeout_millis, traffic.clone()).await {
             Ok(connection) => {
                 self.accesses.note_open(at, || what, &traffic);
                 Ok(Ok(self.table.push(connection)?))
             }
             // That nobody came is nothing that was reached; a plugin may ask often.
-            Err(Failure::TimedOut) => Ok(Err(Failure::TimedOut)),
+            Err(Failure::TimedOut) => {
+                self.accesses.forget();
+                Ok(Err(Failure::TimedOut))
+            }
             Err(refused) => {
                 self.accesses.note(at, || what, Some(&refused));
                 Ok(Err(refused))

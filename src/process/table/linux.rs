@@ -41,6 +41,7 @@ fn row_of(stat: &Stat) -> Row {
         id: ProcessId { pid: number(stat.pid), began: stat.starttime },
         parent: number(stat.ppid),
         group: number(stat.pgrp),
+        session: number(stat.session),
         // Zombie, and the two letters that kernels have had for what is about to vanish.
         dead: matches!(stat.state, 'Z' | 'X' | 'x'),
     }

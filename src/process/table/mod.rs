@@ -28,6 +28,8 @@ pub(super) struct Row {
     pub(super) parent: u32,
     /// Its process group.
     pub(super) group: u32,
+    /// Its session.
+    pub(super) session: u32,
     /// It has ended, and its parent has not asked how.
     pub(super) dead: bool,
 }

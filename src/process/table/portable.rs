@@ -12,7 +12,7 @@ use crate::process::{Facts, ProcessId, Socket};
 pub(super) fn row(pid: u32) -> Option<Row> {
     let number = Pid::from_raw(i32::try_from(pid).ok()?)?;
     test_kill_process(number).ok()?;
-    Some(Row { id: ProcessId { pid, began: 0 }, parent: 0, group: 0, dead: false })
+    Some(Row { id: ProcessId { pid, began: 0 }, parent: 0, group: 0, session: 0, dead: false })
 }
 
 /// Not told.

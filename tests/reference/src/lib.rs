@@ -8,13 +8,14 @@
 //! cargo run --example reference -- PROGRAM [ARGUMENT…]
 //! ```
 
+pub mod api;
 pub mod judge;
 
 /// A program's entry: what stands behind its name on the command line. An error is words for people.
 pub type Main = fn(&[String]) -> Result<(), String>;
 
 /// The programs that can be a process of their own, by name.
-pub const PROGRAMS: &[(&str, Main)] = &[("judge", judge::main)];
+pub const PROGRAMS: &[(&str, Main)] = &[("api", api::main), ("judge", judge::main)];
 
 /// Runs the program that the first argument names, with the others.
 ///

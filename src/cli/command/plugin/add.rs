@@ -39,8 +39,8 @@ pub(crate) fn run(context: &Context, args: &AddArgs) -> Result<Exit, Failure> {
     let (id, opened) = (&acquired.opened.info.id, &acquired.opened);
     let entry = locked(opened, settled(context, &workspace, &args.source));
     let place = Workspace::plugin_name(id);
-    let known = shelf.find(id).filter(|file| !matches!(file.provenance, Provenance::Shipped));
-    if let Some(file) = known.filter(|file| file.digest != opened.digest)
+    let known = shelf.find(id).filter(|file| !matches!(file.provenance(), Provenance::Shipped));
+    if let Some(file) = known.filter(|file| file.digest() != opened.digest)
         && !shelf.lock().plugins.contains_key(id)
     {
         return Err(Failure::usage(format!(

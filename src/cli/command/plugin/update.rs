@@ -93,7 +93,7 @@ struct Update<'a> {
 
 impl Update<'_> {
     async fn one(&self, id: &PluginId, locked: &LockedPlugin) -> Result<Outcome, Failure> {
-        let whole = matches!(self.file(id).map(|file| &file.provenance), Some(Provenance::Locked(_)));
+        let whole = matches!(self.file(id).map(|file| file.provenance()), Some(Provenance::Locked(_)));
         if let Some(pin) = locked.source.digest {
             if !whole && !self.check {
                 let acquired =
@@ -127,7 +127,7 @@ impl Update<'_> {
             let now = if self.check { "is not what was added" } else { "is again what was added" };
             answer(&format!("{id} {}: its file {now}\n", locked.version))?;
         } else {
-            let before = self.file(id).filter(|file| file.digest == locked.digest);
+            let before = self.file(id).filter(|file| file.digest() == locked.digest);
             let before = match before {
                 Some(file) => Plugins::description(self.context, self.settings, file).await,
                 None => None,
@@ -164,7 +164,7 @@ impl Update<'_> {
 }
 
 fn unlocked(shelf: &Shelf, id: &PluginId) -> Failure {
-    match shelf.find(id).map(|file| (&file.provenance, &file.place)) {
+    match shelf.find(id).map(|file| (file.provenance(), &file.place)) {
         Some((Provenance::Shipped, _)) => {
             Failure::usage(format!("{id} ships with mustdo")).hint("update mustdo, and it is as new")
         }
