@@ -30,6 +30,10 @@ impl Node {
     fn is_leaf(&self) -> bool {
         self.children.as_ref().is_none_or(Vec::is_empty)
     }
+
+    fn pair(&self, place: usize) -> Option<(&i64, &Value)> {
+        self.keys.get(place).zip(self.values.as_ref()?.get(place))
+    }
 }
 
 /// All nodes by their id.
@@ -133,7 +137,7 @@ struct Walk<'dump> {
     left: usize,
 }
 
-impl<'dump> Walk<'dump> {
+impl Walk<'_> {
     /// The levels from a node down, whose keys are not below `low` and below `high`.
     fn below(&mut self, id: u64, low: Option<i64>, high: Option<i64>, deepest: u32) -> Result<usize, Wrong> {
         let dump = self.dump;
@@ -171,15 +175,11 @@ impl<'dump> Walk<'dump> {
             if *levels.get_or_insert(below) != below {
                 return Err(wrong("shape", "leaves that are all at the same depth", "所有叶子在同一层"));
             }
-            if let (false, Some(pair)) = (self.shape.bplus, self.pair(node, place)) {
+            if let (false, Some(pair)) = (self.shape.bplus, node.pair(place)) {
                 self.pairs.push(pair);
             }
         }
         Ok(1 + levels.unwrap_or_default())
-    }
-
-    fn pair(&self, node: &'dump Node, place: usize) -> Option<(&'dump i64, &'dump Value)> {
-        node.keys.get(place).zip(node.values.as_ref()?.get(place))
     }
 
     /// Keys rise and stay between the separators above. The one on the left is a key of the right side in a B+tree, and of

@@ -1,7 +1,7 @@
 //! `c-list`: is it Python's list, in C?
 //!
-//! The source is compiled in a private copy, first plain and then with AddressSanitizer and `UndefinedBehaviorSanitizer`,
-//! and both programs answer the same kinds of operations. Growth is held against bounds that CPython keeps
+//! The source is compiled in a private copy, first plain and then with `AddressSanitizer` and `UndefinedBehaviorSanitizer`,
+//! and both programs answer the same kinds of operations. Growth is held against bounds that `CPython` keeps
 //! (`Objects/listobject.c`, `list_resize`: an eighth more than is needed).
 
 mod model;
@@ -168,7 +168,7 @@ impl CList {
             command = command.argument(path);
         }
         let limits =
-            Limits { time: Duration::from_secs(60).min(exam.context().time_left() / 2), ..Limits::default() };
+            Limits { time: Duration::from_mins(1).min(exam.context().time_left() / 2), ..Limits::default() };
         let compiled = folder.start(&command.argument("-lm")).and_then(|child| child.output(&limits));
         let compiled = compiled.map_err(|failure| untried(&failure))?;
         if compiled.exit.is_success() {

@@ -21,7 +21,7 @@ pub(super) fn judge(path: &str, text: &str) -> Result<(), Fault> {
         let finding = Finding::new(Severity::Problem, "judge.c-list.python", summary.clone()).hint(hint);
         return Err(Fault::fail(summary).with(finding));
     }
-    let is_c = path.ends_with(".c") || path.ends_with(".h");
+    let is_c = matches!(path.rsplit_once('.'), Some((_, "c" | "h")));
     if is_c && words.iter().any(|word| word == "include") {
         return Ok(());
     }

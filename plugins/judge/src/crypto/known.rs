@@ -98,7 +98,7 @@ fn untried() -> Fault {
 mod tests {
     use super::*;
 
-    /// McGrew and Viega, "The Galois/Counter Mode of Operation", test case 14.
+    /// `McGrew` and Viega, "The Galois/Counter Mode of Operation", test case 14.
     #[test]
     fn aes_gcm_gives_the_published_answer() {
         let right = "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919";

@@ -136,7 +136,9 @@ fn uneven(exam: &mut Exam<'_, '_>, talk: &mut Talk<'_, '_>, length: usize) -> Re
     message.text = vec![0; length];
     let blob = talk.encrypt(exam, &message)?;
     let mut counts = [0_u32; 256];
-    blob.iter().for_each(|byte| counts[usize::from(*byte)] += 1);
+    for byte in blob {
+        counts[usize::from(byte)] += 1;
+    }
     let spread = Spread::even(&counts);
     spread.map(|spread| spread.p_value).map_err(|_| {
         Fault::inconclusive(Text::new("the blob is too short to be counted", "密文太短，无法统计"))

@@ -81,12 +81,10 @@ impl Breach {
     /// this side from judging it is not.
     pub(crate) fn fault(&self) -> Fault {
         let summary = self.summary();
-        let fault = match self {
-            Self::Late(_, Stall::Computing | Stall::Sleeping) => Fault::fail(summary.clone()),
-            Self::Ended(_, errors) | Self::EndedBadly(_, errors) if !sanitizer_broke(errors) => {
-                Fault::fail(summary.clone())
-            }
-            _ => Fault::inconclusive(summary.clone()),
+        let fault = if self.is_failure() {
+            Fault::fail(summary.clone())
+        } else {
+            Fault::inconclusive(summary.clone())
         };
         let Some(hint) = self.hint() else { return fault };
         let severity = Severity::Problem;
@@ -101,13 +99,19 @@ impl Breach {
         fault.with(finding.at(Location::Process(super::exam::TARGET.to_owned())).hint(hint))
     }
 
+    /// Whether the program itself went wrong while it worked.
+    fn is_failure(&self) -> bool {
+        let is_stuck = matches!(self, Self::Late(_, Stall::Computing | Stall::Sleeping));
+        let has_ended = matches!(self, Self::Ended(..) | Self::EndedBadly(..));
+        is_stuck || (has_ended && !self.errors().is_some_and(sanitizer_broke))
+    }
+
     fn errors(&self) -> Option<&str> {
-        match self {
-            Self::EndedAtHello(_, errors) | Self::Ended(_, errors) | Self::EndedBadly(_, errors) => {
-                Some(errors)
-            }
-            _ => None,
-        }
+        let (Self::EndedAtHello(_, errors) | Self::Ended(_, errors) | Self::EndedBadly(_, errors)) = self
+        else {
+            return None;
+        };
+        Some(errors)
     }
 
     /// One line.

@@ -17,8 +17,8 @@ use super::wire::{Answer, Op, shown};
 /// The command target of every check.
 pub(crate) const TARGET: &str = "program";
 
-/// How long one answer is waited for; while a counter-example is shrunk, less.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one answer is waited for, in processor time or asleep; while a counter-example is shrunk, less.
+const PATIENCE: Duration = Duration::from_secs(4);
 const SHORT_PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// How long a counter-example is shrunk, and by how many starts of the program.
@@ -128,7 +128,7 @@ impl<'a, 'host> Exam<'a, 'host> {
         let mut held = model();
         let session = self.open().map_err(|breach| breach.fault())?;
         let Err(upset) = self.play(session, ops, &mut held) else { return Ok(held) };
-        let (shortest, how) = self.shorten(&ops[..ops.len().min(upset.at + 1)], upset.how, &model);
+        let (shortest, how) = self.shorten(&ops[..ops.len().min(upset.at + 1)], *upset.how, &model);
         Err(self.tell(&shortest, upset.at, &how))
     }
 
@@ -142,7 +142,7 @@ impl<'a, 'host> Exam<'a, 'host> {
     ) -> Result<(), Fault> {
         let played = session.play(ops, &mut self.random, model);
         self.count(ops.len() as u64);
-        played.map_err(|Upset { at, how }| match how {
+        played.map_err(|Upset { at, how }| match *how {
             How::Broken(breach) => breach.fault(),
             How::Wrong(answer, wrong) => self.wrong(&ops[..=at], at, &answer, &wrong),
         })
@@ -154,7 +154,7 @@ impl<'a, 'host> Exam<'a, 'host> {
         let count = played.as_ref().map_or_else(|upset| upset.at, |()| ops.len());
         self.count(count as u64);
         played?;
-        session.finish().map_err(|breach| Upset { at: ops.len(), how: How::Broken(breach) })
+        session.finish().map_err(|breach| Upset { at: ops.len(), how: Box::new(How::Broken(breach)) })
     }
 
     /// The shortest list found that fails in the same way, and how it does.
@@ -172,8 +172,8 @@ impl<'a, 'host> Exam<'a, 'host> {
             match self.play(session, ops, &mut model()) {
                 Err(upset) if upset.how.rule() == rule => {
                     // A breach is told as it was first: here less is waited for.
-                    if let How::Wrong(..) = upset.how {
-                        latest = upset.how;
+                    if let How::Wrong(..) = *upset.how {
+                        latest = *upset.how;
                     }
                     Attempt::Fails(upset.at.min(ops.len().saturating_sub(1)))
                 }

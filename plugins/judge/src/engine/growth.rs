@@ -103,7 +103,10 @@ where
         let before = session.processor_time().ok_or_else(untold)?;
         let began = exam.context().monotonic();
         let (mut count, mut spent) = (0, Duration::ZERO);
-        while spent < ENOUGH && count < MOST_OPS && exam.context().monotonic() - began < MOST_TIME {
+        while spent < ENOUGH
+            && count < MOST_OPS
+            && exam.context().monotonic().saturating_sub(began) < MOST_TIME
+        {
             let ops = (self.work)(size, exam.random());
             exam.follow(&mut session, &ops, &mut model)?;
             count += ops.len();
