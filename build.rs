@@ -3,9 +3,11 @@
 //! - The list of what `mustdo plugin new` writes: embedded as it stands in the repository, because each template is a
 //!   project that is built and tested where it lies.
 //! - The digests of the shipped plugins, so that no command computes them at its start.
+//! - How many known mistakes each of them is held against: counted on the pages that the tests keep.
 
 #![expect(clippy::disallowed_methods, reason = "the fences are for the tool; this runs before there is one")]
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -29,7 +31,8 @@ fn main() -> io::Result<()> {
     let variable = |name| env::var_os(name).map(PathBuf::from).ok_or(io::ErrorKind::NotFound);
     let (root, out) = (variable("CARGO_MANIFEST_DIR")?, variable("OUT_DIR")?);
     authoring(&root, &out)?;
-    digests(&root, &out)
+    digests(&root, &out)?;
+    mistakes(&root, &out)
 }
 
 fn authoring(root: &Path, out: &Path) -> io::Result<()> {
@@ -62,6 +65,40 @@ fn digests(root: &Path, out: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Writes how many rows the tables of known mistakes have for each component, as the expression `NAME.mistakes`. Its pages
+/// are `docs/proof/NAME.md` and, for other references, `NAME-….md`; a mistake that two of them have counts once.
+fn mistakes(root: &Path, out: &Path) -> io::Result<()> {
+    let pages = root.join("docs/proof");
+    println!("cargo::rerun-if-changed={}", pages.display());
+    let pages: Vec<PathBuf> =
+        fs::read_dir(pages)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    for entry in fs::read_dir(root.join("plugins"))? {
+        let path = entry?.path();
+        let (Some(name), Some("wasm")) = (path.file_stem(), path.extension().and_then(OsStr::to_str)) else {
+            continue;
+        };
+        let name = name.to_string_lossy();
+        let mut known = BTreeSet::new();
+        for page in &pages {
+            let stem = page.file_stem().unwrap_or_default().to_string_lossy();
+            let rest = stem.strip_prefix(&*name);
+            if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
+                println!("cargo::rerun-if-changed={}", page.display());
+                known.extend(rows_of_known_mistakes(&fs::read_to_string(page)?));
+            }
+        }
+        fs::write(out.join(&*name).with_extension("mistakes"), known.len().to_string())?;
+    }
+    Ok(())
+}
+
+/// The names in the first column of the section.
+fn rows_of_known_mistakes(page: &str) -> BTreeSet<String> {
+    let sections = page.split("\n## ").filter(|section| section.starts_with("Known mistakes"));
+    let rows = sections.flat_map(str::lines).filter_map(|line| line.strip_prefix("| `"));
+    rows.filter_map(|row| row.split('`').next()).map(str::to_owned).collect()
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> io::Result<()> {

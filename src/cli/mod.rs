@@ -6,6 +6,7 @@
 mod acquisition;
 mod argument;
 mod binding;
+mod building;
 mod command;
 mod context;
 mod display;
@@ -21,10 +22,12 @@ mod plugins;
 mod printer;
 mod project;
 mod prompt;
+mod proof;
 mod recording;
 mod secret;
 mod shelf;
 mod transcript;
+mod trial;
 mod verification;
 
 use std::process::ExitCode;

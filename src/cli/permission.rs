@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::plugins::Plugins;
 use super::project::Project;
 use super::prompt::choose;
 use super::shelf::{PluginFile, Shelf};
@@ -37,6 +38,7 @@ pub(crate) fn ask(
     context: &Context,
     project: &Project,
     shelf: &Shelf,
+    plugins: &Plugins,
     missing: &[MissingGrant],
     settings: &mut Settings,
 ) -> Result<bool, Failure> {
@@ -56,6 +58,9 @@ pub(crate) fn ask(
     for (plugin, grants) in &by_plugin {
         let Some(file) = shelf.find(plugin) else { continue };
         words.push_str(&format!("\n{plugin} {} ({})\n", file.digest().short(), plain_line(&file.place, 200)));
+        if let Some(proof) = plugins.proof(plugin) {
+            words.push_str(&format!("  {proof}\n"));
+        }
         for grant in grants {
             words.push_str(&request(context, project, grant, settings));
         }

@@ -9,13 +9,13 @@ use tokio::runtime::Runtime;
 use super::context::Context;
 use super::failure::Failure;
 use super::hidden;
+use super::proof::prove;
 use super::shelf::{PluginFile, Provenance, Shelf};
-use crate::model::{Digest, PluginId, PluginInfo, Settings};
+use crate::model::{Digest, PluginId, PluginInfo, Proof, Settings};
 use crate::plugin::{
-    CachePolicy, Compiler, DescribeError, Host, HostError, HostOptions, LoadError, Loaded, Plugin,
-    ProgramOptions,
+    CachePolicy, Compiler, DescribeError, Host, HostError, HostOptions, LoadError, Loaded, ProgramOptions,
 };
-use crate::store::Workspace;
+use crate::store::{PLUGINS, Workspace};
 
 /// Opened plugins by id. Making one loads the wasm engine: only commands that verify or describe do.
 pub(crate) struct Plugins {
@@ -37,6 +37,8 @@ pub(crate) struct Opened {
     pub(crate) sources: Option<String>,
     /// The interfaces that it imports.
     pub(crate) imports: Vec<String>,
+    /// Whether something shows that it tells right from wrong.
+    pub(crate) proof: Proof,
 }
 
 /// Why bytes are not a plugin that can be opened.
@@ -82,7 +84,7 @@ impl Plugins {
                 Failure::usage(format!("the plugin {} ({}) can not be used: {error}", file.id, file.place))
             };
             let known = open(context, &host, file.trusted()?.id.as_str(), &file.bytes, file.embedded).await;
-            let (plugin, found) = known.map_err(|error| unusable(&error))?;
+            let found = known.map_err(|error| unusable(&error))?;
             if found.info.id != file.id {
                 let failure = unusable(&format!("it calls itself {}", found.info.id));
                 let name = Workspace::plugin_name(&found.info.id);
@@ -96,25 +98,25 @@ impl Plugins {
                     file.id, file.id
                 ));
             }
-            host.add(plugin, &found.info);
             opened.insert(file.id.clone(), found);
         }
         Ok(Self { host, opened })
     }
 
-    /// What a plugin says of itself, where it can be opened: for a comparison that can do without.
-    pub(crate) async fn description(
-        context: &Context,
-        settings: &Settings,
-        file: &PluginFile,
-    ) -> Option<PluginInfo> {
-        let plugins = Self::open(context, settings, [file]).await.ok()?;
-        plugins.info(&file.id).cloned()
+    /// What is known of one plugin, where it can be opened: for a comparison that can do without.
+    pub(crate) async fn one(context: &Context, settings: &Settings, file: &PluginFile) -> Option<Opened> {
+        let mut plugins = Self::open(context, settings, [file]).await.ok()?;
+        plugins.opened.remove(&file.id)
     }
 
     /// What a plugin says of itself.
     pub(crate) fn info(&self, id: &PluginId) -> Option<&PluginInfo> {
         self.opened(id).map(|opened| &opened.info)
+    }
+
+    /// Whether a plugin is proven; none where it was not opened.
+    pub(crate) fn proof(&self, id: &PluginId) -> Option<&Proof> {
+        self.opened(id).map(|opened| &opened.proof)
     }
 
     /// What is known of a plugin.
@@ -123,7 +125,7 @@ impl Plugins {
     }
 }
 
-/// Opens bytes of which nobody knows yet what they are, called `name`; nothing can be run with what is given back.
+/// Opens bytes of which nobody knows yet what they are, called `name`.
 pub(crate) async fn inspect(
     context: &Context,
     settings: &Settings,
@@ -131,32 +133,39 @@ pub(crate) async fn inspect(
     bytes: &[u8],
 ) -> Result<Result<Opened, Unusable>, Failure> {
     let host = host(context, settings)?;
-    Ok(open(context, &host, name, bytes, false).await.map(|(_, opened)| opened))
+    Ok(open(context, &host, name, bytes, false).await)
 }
 
-async fn open(
+/// Opens bytes on `host`, which can then run them.
+pub(crate) async fn open(
     context: &Context,
     host: &Host,
     name: &str,
     bytes: &[u8],
     embedded: bool,
-) -> Result<(Plugin, Opened), Unusable> {
+) -> Result<Opened, Unusable> {
     let Loaded { plugin, warning } = if embedded { host.load_own(bytes)? } else { host.load(bytes)? };
     if let Some(warning) = warning {
         context.printer.note(&format!("warning: {name} is compiled every time: {warning}"));
     }
     let info = host.describe(&plugin).await?;
-    let opened = Opened {
-        info,
-        digest: plugin.digest(),
-        contract: plugin.contract().clone(),
-        sources: plugin.sources().map(str::to_owned),
-        imports: plugin.imports(),
+    let (digest, contract) = (plugin.digest(), plugin.contract().clone());
+    let (sources, imports) = (plugin.sources().map(str::to_owned), plugin.imports());
+    host.add(plugin, &info);
+    let proof = match shipped(&digest).filter(|_| embedded) {
+        Some(mistakes) => Proof::Shipped { mistakes },
+        None => prove(host, &info, &digest, bytes).await,
     };
-    Ok((plugin, opened))
+    Ok(Opened { info, digest, contract, sources, imports, proof })
 }
 
-fn host(context: &Context, settings: &Settings) -> Result<Host, Failure> {
+/// How many known mistakes the shipped plugin of these bytes is held against; none where these do not ship.
+fn shipped(digest: &Digest) -> Option<usize> {
+    PLUGINS.iter().find(|shipped| shipped.digest == *digest).map(|shipped| shipped.mistakes)
+}
+
+/// A host without plugins, with the limits and the secrets of these settings.
+pub(crate) fn host(context: &Context, settings: &Settings) -> Result<Host, Failure> {
     let cache = match &context.environment.cache {
         Some(folder) if context.environment.keep_compiled => CachePolicy::Directory(folder.join("cwasm-v1")),
         _ => CachePolicy::Off,

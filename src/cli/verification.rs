@@ -26,8 +26,8 @@ use super::secret::Secrets;
 use super::shelf::Shelf;
 use super::transcript;
 use crate::model::{
-    CheckId, Digest, Item, ItemId, Mask, Outcome, Record, Selection, Settings, Span, TargetName, Text,
-    Undecided, Verdict,
+    CheckId, Digest, Item, ItemId, Mask, Outcome, PluginId, Record, Selection, Settings, Span, TargetName,
+    Text, Undecided, Verdict,
 };
 use crate::report::Report;
 use crate::store::Workspace;
@@ -140,7 +140,7 @@ impl Verification<'_> {
         let planning =
             Planning { context, project, shelf, plugins: &plugins, seed, timeout: options.timeout };
         let mut plan = planning.plan(&items, &named, &settings);
-        if permission::ask(context, project, shelf, &plan.missing_grants, &mut settings)? {
+        if permission::ask(context, project, shelf, &plugins, &plan.missing_grants, &mut settings)? {
             plan = planning.plan(&items, &named, &settings);
         }
         let Secrets { environment, mask } = Secrets::of(&plan, &settings);
@@ -149,6 +149,7 @@ impl Verification<'_> {
             let started = self.context.environment.now;
             plugins.host.record(recorder(folder.to_owned(), mask.clone(), started)?);
         }
+        let proofs = self.tell_unproven(&plan, &plugins);
         let missed = self.tell_left_out(&plan, !selection.is_all());
         if plan.tasks.is_empty() {
             if plan.left_out.is_empty() {
@@ -158,7 +159,7 @@ impl Verification<'_> {
             }
             return Ok(Outcomes { items: selected, records: vec![], missed: true, interrupted: false });
         }
-        let origin = self.origin(&plan)?;
+        let origin = self.origin(&plan, proofs)?;
         let mut cancel = pin!(interrupt());
         let started = tokio::select! {
             biased;
@@ -208,6 +209,19 @@ impl Verification<'_> {
         items.map(|item| item.id.clone()).collect()
     }
 
+    /// Says which plugins are about to run that are not proven themselves; for each that runs, whether it is.
+    fn tell_unproven(&self, plan: &Plan, plugins: &Plugins) -> BTreeMap<PluginId, bool> {
+        let used: BTreeSet<_> = plan.tasks.iter().map(|task| &task.definition.uses.plugin).collect();
+        let mut proofs = BTreeMap::new();
+        for (id, proof) in used.into_iter().filter_map(|id| Some((id, plugins.proof(id)?))) {
+            if !proof.is_proven() {
+                self.context.printer.note(&format!("{id} is {proof}"));
+            }
+            proofs.insert(id.clone(), proof.is_proven());
+        }
+        proofs
+    }
+
     /// Says which checks do not run and why; true where one of them was asked for.
     fn tell_left_out(&self, plan: &Plan, asked: bool) -> bool {
         let mut unbound: BTreeMap<String, Vec<&LeftOut>> = BTreeMap::new();
@@ -247,7 +261,7 @@ impl Verification<'_> {
     }
 
     /// What verdicts are recorded under that must be read before anything runs.
-    fn origin(&self, plan: &Plan) -> Result<Origin, Failure> {
+    fn origin(&self, plan: &Plan, proofs: BTreeMap<PluginId, bool>) -> Result<Origin, Failure> {
         let workspace = self.workspace()?;
         let commit = match workspace.repository()? {
             Some(repository) => {
@@ -266,7 +280,7 @@ impl Verification<'_> {
                 )),
             }
         }
-        Ok(Origin { commit, watched })
+        Ok(Origin { commit, watched, proofs })
     }
 
     async fn start(&self, plan: &Plan, settings: &Settings, mask: &Mask) -> Result<Started, Failure> {
@@ -393,6 +407,7 @@ impl Verification<'_> {
             at: now(),
             plugin: task.plugin,
             version: task.version.clone(),
+            proven: origin.proofs.get(&task.definition.uses.plugin).copied(),
             definition: task.definition.digest(),
             seed,
             commit: origin.commit.clone(),
@@ -434,6 +449,8 @@ struct Executed {
 struct Origin {
     commit: Option<String>,
     watched: BTreeMap<TaskId, Digest>,
+    /// Whether each plugin that runs is proven itself.
+    proofs: BTreeMap<PluginId, bool>,
 }
 
 fn processors() -> usize {

@@ -1,9 +1,11 @@
 //! Files that people write, and that others may have sent them.
 
+use std::collections::BTreeSet;
+
 use crate::model::{Digest, Grant};
 use crate::syntax::{
-    self, Diagnostic, Read, Source, grant, link, read_checklist, read_progress, read_settings,
-    read_user_settings, render, write_progress,
+    self, Diagnostic, Read, Source, grant, link, point_cases, read_cases, read_checklist, read_lock,
+    read_progress, read_settings, read_user_settings, render, write_lock, write_progress,
 };
 
 use super::assert_plain;
@@ -67,4 +69,43 @@ pub(super) fn progress(bytes: &[u8]) {
     let unchanged = write_progress(&source.text, &progress).expect("what was read can be written");
     let again = read_progress(&Source::new("progress/x.toml", unchanged.as_str()));
     assert!(again.value.is_some_and(|again| same(&again, &progress)), "{unchanged}");
+}
+
+pub(super) fn cases(bytes: &[u8]) {
+    let Some((source, file)) = read(bytes, "cases.toml", read_cases) else { return };
+    let mut wanted = file.cases().clone();
+    let mut places = std::collections::BTreeMap::new();
+    for case in &mut wanted.cases {
+        let place = format!("cases/{}.jsonl", case.name);
+        case.recording = Some(place.clone());
+        places.insert(case.name.clone(), place);
+    }
+    // Cases may stand in one line, and then nothing can be put between them.
+    let Ok(text) = point_cases(&source.text, &places) else { return };
+    let again = read_cases(&Source::new("cases.toml", text.as_str())).value;
+    assert!(again.is_some_and(|again| same(again.cases(), &wanted)), "{text}");
+}
+
+pub(super) fn lock(bytes: &[u8]) {
+    let Some((source, file)) = read(bytes, "mustdo.lock", read_lock) else { return };
+    // What it says of files that are not there, or are others, points into it.
+    hold(&file.missing(&BTreeSet::new()).collect::<Vec<_>>());
+    let other = Digest::of(b"other bytes");
+    hold(
+        &file
+            .lock()
+            .plugins
+            .keys()
+            .filter_map(|id| file.changed(id, "plugins/x.wasm", &other))
+            .collect::<Vec<_>>(),
+    );
+    let same = |text: &str, wanted: &crate::model::Lock| {
+        let again = read_lock(&Source::new("mustdo.lock", text));
+        assert!(again.value.is_some_and(|again| again.lock() == wanted), "{text}");
+    };
+    same(&write_lock(&source.text, file.lock()).expect("what was read can be written"), file.lock());
+    // One plugin can be taken out of whatever can be read, and the others stay.
+    let mut fewer = file.lock().clone();
+    fewer.plugins.pop_first();
+    same(&write_lock(&source.text, &fewer).expect("what was read can be written"), &fewer);
 }

@@ -15,6 +15,14 @@ pub enum Door {
     Settings,
     /// A progress file.
     Progress,
+    /// A plugin's `cases.toml`.
+    Cases,
+    /// What a plugin carries to be proven with.
+    Bundle,
+    /// `mustdo.lock`.
+    Lock,
+    /// The recording of a run.
+    Recording,
     /// A server's answer to an HTTP request.
     Answer,
     /// A plugin's verdict.
@@ -25,8 +33,18 @@ pub enum Door {
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 6] =
-        [Self::Checklist, Self::Settings, Self::Progress, Self::Answer, Self::Verdict, Self::Description];
+    pub const ALL: [Self; 10] = [
+        Self::Checklist,
+        Self::Settings,
+        Self::Progress,
+        Self::Cases,
+        Self::Bundle,
+        Self::Lock,
+        Self::Recording,
+        Self::Answer,
+        Self::Verdict,
+        Self::Description,
+    ];
 
     /// The word on the fuzzer's command line, and the name of the folder with its seeds.
     #[must_use]
@@ -35,6 +53,10 @@ impl Door {
             Self::Checklist => "checklist",
             Self::Settings => "settings",
             Self::Progress => "progress",
+            Self::Cases => "cases",
+            Self::Bundle => "bundle",
+            Self::Lock => "lock",
+            Self::Recording => "recording",
             Self::Answer => "answer",
             Self::Verdict => "verdict",
             Self::Description => "description",
@@ -51,6 +73,10 @@ impl Door {
             Self::Checklist => content::checklist(bytes),
             Self::Settings => content::settings(bytes),
             Self::Progress => content::progress(bytes),
+            Self::Cases => content::cases(bytes),
+            Self::Bundle => crate::plugin::fuzz::bundle(bytes),
+            Self::Lock => content::lock(bytes),
+            Self::Recording => told::recording(bytes),
             Self::Answer => crate::plugin::fuzz::answer(bytes),
             Self::Verdict => told::verdict(bytes),
             Self::Description => told::description(bytes),

@@ -9,7 +9,7 @@ use crate::model::{
     Asked, Catalog, Digest, Entry, ItemId, Language, Need, Outcome, Policy, Progress, Record, Settings,
     Verdict,
 };
-use crate::plugin::fuzz;
+use crate::plugin::{Recording, fuzz};
 use crate::report::{self, Format, Input, Report, View};
 use crate::syntax::{Source, link, read_checklist, read_progress, write_progress};
 
@@ -33,6 +33,18 @@ weight = 1
 uses = "test-guest/probe"
 "#;
 
+/// What is read of a recording is what stands in it, and what is wrong with one is told in plain words.
+pub(super) fn recording(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    match Recording::read(text) {
+        Ok(recording) => {
+            assert_eq!(recording.calls() + 2, text.lines().count(), "{text}");
+            let _ = recording.concluded();
+        }
+        Err(error) => assert_plain(&error.to_string(), "what is wrong with a recording"),
+    }
+}
+
 pub(super) fn verdict(bytes: &[u8]) {
     let verdict = match fuzz::verdict(bytes) {
         None => return,
@@ -46,6 +58,7 @@ pub(super) fn verdict(bytes: &[u8]) {
         at: Timestamp::UNIX_EPOCH,
         plugin: Digest::of(b"plugin"),
         version: Version::new(1, 2, 3),
+        proven: Some(false),
         definition: Digest::of(b"definition"),
         seed: 7,
         commit: None,

@@ -129,6 +129,10 @@ id!(
     TargetName, "a target name", &[], "a-z, 0-9 and \"-\""
 );
 id!(
+    /// A case that a plugin is proven with; unique in its plugin.
+    CaseId, "a case's name", &[], "a-z, 0-9 and \"-\""
+);
+id!(
     /// A word that items are selected by.
     Tag, "a tag", &[], "a-z, 0-9 and \"-\""
 );

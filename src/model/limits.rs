@@ -58,7 +58,7 @@ impl Limit {
             Self::Requests => 20_000,
             // More than a learner's server takes at once, and below the usual 1,024 descriptors of a process.
             Self::Concurrency => 256,
-            // Compiling the largest plugin seen, a whole Python interpreter, stays below half of this.
+            // Three times what the largest plugin seen, a whole Python interpreter, needs with 16 threads.
             Self::CompileMemory => 4_096,
             // That one takes 12 s on two quiet processors, and processors are not always quiet.
             Self::CompileTime => 120,

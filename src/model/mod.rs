@@ -4,6 +4,7 @@
 //! [`Catalog`] for content, [`Verdict`] for proofs and [`Standing`] for the one rule that joins them.
 
 mod capability;
+mod case;
 mod catalog;
 mod checklist;
 mod digest;
@@ -18,6 +19,7 @@ mod pattern;
 mod plain;
 mod policy;
 mod progress;
+mod proof;
 mod reach;
 mod selection;
 mod settings;
@@ -31,10 +33,11 @@ mod value;
 mod verdict;
 
 pub use capability::{Capability, CapabilityRequest, ParseCapabilityError};
+pub use case::{Case, Cases, Expect, Lack};
 pub use catalog::Catalog;
 pub use checklist::{Card, CardForm, CheckUse, Checklist, Group, Item, Kind};
 pub use digest::{Digest, Hasher, ParseDigestError};
-pub use id::{CardId, CheckId, ChecklistId, GroupId, IdError, ItemId, PluginId, Tag, TargetName};
+pub use id::{CardId, CaseId, CheckId, ChecklistId, GroupId, IdError, ItemId, PluginId, Tag, TargetName};
 pub use level::{Level, ParseLevelError, Weight};
 pub use limits::{Limit, Limits};
 pub use lock::{Lock, LockedPlugin};
@@ -43,8 +46,9 @@ pub use mask::Mask;
 pub use nearest::nearest;
 pub use pattern::{ArgumentError, Arguments, Pattern};
 pub use plain::{disarmed, is_invisible, plain, plain_line, plain_text};
-pub use policy::{Ask, Judgement, Policy, Undecided, Violation};
+pub use policy::{Ask, Judgement, Policy, Undecided, Unproven, Violation};
 pub use progress::{CheckRecord, Claim, Entry, Progress, Record, Waiver};
+pub use proof::Proof;
 pub use reach::Reach;
 pub use selection::{SelectError, Selection};
 pub use settings::{

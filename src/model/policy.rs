@@ -15,6 +15,8 @@ pub struct Policy {
     pub claimed: Option<u32>,
     /// What an item is worth whose latest attempt could not tell.
     pub inconclusive: Undecided,
+    /// What a proof by a plugin is worth that is not proven itself.
+    pub unproven: Unproven,
 }
 
 /// What an item can be asked to be.
@@ -58,6 +60,27 @@ impl Undecided {
     }
 }
 
+/// What happens where a plugin decided that is not proven itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Unproven {
+    /// Its word counts, and every report says whose it was.
+    #[default]
+    Allow,
+    /// The policy does not hold.
+    Deny,
+}
+
+impl Unproven {
+    /// The word in `unproven = "…"`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+        }
+    }
+}
+
 /// One thing a policy asks that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Violation {
@@ -94,6 +117,11 @@ pub enum Violation {
         /// How many there are.
         are: u32,
     },
+    /// Items that count as proven by plugins that are not proven themselves.
+    Unproven {
+        /// Which; not empty.
+        items: Vec<ItemId>,
+    },
 }
 
 /// How a policy was judged.
@@ -118,7 +146,7 @@ impl Policy {
     pub fn judge<'a>(&self, items: impl IntoIterator<Item = (&'a Item, &'a Standing)>) -> Judgement {
         let mut tally = Tally::default();
         let (mut failing, mut lacking, mut undecided) = (vec![], vec![], vec![]);
-        let (mut asked, mut waived) = (0, vec![]);
+        let (mut asked, mut waived, mut unproven) = (0, vec![], vec![]);
         for (item, standing) in items {
             tally.add(item, standing);
             let status = standing.status;
@@ -137,6 +165,9 @@ impl Policy {
                 } else if !enough && status != Status::Failing {
                     lacking.push(item.id.clone());
                 }
+            }
+            if status == Status::Proven && !standing.unproven.is_empty() {
+                unproven.push(item.id.clone());
             }
             let untold = !standing.inconclusive.is_empty() && status != Status::Waived;
             // There is no last decision to stand in for one that was never made.
@@ -167,6 +198,9 @@ impl Policy {
         }
         if let Some(at_most) = self.claimed.filter(|&at_most| tally.claimed > at_most) {
             violations.push(Violation::Claimed { at_most, are: tally.claimed });
+        }
+        if self.unproven == Unproven::Deny && !unproven.is_empty() {
+            violations.push(Violation::Unproven { items: unproven });
         }
         Judgement { violations, undecided }
     }
@@ -214,6 +248,7 @@ mod tests {
         stale: None,
         claimed: None,
         inconclusive: Undecided::Ask,
+        unproven: Unproven::Allow,
     };
 
     #[test]
@@ -256,6 +291,22 @@ mod tests {
         assert!(!holds(Policy { claimed: Some(0), ..Policy::default() }));
         assert!(!holds(Policy { readiness: Some(1), ..Policy::default() }));
         assert!(!judged(Policy { readiness: Some(0), ..Policy::default() }, &[]).holds());
+    }
+
+    #[test]
+    fn word_of_an_unproven_plugin_counts_unless_it_is_denied() {
+        let item = item(Level::Must);
+        let judged = |unproven, status, by: &[&str]| {
+            let by = by.iter().map(|check| check.parse().unwrap()).collect();
+            let standing = Standing { status, unproven: by, ..Standing::default() };
+            Policy { unproven, ..Policy::default() }.judge([(&item, &standing)])
+        };
+        let unproven = &["acme:x/y"][..];
+        assert!(judged(Unproven::Allow, Status::Proven, unproven).holds());
+        let denied = judged(Unproven::Deny, Status::Proven, unproven);
+        assert!(matches!(&denied.violations[..], [Violation::Unproven { items }] if items.len() == 1));
+        assert!(judged(Unproven::Deny, Status::Proven, &[]).holds());
+        assert!(judged(Unproven::Deny, Status::Stale, unproven).holds());
     }
 
     #[test]

@@ -105,6 +105,8 @@ pub struct Record {
     pub plugin: Digest,
     /// The plugin's version.
     pub version: Version,
+    /// Whether the plugin was proven itself: [`Proof::is_proven`](super::Proof::is_proven); none where nobody wrote it down.
+    pub proven: Option<bool>,
     /// What was asked: [`Definition::digest`](super::Definition::digest).
     pub definition: Digest,
     /// Repeats the run.
@@ -139,6 +141,7 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             plugin: Digest::of(b"plugin"),
             version: Version::new(0, 1, 0),
+            proven: Some(true),
             definition: Digest::of(b"definition"),
             seed: 1,
             commit: None,

@@ -114,6 +114,8 @@ pub struct Standing {
     pub staleness: Vec<(CheckId, Staleness)>,
     /// Checks whose latest attempt could not tell.
     pub inconclusive: Vec<CheckId>,
+    /// Checks that passed and whose plugin was not proven itself, as far as anybody wrote down.
+    pub unproven: Vec<CheckId>,
     /// Workspace targets that its checks name and nothing is bound to.
     pub unbound: BTreeSet<TargetName>,
     /// The last day of a waiver that has run out.
@@ -143,6 +145,9 @@ impl Standing {
             decisions.push(decided.map(|record| record.verdict.outcome));
             if let Some(record) = decided.filter(|record| record.verdict.outcome == Outcome::Pass) {
                 standing.staleness.extend(staleness(asked, record, now).map(|why| (id.clone(), why)));
+                if record.proven != Some(true) {
+                    standing.unproven.push(id.clone());
+                }
             }
         }
         let proven =
@@ -265,6 +270,7 @@ mod tests {
                 at: self.now - SignedDuration::from_secs(days_ago * DAY),
                 plugin: Digest::of(b"plugin"),
                 version: Version::new(0, 1, 0),
+                proven: Some(true),
                 definition: asked.definition.digest(),
                 seed: 1,
                 commit: None,

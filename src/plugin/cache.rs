@@ -5,19 +5,21 @@
 //! whatever does not hold means compiling in memory. Entries are written aside and renamed over; one that wasmtime does
 //! not take (another version, another processor, half a file) is compiled again and replaced.
 
+use std::fs::File;
 use std::hash::Hash;
-use std::io::{self, Write};
+use std::io::{self, Read as _, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, open, openat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, open, openat, unlinkat};
 use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use crate::model::{Digest, Hasher, plain_line};
+use crate::model::{Digest, Hasher, Limits, plain_line};
 
+use super::attempt::Attempt;
 use super::compile::CompileError;
 use super::engine::COMPILER;
 use super::limit::LINE_CHARS;
@@ -70,28 +72,50 @@ impl Cache {
     }
 
     /// The component whose bytes have this digest, and which `compile` compiles where it was not kept; beside it why it
-    /// could not be kept, if it could not.
+    /// could not be kept, if it could not. One that was given up is not compiled again within the same `limits`.
     pub(super) fn component(
         &self,
         engine: &Engine,
         digest: &Digest,
+        limits: &Limits,
         compile: impl FnOnce() -> Result<Vec<u8>, CompileError>,
     ) -> Result<(Component, Option<CacheError>), CompileError> {
         let directory = match &self.policy {
             CachePolicy::Off => return Ok((revive(engine, &compile()?)?, None)),
             CachePolicy::Directory(directory) => directory,
         };
-        let name = format!("{}-{}.cwasm", digest.hex(), self.fingerprint);
+        let stem = format!("{}-{}", digest.hex(), self.fingerprint);
+        let name = format!("{stem}.cwasm");
         match Directory::open(directory) {
             Err(error) => Ok((revive(engine, &compile()?)?, Some(error))),
             Ok(directory) => match directory.load(engine, &name) {
                 Ok(Some(component)) => Ok((component, None)),
-                Ok(None) => directory.keep(engine, &name, &compile()?),
+                Ok(None) => {
+                    let compiled = directory.attempt(&format!("{stem}.failed"), limits, compile)?;
+                    directory.keep(engine, &name, &compiled)
+                }
                 Err(error) => Ok((revive(engine, &compile()?)?, Some(error))),
             },
         }
     }
+
+    /// What [`Cache::remember`] wrote under this name; none where nobody did, or where others could have.
+    pub(super) fn recall(&self, name: &str) -> Option<String> {
+        let CachePolicy::Directory(directory) = &self.policy else { return None };
+        Directory::open(directory).ok()?.text(name)
+    }
+
+    /// Writes a short text that can be found out again; where it can not be written, it is.
+    pub(super) fn remember(&self, name: &str, text: &str) {
+        let CachePolicy::Directory(directory) = &self.policy else { return };
+        if let Ok(directory) = Directory::open(directory) {
+            let _ = directory.write(&directory.path.join(name), text.as_bytes());
+        }
+    }
 }
+
+/// Bytes of a text in the cache.
+const NOTE_BYTES: u64 = 4 << 10;
 
 /// A directory that only the user can write to.
 struct Directory<'a> {
@@ -121,6 +145,12 @@ impl<'a> Directory<'a> {
 
     /// The entry, or none where there is none that this engine takes.
     fn load(&self, engine: &Engine, name: &str) -> Result<Option<Component>, CacheError> {
+        let entry = self.entry(name)?;
+        Ok(entry.and_then(|_| deserialize(engine, &self.path.join(name)).ok()))
+    }
+
+    /// The entry, which only this user can have written; none where there is none.
+    fn entry(&self, name: &str) -> Result<Option<File>, CacheError> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let entry = match openat(&self.fd, name, flags, Mode::empty()) {
@@ -133,7 +163,37 @@ impl<'a> Directory<'a> {
         if FileType::from_raw_mode(found.st_mode) != FileType::RegularFile {
             return Err(CacheError::Unsafe { path, why: "it is not a regular file" });
         }
-        Ok(deserialize(engine, &path).ok())
+        Ok(Some(entry.into()))
+    }
+
+    /// Compiles, unless the entry `note` says that it was tried within limits like these. What can not be noted is tried
+    /// again.
+    fn attempt(
+        &self,
+        note: &str,
+        limits: &Limits,
+        compile: impl FnOnce() -> Result<Vec<u8>, CompileError>,
+    ) -> Result<Vec<u8>, CompileError> {
+        if let Some(failure) = self.text(note).and_then(|text| Attempt::parse(&text)?.again(limits)) {
+            return Err(CompileError::Remembered { failure: failure.into(), note: self.path.join(note) });
+        }
+        let compiled = compile();
+        match compiled.as_ref().err().map(Attempt::of) {
+            Some(Some(attempt)) => {
+                let _tried_again = self.write(&self.path.join(note), attempt.text().as_bytes());
+            }
+            Some(None) => {}
+            // It was too much once, and is not any more.
+            None => drop(unlinkat(&self.fd, note, AtFlags::empty())),
+        }
+        compiled
+    }
+
+    /// A short text that was kept; none where there is none that can be trusted.
+    fn text(&self, name: &str) -> Option<String> {
+        let mut text = String::new();
+        self.entry(name).ok()??.take(NOTE_BYTES).read_to_string(&mut text).ok()?;
+        Some(text)
     }
 
     fn keep(
@@ -217,6 +277,7 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+    use crate::model::Limit;
     use crate::plugin::{compile, engine};
 
     const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
@@ -228,11 +289,12 @@ mod tests {
     fn load(directory: &Path) -> Option<CacheError> {
         let engine = engine::start().unwrap();
         let cache = Cache::new(&engine, CachePolicy::Directory(directory.to_owned()));
-        cache.component(&engine, &Digest::of(EMPTY), || compile::own(&engine, EMPTY)).unwrap().1
+        let limits = Limits::default();
+        cache.component(&engine, &Digest::of(EMPTY), &limits, || compile::own(&engine, EMPTY)).unwrap().1
     }
 
     fn overwrite(path: &Path, bytes: &[u8]) {
-        std::fs::File::create(path).unwrap().write_all(bytes).unwrap();
+        File::create(path).unwrap().write_all(bytes).unwrap();
     }
 
     #[test]
@@ -261,6 +323,50 @@ mod tests {
             assert!(load(&directory).is_none());
             assert_eq!(entry.metadata().unwrap().len(), whole);
         }
+    }
+
+    #[test]
+    fn component_that_was_given_up_is_compiled_again_when_more_is_allowed_and_not_before() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("cache");
+        let engine = engine::start().unwrap();
+        let cache = Cache::new(&engine, CachePolicy::Directory(directory.clone()));
+        let tried = std::cell::Cell::new(0);
+        let load = |seconds: u32, end: fn(&Engine) -> Result<Vec<u8>, CompileError>| {
+            let mut limits = Limits::default();
+            assert!(limits.choose(Limit::CompileTime, seconds));
+            cache.component(&engine, &Digest::of(EMPTY), &limits, || {
+                tried.set(tried.get() + 1);
+                end(&engine)
+            })
+        };
+        let late = |_: &Engine| Err(CompileError::Time { limit: 120 });
+        assert!(matches!(load(120, late), Err(CompileError::Time { limit: 120 })));
+        for seconds in [120, 5] {
+            let error = load(seconds, late).err().unwrap();
+            let CompileError::Remembered { note, .. } = &error else { panic!("{error}") };
+            let words = error.to_string();
+            assert!(
+                words.starts_with("takes longer than 120 s to compile; compile-seconds under"),
+                "{words}"
+            );
+            assert!(words.ends_with(&format!("to try, delete {}", note.display())), "{words}");
+        }
+        assert_eq!(tried.get(), 1);
+        // Deleted, it is tried; so it is with more time, and what succeeds leaves no note.
+        std::fs::remove_file(entries(&directory).remove(0)).unwrap();
+        assert!(matches!(load(120, late), Err(CompileError::Time { .. })));
+        assert!(load(121, |engine| compile::own(engine, EMPTY)).is_ok());
+        assert_eq!(tried.get(), 3);
+        let left = entries(&directory);
+        assert!(left.len() == 1 && left[0].extension().is_some_and(|end| end == "cwasm"), "{left:?}");
+        // What the component is not to blame for is no reason to leave it.
+        std::fs::remove_file(&left[0]).unwrap();
+        for _ in 0..2 {
+            let broken = load(120, |_| Err(CompileError::Broken("no process".to_owned())));
+            assert!(matches!(broken, Err(CompileError::Broken(_))));
+        }
+        assert_eq!(tried.get(), 5);
     }
 
     #[test]

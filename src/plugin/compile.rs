@@ -10,6 +10,7 @@
 //! any code, and so it could in this process; there is nothing that it could reach only because it is a child.
 
 use std::io::{self, Read, Write};
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -57,6 +58,22 @@ pub enum CompileError {
     /// The compiler itself failed.
     #[error("could not be compiled: {0}")]
     Broken(String),
+    /// It failed before, and was not tried again.
+    #[error("{failure}; that was so before, and was not tried again: to try, delete {}", note.display())]
+    Remembered {
+        /// How.
+        failure: Box<CompileError>,
+        /// What it is remembered in.
+        note: PathBuf,
+    },
+}
+
+/// Threads that compile one component. Each reserves some 64 MiB of address space for its allocator (glibc), used or not:
+/// on a machine with 64 processors a Python plugin would meet the limit on memory for that alone.
+const THREADS: usize = 16;
+
+fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS)
 }
 
 /// How a compiling process tells that it had too little memory.
@@ -84,8 +101,7 @@ fn restrict(memory_mib: u32, seconds: u32) -> io::Result<()> {
     let limit = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
     setrlimit(Resource::As, limit(mebibytes(memory_mib) as u64))?;
     // Every thread counts; whoever started this process stops it sooner, if it still lives.
-    let threads = thread::available_parallelism().map_or(1, |count| count.get() as u64);
-    setrlimit(Resource::Cpu, limit(u64::from(seconds).saturating_mul(threads)))?;
+    setrlimit(Resource::Cpu, limit(u64::from(seconds).saturating_mul(threads() as u64)))?;
     setrlimit(Resource::Core, limit(0))?;
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
@@ -145,8 +161,13 @@ fn in_a_process(mut command: Command, component: &[u8], limits: &Limits) -> Resu
     let deadline = Instant::now() + Duration::from_secs(seconds.into());
     let broken =
         |error: &dyn std::fmt::Display| CompileError::Broken(plain_line(&error.to_string(), LINE_CHARS));
-    let child =
-        command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let child = command
+        .env_clear()
+        .env("RAYON_NUM_THREADS", threads().to_string())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
     let mut child = Stopped(child.map_err(|error| broken(&error))?);
     let (input, output, errors) = (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take());
     let (Some(mut input), Some(output), Some(errors)) = (input, output, errors) else {
@@ -242,6 +263,16 @@ mod tests {
         assert_eq!(child("cat", 10).unwrap(), EMPTY);
         // One that does not read what it is given is no dead end.
         assert_eq!(child("printf x", 10).unwrap(), b"x");
+    }
+
+    #[test]
+    fn compiler_has_a_bounded_number_of_threads_and_nothing_else_of_the_environment() {
+        let words = String::from_utf8(child("/usr/bin/env", 10).unwrap()).unwrap();
+        // A shell may set some variables of its own.
+        let own = |line: &&str| !["PWD=", "SHLVL=", "_=", "OLDPWD="].iter().any(|own| line.starts_with(own));
+        let lines: Vec<_> = words.lines().filter(own).collect();
+        assert_eq!(lines, [format!("RAYON_NUM_THREADS={}", threads())]);
+        assert!((1..=THREADS).contains(&threads()));
     }
 
     #[test]

@@ -64,9 +64,10 @@ impl From<CompileError> for LoadError {
     fn from(error: CompileError) -> Self {
         match error {
             CompileError::Invalid(why) => Self::Invalid(why),
-            CompileError::Time { .. } | CompileError::Memory { .. } | CompileError::Broken(_) => {
-                Self::Compile(error)
-            }
+            CompileError::Time { .. }
+            | CompileError::Memory { .. }
+            | CompileError::Broken(_)
+            | CompileError::Remembered { .. } => Self::Compile(error),
         }
     }
 }
@@ -117,22 +118,47 @@ pub(super) fn unlinked(built: &Version, why: String) -> LoadError {
     if *built > contract::VERSION { LoadError::Newer { built: built.clone() } } else { LoadError::Link(why) }
 }
 
-/// Contents of the custom section `name` at the top of a component (component model, binary format); none where there
-/// is no such section, or the bytes are not what they seem.
-pub(super) fn custom_section<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    let mut rest = bytes.get(8..)?;
-    while let Some((&id, after)) = rest.split_first() {
-        let (size, after) = leb128(after)?;
-        let section = after.get(..size)?;
-        rest = &after[size..];
-        if id == 0 {
-            let (length, section) = leb128(section)?;
-            if section.get(..length)? == name.as_bytes() {
-                return section.get(length..);
-            }
-        }
+/// One section at the top of a component.
+pub(super) struct Section<'a> {
+    /// With its id and its length.
+    pub(super) whole: &'a [u8],
+    /// Its name, where it is a custom one.
+    pub(super) custom: Option<&'a [u8]>,
+    /// What is in it, without its name.
+    pub(super) contents: &'a [u8],
+}
+
+/// The sections at the top of a component (component model, binary format), in order; none where the bytes are not what
+/// they seem, and then nothing more.
+pub(super) fn sections(bytes: &[u8]) -> impl Iterator<Item = Option<Section<'_>>> {
+    let mut rest = Some(bytes.get(8..).unwrap_or_default()).filter(|rest| !rest.is_empty());
+    std::iter::from_fn(move || {
+        let before = rest.take()?;
+        let read = section(before);
+        rest = read.as_ref().map(|section| &before[section.whole.len()..]).filter(|rest| !rest.is_empty());
+        Some(read)
+    })
+}
+
+fn section(bytes: &[u8]) -> Option<Section<'_>> {
+    let (&id, after) = bytes.split_first()?;
+    let (size, after) = leb128(after)?;
+    let mut contents = after.get(..size)?;
+    let whole = &bytes[..bytes.len() - after.len() + size];
+    let mut custom = None;
+    if id == 0 {
+        let (length, named) = leb128(contents)?;
+        custom = Some(named.get(..length)?);
+        contents = &named[length..];
     }
-    None
+    Some(Section { whole, custom, contents })
+}
+
+/// Contents of the first custom section `name` at the top of a component; none where there is no such section before the
+/// bytes are not what they seem.
+pub(super) fn custom_section<'a>(bytes: &'a [u8], name: &str) -> Option<&'a [u8]> {
+    let mut sections = sections(bytes).map_while(|section| section);
+    sections.find(|section| section.custom == Some(name.as_bytes())).map(|section| section.contents)
 }
 
 /// An unsigned LEB128 number of at most 32 bits (core specification, 5.2.2), and what follows it.

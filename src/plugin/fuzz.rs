@@ -10,6 +10,7 @@ use crate::model::{Authority, Limits, PluginInfo, Verdict};
 use crate::verify::RunFault;
 
 use super::attachment::Attachments;
+use super::bundle::Bundle;
 use super::contract::types::{self, Extras};
 use super::contract::{Failure, http as contract, manifest};
 use super::http::exchange;
@@ -26,6 +27,15 @@ pub(crate) fn verdict(bytes: &[u8]) -> Option<std::result::Result<Verdict, RunFa
 /// What such a plugin says of itself.
 pub(crate) fn description(bytes: &[u8]) -> Option<std::result::Result<PluginInfo, String>> {
     Some(description::convert(given_info(&mut Unstructured::new(bytes)).ok()?))
+}
+
+/// Bytes as what a component carries to be proven with, and as a component that carries it.
+pub(crate) fn bundle(bytes: &[u8]) {
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+    let _ = Bundle::of(bytes);
+    let Ok(read) = Bundle::read(bytes) else { return };
+    let with = Bundle::embed(Some(&read), EMPTY).expect("what was read can be carried");
+    assert_eq!(Bundle::of(&with), Ok(Some(read)));
 }
 
 /// Strings that have broken something somewhere before.

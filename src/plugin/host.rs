@@ -194,7 +194,8 @@ impl Host {
     ) -> Result<Loaded, LoadError> {
         component::admit(bytes)?;
         let digest = Digest::of(bytes);
-        let (component, warning) = self.cache.component(&self.engine, &digest, compile)?;
+        let (component, warning) =
+            self.cache.component(&self.engine, &digest, &self.common.limits, compile)?;
         let contract = component::contract_version(&self.engine, &component)?;
         let pre =
             self.linker.instantiate_pre(&component).and_then(VerifierWithProcessPre::new).map_err(
@@ -226,6 +227,17 @@ impl Host {
         let added = Added { plugin, version: info.version.clone() };
         let mut plugins = self.plugins.write().unwrap_or_else(PoisonError::into_inner);
         plugins.insert(added.plugin.digest, Arc::new(added));
+    }
+
+    /// What was found out about the plugin of this digest under this name; none where it has to be found out.
+    #[must_use]
+    pub fn recall(&self, digest: &Digest, name: &str) -> Option<String> {
+        self.cache.recall(&format!("{}.{name}", digest.hex()))
+    }
+
+    /// Keeps a short text about the plugin of this digest beside its compiled form, where there is a place for it.
+    pub fn remember(&self, digest: &Digest, name: &str, text: &str) {
+        self.cache.remember(&format!("{}.{name}", digest.hex()), text);
     }
 
     /// Replaces the variables that plugins may be granted by those that they were granted.

@@ -12,6 +12,13 @@ use super::network::SOCKETS;
 /// Python interpreter, has 18 MiB.
 pub const COMPONENT_BYTES: usize = 32 << 20;
 
+/// Bytes of cases that a component may carry, compressed. A recording of a check that sends fifty requests takes some
+/// kilobytes.
+pub(super) const BUNDLE_BYTES: usize = 8 << 20;
+
+/// Bytes of the same once they are read: the first recordings that were made shrink to a tenth.
+pub(super) const BUNDLE_INFLATED_BYTES: usize = 64 << 20;
+
 /// Bytes of native code that one component may become; the largest seen becomes 35 MiB.
 pub(super) const ARTEFACT_BYTES: usize = 512 << 20;
 
@@ -80,6 +87,9 @@ pub(super) const RECORDING_BYTES: usize = 32 << 20;
 
 /// Accesses that are listed; the rest are counted.
 pub(super) const ACCESSES: usize = 1_000;
+
+/// Bytes of the accesses that are listed: less than a transcript has room for, so that it tells all of them.
+pub(super) const ACCESS_BYTES: usize = 128 << 10;
 
 /// Grants memory and tables up to a limit, and remembers what it refused: a plugin that runs out of memory panics like
 /// any other, and only this tells the two apart.

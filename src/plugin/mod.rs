@@ -7,6 +7,8 @@
 
 mod access;
 mod attachment;
+mod attempt;
+mod bundle;
 mod cache;
 mod clock;
 mod compile;
@@ -36,6 +38,7 @@ mod tcp;
 mod udp;
 mod verdict;
 
+pub use bundle::{Bundle, BundleError};
 pub use cache::{CacheError, CachePolicy};
 pub use compile::{CompileError, Compiler, compile};
 pub use component::LoadError;

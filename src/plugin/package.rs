@@ -65,7 +65,8 @@ fn is_kept(section: &[u8]) -> Option<bool> {
     Some(name.starts_with(b"mustdo:") || name.starts_with(b"metadata.code."))
 }
 
-fn put(id: u8, section: &[u8], out: &mut Vec<u8>) -> Option<()> {
+/// Writes one section.
+pub(super) fn put(id: u8, section: &[u8], out: &mut Vec<u8>) -> Option<()> {
     out.push(id);
     let mut size = u32::try_from(section.len()).ok()?;
     // Unsigned LEB128 (core specification, 5.2.2), least significant bits first.

@@ -168,6 +168,7 @@ impl State {
     /// Whether the user allows `capability`; the failure says what would.
     pub(super) fn permit(&self, capability: &Capability) -> Result<(), Failure> {
         if self.allowed.contains(capability) {
+            self.accesses.use_of(capability);
             Ok(())
         } else {
             let name = capability.target().and_then(|target| self.names.get(target));

@@ -130,12 +130,20 @@ struct PolicyView {
     stale: Option<u32>,
     claimed: Option<u32>,
     inconclusive: &'static str,
+    unproven: &'static str,
 }
 
 impl PolicyView {
     fn new(policy: &Policy) -> Self {
-        let Policy { must, readiness, stale, claimed, inconclusive } = *policy;
-        Self { must: must.map(Ask::word), readiness, stale, claimed, inconclusive: inconclusive.word() }
+        let Policy { must, readiness, stale, claimed, inconclusive, unproven } = *policy;
+        Self {
+            must: must.map(Ask::word),
+            readiness,
+            stale,
+            claimed,
+            inconclusive: inconclusive.word(),
+            unproven: unproven.word(),
+        }
     }
 }
 
@@ -165,6 +173,7 @@ enum ViolationView<'a> {
     Readiness { at_least: u32, is: Option<u32> },
     Stale { at_most: u32, are: u32 },
     Claimed { at_most: u32, are: u32 },
+    Unproven { items: Vec<&'a str> },
 }
 
 impl<'a> ViolationView<'a> {
@@ -175,6 +184,7 @@ impl<'a> ViolationView<'a> {
             Violation::Readiness { at_least, is } => Self::Readiness { at_least: *at_least, is: *is },
             Violation::Stale { at_most, are } => Self::Stale { at_most: *at_most, are: *are },
             Violation::Claimed { at_most, are } => Self::Claimed { at_most: *at_most, are: *are },
+            Violation::Unproven { items } => Self::Unproven { items: ids(items) },
         }
     }
 }
@@ -267,7 +277,8 @@ impl<'a> ItemView<'a> {
             waiver,
             checks,
         } = row;
-        let Standing { status, staleness, inconclusive, unbound, waiver_ended } = standing;
+        // Which plugins are unproven stands with each record.
+        let Standing { status, staleness, inconclusive, unbound, unproven: _, waiver_ended } = standing;
         Self {
             id: id.as_str(),
             title: TextView::new(title),
@@ -390,6 +401,7 @@ struct RecordView<'a> {
     elapsed_ms: u64,
     plugin: String,
     plugin_version: String,
+    plugin_proven: Option<bool>,
     definition: String,
     seed: String,
     commit: Option<&'a str>,
@@ -409,6 +421,7 @@ impl<'a> RecordView<'a> {
             at,
             plugin,
             version,
+            proven,
             definition,
             seed,
             commit,
@@ -426,6 +439,7 @@ impl<'a> RecordView<'a> {
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
             plugin: plugin.to_string(),
             plugin_version: version.to_string(),
+            plugin_proven: *proven,
             definition: definition.to_string(),
             seed: format!("{seed:016x}"),
             commit: commit.as_deref(),

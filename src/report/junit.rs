@@ -10,7 +10,7 @@ use super::note::foremost;
 use super::phrase;
 use super::tree::{Check, Heading, Report, Row, Section};
 use super::word::{self, Word};
-use crate::model::{Language, Outcome, Record, Status, TargetName, Undecided};
+use crate::model::{Language, Outcome, Policy, Record, Status, TargetName, Undecided, Unproven};
 
 /// The report, in `language`.
 pub(super) fn junit(report: &Report, language: Language) -> String {
@@ -43,9 +43,15 @@ pub(super) fn junit(report: &Report, language: Language) -> String {
             for row in rows {
                 let mut case = TestCase::new(
                     format!("{} · {}", row.id, row.title.get(language)),
-                    status(row, policy.inconclusive, language),
+                    status(row, policy, language),
                 );
                 case.set_classname(format!("{id}.{group}"));
+                for (check, record) in row.checks.iter().filter_map(|check| Some((check, check.latest()?))) {
+                    if let Some(proven) = record.proven {
+                        let property = format!("plugin.{}.proven", check.id.plugin);
+                        case.add_property(Property::new(property, proven.to_string()));
+                    }
+                }
                 if let Some(time) = time(row) {
                     case.set_time(time);
                     elapsed += time;
@@ -69,7 +75,7 @@ fn time(row: &Row) -> Option<Duration> {
         .reduce(|sum, elapsed| sum + elapsed)
 }
 
-fn status(row: &Row, inconclusive: Undecided, language: Language) -> TestCaseStatus {
+fn status(row: &Row, policy: &Policy, language: Language) -> TestCaseStatus {
     let standing = &row.standing;
     if standing.status == Status::Waived {
         return skipped("waived", &reason(row, language));
@@ -77,9 +83,13 @@ fn status(row: &Row, inconclusive: Undecided, language: Language) -> TestCaseSta
     if standing.status == Status::Failing {
         return failing(row, language);
     }
-    let stands = inconclusive == Undecided::Allow && standing.status == Status::Proven;
+    let stands = policy.inconclusive == Undecided::Allow && standing.status == Status::Proven;
     if !standing.inconclusive.is_empty() && !stands {
         return untold(row, language);
+    }
+    if policy.unproven == Unproven::Deny && standing.status == Status::Proven && !standing.unproven.is_empty()
+    {
+        return denied(row, language);
     }
     match standing.status {
         Status::Proven => TestCaseStatus::success(),
@@ -100,6 +110,12 @@ fn failing(row: &Row, language: Language) -> TestCaseStatus {
     let decided = row.checks.iter().filter_map(|check| Some((check, check.decided.as_ref()?)));
     let failed: Vec<_> = decided.filter(|(_, record)| record.verdict.outcome == Outcome::Fail).collect();
     non_success(NonSuccessKind::Failure, &failed, "fail", language)
+}
+
+fn denied(row: &Row, language: Language) -> TestCaseStatus {
+    let unproven = row.checks.iter().filter(|check| row.standing.unproven.contains(&check.id));
+    let records: Vec<_> = unproven.filter_map(|check| Some((check, check.decided.as_ref()?))).collect();
+    non_success(NonSuccessKind::Error, &records, "unproven", language)
 }
 
 fn untold(row: &Row, language: Language) -> TestCaseStatus {
@@ -157,9 +173,10 @@ fn body(check: &Check, record: &Record, language: Language) -> String {
     }
     let commit = record.commit.as_deref().map_or(String::new(), |commit| format!(", commit {commit}"));
     lines.push(format!(
-        "plugin {} ({}), seed {:016x}{commit}",
+        "plugin {} ({}{}), seed {:016x}{commit}",
         record.version,
         record.plugin.short(),
+        if record.proven == Some(false) { ", unproven" } else { "" },
         record.seed
     ));
     lines.join("\n")

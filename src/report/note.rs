@@ -50,6 +50,7 @@ pub(super) fn notes(report: &Report, language: Language) -> Vec<Note> {
         about(report, Word::Untold, Ink::Unsure, language, |row| untold(row, language)),
         stale(report, language),
         about(report, Word::LeftOut, Ink::Faint, language, |row| left_out(row, language)),
+        about(report, Word::Unproven, Ink::Unsure, language, |row| unproven(row, language)),
         unbound(report, language),
     ];
     notes.into_iter().filter(|note| !note.entries.is_empty()).collect()
@@ -199,6 +200,14 @@ fn untold(row: &Row, language: Language) -> Vec<Line> {
         lines.push(Line::Text(phrase::stays(row.standing.status, language)));
     }
     lines
+}
+
+fn unproven(row: &Row, language: Language) -> Vec<Line> {
+    let decided = row.checks.iter().filter_map(|check| Some((check, check.decided.as_ref()?)));
+    let unproven = decided
+        .filter(|(_, record)| record.verdict.outcome == Outcome::Pass && record.proven == Some(false))
+        .map(|(check, record)| Line::Text(phrase::attempt(&check.id, record, language)));
+    unproven.collect()
 }
 
 fn stale(report: &Report, language: Language) -> Note {

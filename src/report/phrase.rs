@@ -8,7 +8,7 @@ use super::tree::Report;
 use super::word;
 use crate::model::{
     Ask, CheckId, ItemId, Language, Location, Measurement, Outcome, Policy, Record, Span, Staleness, Status,
-    Step, Tally, Undecided, Violation,
+    Step, Tally, Undecided, Unproven, Violation,
 };
 
 /// How many ids a sentence names before it only counts.
@@ -99,6 +99,12 @@ pub(super) fn ago(at: Timestamp, now: Timestamp, language: Language) -> String {
 /// What an attempt said, for a line of its own.
 pub(super) fn attempt(check: &CheckId, record: &Record, language: Language) -> String {
     let summary = record.verdict.summary.get(language);
+    // An unproven plugin is named as one wherever its word stands.
+    let by = match (record.proven, language) {
+        (Some(false), Language::En) => " (unproven plugin) ",
+        (Some(false), Language::Zh) => "（插件未经证实）",
+        (Some(true) | None, _) => " ",
+    };
     let said = match (language, record.verdict.outcome) {
         (Language::En, _) if record.fault => "gave no verdict",
         (Language::Zh, _) if record.fault => "没有给出结论",
@@ -111,7 +117,7 @@ pub(super) fn attempt(check: &CheckId, record: &Record, language: Language) -> S
         (Language::Zh, Outcome::Inconclusive) => "未能判定",
         (Language::Zh, Outcome::Skip) => "不适用",
     };
-    join(&format!("{check} {said}"), summary, language)
+    join(&format!("{check}{by}{said}"), summary, language)
 }
 
 /// A step for a log.
@@ -265,6 +271,18 @@ pub(super) fn violation(violation: &Violation, language: Language) -> (String, S
             let text = format!("只勾选而未证实 {are} 个条目，{}", at_most_words(*at_most, language));
             (text, verify("--status claimed"))
         }
+        (Violation::Unproven { items }, Language::En) => (
+            format!(
+                "{} passed by the word of a plugin that is unproven: {}",
+                count_ids(items),
+                owned_names(items, language)
+            ),
+            "take a version of the plugin that is proven: mustdo plugin list tells why it is not".to_owned(),
+        ),
+        (Violation::Unproven { items }, Language::Zh) => (
+            format!("{} 个条目由未经证实的插件判为通过：{}", items.len(), owned_names(items, language)),
+            "换用经过证实的插件版本，原因见：mustdo plugin list".to_owned(),
+        ),
     }
 }
 
@@ -321,7 +339,7 @@ pub(super) fn undecided(items: &[ItemId], language: Language) -> (String, String
 
 /// That a policy holds, with what it asked.
 pub(super) fn holds(policy: &Policy, language: Language) -> String {
-    let Policy { must, readiness, stale, claimed, inconclusive } = policy;
+    let Policy { must, readiness, stale, claimed, inconclusive, unproven } = policy;
     let en = language == Language::En;
     let mut asked =
         vec![if en { "nothing is failing".to_owned() } else { "没有未通过的条目".to_owned() }];
@@ -345,6 +363,11 @@ pub(super) fn holds(policy: &Policy, language: Language) -> String {
         (Undecided::Allow, _) => {}
         (Undecided::Ask, Language::En) => asked.push("no check is inconclusive".to_owned()),
         (Undecided::Ask, Language::Zh) => asked.push("没有未能判定的条目".to_owned()),
+    }
+    match (unproven, language) {
+        (Unproven::Allow, _) => {}
+        (Unproven::Deny, Language::En) => asked.push("no plugin is unproven".to_owned()),
+        (Unproven::Deny, Language::Zh) => asked.push("没有未经证实的插件".to_owned()),
     }
     match language {
         Language::En => format!("holds: {}", asked.join(", ")),

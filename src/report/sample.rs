@@ -424,6 +424,7 @@ impl Sample {
             at: Self::now() - SignedDuration::from_hours(hours_ago),
             plugin: Digest::of(b"plugin"),
             version: Version::new(0, 1, 0),
+            proven: Some(id != "stack.rollback" && id != "must-do.xss"),
             definition: definition.digest(),
             seed: 7,
             commit: Some("1a2b3c4+".to_owned()),

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::model::{Capability, CheckId, Digest, ItemId, TargetName, Verdict, plain_line, plain_text};
 
-/// Bytes of a transcript: what a person can still search. Past it, accesses and log lines are counted.
+/// Bytes of a transcript: what a person can still search. What has no more room in its own part of them is counted.
 const BYTES: usize = 512 << 10;
 
 /// Characters of one line.
@@ -96,47 +96,48 @@ pub fn transcript(of: &Transcript<'_>) -> String {
         row("but", doubt);
     }
     if let Ok(verdict) = &of.conclusion {
-        text.push_str(&steps(verdict));
+        listed(&mut text, steps(verdict).into_iter(), BYTES / 8);
     }
     text.push_str(&format!("\naccesses ({})\n", of.accesses.len()));
     let accesses = of.accesses.iter().map(|access| {
         let refused = access.refused.map_or(String::new(), |why| format!("  ✗ {why}"));
         format!("  {:>9}  {}{refused}", seconds(access.at), access.what)
     });
-    listed(&mut text, accesses, BYTES / 2);
+    listed(&mut text, accesses, BYTES / 8 * 3);
     text.push_str(&format!("\nlog ({})\n", of.log.len()));
-    listed(&mut text, of.log.iter().map(|line| format!("  {line}")), BYTES);
+    listed(&mut text, of.log.iter().map(|line| format!("  {line}")), BYTES / 2);
     text
 }
 
-fn steps(verdict: &Verdict) -> String {
-    let mut text = String::new();
+fn steps(verdict: &Verdict) -> Vec<String> {
     let line = |words: &str| plain_line(words, LINE);
+    let mut lines = vec![];
     for step in &verdict.steps {
         let (id, need, word) = (line(&step.id), step.need.word(), step.outcome.word());
-        text.push_str(&format!("    {word} {id} ({need}): {}\n", line(&step.summary.en)));
+        lines.push(format!("    {word} {id} ({need}): {}", line(&step.summary.en)));
     }
     for finding in &verdict.findings {
         let (code, word) = (line(&finding.code), finding.severity.word());
-        text.push_str(&format!("    {word} {code}: {}\n", line(&finding.message.en)));
+        lines.push(format!("    {word} {code}: {}", line(&finding.message.en)));
     }
     for figure in &verdict.measurements {
         let what = format!("{} {} {} {}", figure.name, figure.statistic, figure.value, figure.unit);
-        text.push_str(&format!("    measured {} of {}\n", line(&what), figure.samples));
+        lines.push(format!("    measured {} of {}", line(&what), figure.samples));
     }
     for piece in &verdict.evidence {
         let (label, kind) = (line(&piece.label), line(&piece.media_type));
-        text.push_str(&format!("    saw {label} ({kind}, {} bytes)\n", piece.body.len()));
+        lines.push(format!("    saw {label} ({kind}, {} bytes)", piece.body.len()));
     }
-    text
+    lines
 }
 
-/// Adds lines as long as the text stays within `limit`; says how many were left out.
-fn listed(text: &mut String, lines: impl Iterator<Item = String>, limit: usize) {
+/// Adds lines as long as there is room for them; says how many were left out.
+fn listed(text: &mut String, lines: impl Iterator<Item = String>, room: usize) {
+    let end = text.len() + room;
     let mut left_out = 0_u64;
     for line in lines {
         let line = plain_text(&line, LINE).replace('\n', " ");
-        if text.len() + line.len() < limit {
+        if text.len() + line.len() < end {
             text.push_str(&line);
             text.push('\n');
         } else {
@@ -219,11 +220,15 @@ mod tests {
         let long = "x".repeat(1_000);
         let accesses: Vec<(&str, Option<&str>)> = (0..2_000).map(|_| (long.as_str(), None)).collect();
         let log = vec![format!("info: {long}"); 2_000];
-        let text = written(Ok(&verdict()), &accesses, &log);
-        assert!(text.len() < BYTES + 200, "{}", text.len());
+        let mut verdict = verdict();
+        verdict.steps = vec![Step { summary: Text::same(long.as_str()), ..verdict.steps[0].clone() }; 2_000];
+        let text = written(Ok(&verdict), &accesses, &log);
+        assert!(text.len() < BYTES + 1_000, "{}", text.len());
         assert!(text.contains("\naccesses (2000)\n") && text.contains("\nlog (2000)\n"));
-        assert_eq!(text.matches(" more\n").count(), 2);
-        assert!(text.matches("  info: x").count() > 200);
+        assert_eq!(text.matches(" more\n").count(), 3);
+        for (part, least) in [("(must): x", 50), (" s  x", 150), ("  info: x", 200)] {
+            assert!(text.matches(part).count() > least, "{part}");
+        }
     }
 
     #[test]

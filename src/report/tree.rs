@@ -369,8 +369,20 @@ fn waiver(waiver: &Waiver) -> Waiver {
 }
 
 fn record(record: &Record) -> Record {
-    let Record { verdict, fault, at, plugin, version, definition, seed, commit, watched, targets, elapsed } =
-        record;
+    let Record {
+        verdict,
+        fault,
+        at,
+        plugin,
+        version,
+        proven,
+        definition,
+        seed,
+        commit,
+        watched,
+        targets,
+        elapsed,
+    } = record;
     let Verdict { outcome, summary, score, steps, findings, evidence: _, measurements } = verdict;
     Record {
         verdict: Verdict {
@@ -386,6 +398,7 @@ fn record(record: &Record) -> Record {
         at: *at,
         plugin: *plugin,
         version: version.clone(),
+        proven: *proven,
         definition: *definition,
         seed: *seed,
         commit: commit.as_deref().map(line),

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::StoreError;
 
@@ -39,6 +40,27 @@ pub fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, StoreError> {
     Ok(bytes)
 }
 
+/// When the newest file below `folder` was last written that git does not ignore and of whose path, relative to `folder`,
+/// `counts` holds. Hidden files and what is ignored need not be read; the beginning of time where there is none.
+pub fn newest(folder: &Path, counts: impl Fn(&Path) -> bool) -> Result<SystemTime, StoreError> {
+    let walk = ignore::WalkBuilder::new(folder).require_git(false).build();
+    let mut newest = SystemTime::UNIX_EPOCH;
+    for entry in walk {
+        let entry = entry.map_err(|source| StoreError::Walk { path: folder.to_owned(), source })?;
+        let inside = entry.path().strip_prefix(folder).unwrap_or(entry.path());
+        if entry.file_type().is_some_and(|kind| kind.is_file()) && counts(inside) {
+            newest = newest.max(changed(entry.path())?);
+        }
+    }
+    Ok(newest)
+}
+
+/// When the file at `path` was last written.
+pub fn changed(path: &Path) -> Result<SystemTime, StoreError> {
+    let found = fs::metadata(path).and_then(|found| found.modified());
+    found.map_err(|source| StoreError::Read { path: path.to_owned(), source })
+}
+
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "tests make what is read")]
 mod tests {
@@ -58,6 +80,29 @@ mod tests {
         assert_eq!(names(folder.path()), ["a.jsonl", "b.jsonl"]);
         assert_eq!(names(&folder.path().join("a.txt")), ["a.txt"]);
         assert!(matches!(files(&folder.path().join("none"), "jsonl"), Err(StoreError::Read { .. })));
+    }
+
+    #[test]
+    fn newest_file_is_one_that_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, seconds: u64| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, name).unwrap();
+            let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(seconds);
+            File::options().append(true).open(&path).unwrap().set_modified(at).unwrap();
+        };
+        for (name, seconds) in [("src/a.rs", 5), ("b.rs", 3), ("cases/c.jsonl", 8), ("target/d", 9)] {
+            write(name, seconds);
+        }
+        write(".gitignore", 9);
+        fs::write(folder.path().join(".gitignore"), "target/\n").unwrap();
+        let at = newest(folder.path(), |path| !path.starts_with("cases")).unwrap();
+        assert_eq!(at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(), 5);
+        assert_eq!(
+            changed(&folder.path().join("b.rs")).unwrap(),
+            SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(3)
+        );
     }
 
     #[test]

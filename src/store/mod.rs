@@ -18,7 +18,7 @@ pub use atomic::{Sink, replace};
 pub use draft::write_folder;
 pub use embedded::{CHECKLISTS, EmbeddedPlugin, PLUGINS};
 pub use error::StoreError;
-pub use folder::{files, make_folder, read_file};
+pub use folder::{changed, files, make_folder, newest, read_file};
 pub use git::{Commit, Repository};
 pub use lock::WriteLock;
 pub use scratch::Scratch;

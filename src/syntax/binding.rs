@@ -255,7 +255,7 @@ fn without_program(
 }
 
 /// The kinds of target that do for everything `check` asks of the target `name`; none where it does not ask for it.
-fn kinds(check: &CheckInfo, name: &TargetName) -> Option<Vec<TargetKind>> {
+pub(super) fn kinds(check: &CheckInfo, name: &TargetName) -> Option<Vec<TargetKind>> {
     let requests = check.capabilities.iter().map(|request| &request.capability);
     let asked: Vec<_> = requests.filter(|capability| capability.target() == Some(name)).collect();
     if asked.is_empty() {
@@ -265,7 +265,7 @@ fn kinds(check: &CheckInfo, name: &TargetName) -> Option<Vec<TargetKind>> {
     Some(TargetKind::ALL.into_iter().filter(fits).collect())
 }
 
-fn unasked(uses: &CheckId, name: &TargetName, check: &CheckInfo, spot: Spot) -> Diagnostic {
+pub(super) fn unasked(uses: &CheckId, name: &TargetName, check: &CheckInfo, spot: Spot) -> Diagnostic {
     let names: BTreeSet<_> =
         check.capabilities.iter().filter_map(|request| request.capability.target()).collect();
     let names: Vec<_> = names.into_iter().map(TargetName::as_str).collect();

@@ -141,6 +141,8 @@ codes! {
     MisnamedPlugin "E0604"
     /// A plugin that nobody added.
     UnlockedPlugin "W0605"
+    /// A target of a case that `cases.toml` does not have.
+    UnknownCaseTarget "E0701"
 }
 
 impl Code {

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use toml_edit::{ArrayOfTables, Item, Table};
+use toml_edit::{ArrayOfTables, InlineTable, Item, Table};
 
 use super::edit::{edit, line, put};
 use super::table::{Field, document};
@@ -145,6 +145,14 @@ pub fn write_lock(old: &str, lock: &Lock) -> Result<String, BrokenText> {
             put(root, VERSION.0, Some(VERSION.1.into()));
         }
         let plugins = root.entry("plugin").or_insert_with(|| Item::ArrayOfTables(ArrayOfTables::new()));
+        // Written on one line it means the same.
+        if let Some(array) = plugins.as_array() {
+            let tables =
+                array.iter().map(|value| value.as_inline_table().cloned().map(InlineTable::into_table));
+            let tables: ArrayOfTables =
+                tables.collect::<Option<Vec<_>>>().ok_or(BrokenText)?.into_iter().collect();
+            *plugins = Item::ArrayOfTables(tables);
+        }
         let plugins = plugins.as_array_of_tables_mut().ok_or(BrokenText)?;
         let mut tables: BTreeMap<String, Table> = BTreeMap::new();
         for table in plugins.iter() {
@@ -214,6 +222,21 @@ mod tests {
         assert_eq!(read.diagnostics, [], "{text}");
         assert_eq!(read.value.unwrap().lock(), lock, "{text}");
         text
+    }
+
+    #[test]
+    fn plugins_on_one_line_are_written_as_well_as_read() {
+        let mut lock = Lock::default();
+        lock.plugins.insert(id("acme:x"), locked("x"));
+        let blocks = write_lock("", &lock).unwrap();
+        let keys: Vec<&str> = blocks.lines().filter(|line| line.contains(" = ")).collect();
+        let line = format!("version = 1\nplugin = [{{ {} }}]\n", keys[1..].join(", "));
+        let read = |text: &str| read_lock(&Source::new("mustdo.lock", text)).value.unwrap().lock;
+        assert_eq!(read(&line), lock, "{line}");
+        lock.plugins.insert(id("acme:y"), locked("y"));
+        assert_eq!(read(&write_lock(&line, &lock).unwrap()), lock);
+        assert_eq!(read(&write_lock("version = 1\nplugin = []\n", &lock).unwrap()), lock);
+        assert!(write_lock("version = 1\nplugin = [1]\n", &lock).is_err());
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 mod address;
 mod binding;
+mod cases;
 mod checklist;
 mod circle;
 mod code;
@@ -34,6 +35,7 @@ mod target;
 mod write;
 
 pub use binding::{Unfit, check_bindings, params};
+pub use cases::{CasesFile, point_cases, read_cases};
 pub use checklist::{ChecklistFile, read_checklist};
 pub use code::{Code, ParseCodeError};
 pub use diagnostic::{Diagnostic, Label, Read, Severity};

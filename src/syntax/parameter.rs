@@ -31,6 +31,8 @@ pub(super) enum Writer {
     User,
     /// The author of a checklist, who may not: a variable of the user's would go wherever the author points the check.
     Author,
+    /// The author of a plugin's cases, who may not: what a case is asked with is for everybody to read.
+    Prover,
 }
 
 /// Reads `with = { … }`. An entry that JSON can't hold is reported and left out.
@@ -49,9 +51,15 @@ pub(super) fn parameters(field: &Field<'_>, writer: Writer) -> (BTreeMap<String,
 fn parameter(field: &Field<'_>, writer: Writer) -> Option<(Value, ParameterMark)> {
     let mut inside = Inside::Nothing;
     if let Some(name) = named_variable(field) {
-        if writer == Writer::Author {
-            let message = format!("{} can't be a variable of the user's in a checklist", field.subject());
-            let help = "leave it out: the user gives it in mustdo.toml, under [item.ID.with]";
+        let refused = match writer {
+            Writer::User => None,
+            Writer::Author => {
+                Some(("a checklist", "leave it out: the user gives it in mustdo.toml, under [item.ID.with]"))
+            }
+            Writer::Prover => Some(("a case", "write the value: a recording is for everybody to read")),
+        };
+        if let Some((place, help)) = refused {
+            let message = format!("{} can't be a variable of the user's in {place}", field.subject());
             field.report(Code::ForeignVariable, message, help);
             return None;
         }

@@ -14,13 +14,14 @@ use crate::model::{
 };
 
 /// The keys of a record, in the order in which they are written.
-pub(super) const RECORD: [&str; 16] = [
+pub(super) const RECORD: [&str; 17] = [
     "outcome",
     "at",
     "summary",
     "fault",
     "plugin",
     "version",
+    "plugin-proven",
     "definition",
     "seed",
     "commit",
@@ -151,6 +152,7 @@ fn record<'a>(table: &mut Table<'a>) -> Option<(Record, Field<'a>)> {
     let fault = table.optional("fault").and_then(|field| field.boolean()).unwrap_or_default();
     let plugin = table.required("plugin").and_then(|field| field.parse(Code::BadDigest));
     let version = table.required("version").and_then(|field| field.version());
+    let proven = table.optional("plugin-proven").and_then(|field| field.boolean());
     let definition = table.required("definition").and_then(|field| field.parse(Code::BadDigest));
     let seed = table.required("seed").and_then(|field| seed(&field));
     let commit = string(table.optional("commit"));
@@ -185,6 +187,7 @@ fn record<'a>(table: &mut Table<'a>) -> Option<(Record, Field<'a>)> {
         at: at?,
         plugin: plugin?,
         version: version?,
+        proven,
         definition: definition?,
         seed: seed?,
         commit,

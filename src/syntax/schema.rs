@@ -8,3 +8,5 @@ pub const WORKSPACE: &str = include_str!("schema/workspace.json");
 pub const PROGRESS: &str = include_str!("schema/progress.json");
 /// Of `mustdo.lock`.
 pub const LOCK: &str = include_str!("schema/lock.json");
+/// Of a plugin's `cases.toml`.
+pub const CASES: &str = include_str!("schema/cases.json");

@@ -10,7 +10,7 @@ use super::table::{Field, Table, document};
 use super::target::target;
 use super::{Code, Diagnostic, Read, Source};
 use crate::model::{
-    Ask, Capability, Grant, ItemBinding, Language, Limit, Policy, Settings, TargetName, Undecided,
+    Ask, Capability, Grant, ItemBinding, Language, Limit, Policy, Settings, TargetName, Undecided, Unproven,
 };
 
 /// Settings and where their parts are written.
@@ -215,6 +215,10 @@ fn policy(mut table: Table<'_>) -> Policy {
     let undecided = table
         .optional("inconclusive")
         .and_then(|field| field.word([Undecided::Ask, Undecided::Allow], Undecided::word));
+    let unproven = table
+        .optional("unproven")
+        .and_then(|field| field.word([Unproven::Allow, Unproven::Deny], Unproven::word));
     table.close();
-    Policy { must, readiness, stale, claimed, inconclusive: undecided.unwrap_or_default() }
+    let (inconclusive, unproven) = (undecided.unwrap_or_default(), unproven.unwrap_or_default());
+    Policy { must, readiness, stale, claimed, inconclusive, unproven }
 }

@@ -129,8 +129,20 @@ fn record(table: &mut dyn TableLike, record: Option<&Record>) {
 
 /// The values of a record, in the order of [`RECORD`].
 fn values(record: &Record) -> Vec<Option<Value>> {
-    let Record { verdict, fault, at, plugin, version, definition, seed, commit, watched, targets, elapsed } =
-        record;
+    let Record {
+        verdict,
+        fault,
+        at,
+        plugin,
+        version,
+        proven,
+        definition,
+        seed,
+        commit,
+        watched,
+        targets,
+        elapsed,
+    } = record;
     let Verdict { outcome, summary, score, steps, findings, evidence: _, measurements } = verdict;
     let named = targets.iter().map(|(name, identity)| (name.as_str(), Some(line(identity))));
     vec![
@@ -140,6 +152,7 @@ fn values(record: &Record) -> Vec<Option<Value>> {
         fault.then(|| true.into()),
         Some(plugin.to_string().into()),
         Some(version.to_string().into()),
+        proven.map(Into::into),
         Some(definition.to_string().into()),
         Some(format!("{seed:016x}").into()),
         commit.as_deref().map(line),

@@ -19,7 +19,7 @@ pub use event::{Event, Reporter};
 pub use job::Job;
 pub use leftout::{LeftOut, Unbound, Why};
 pub use permission::{Installed, MissingGrant, Programs};
-pub use plan::{ParamsFault, ParamsText, Plan, PlanInput, Planned};
+pub use plan::{ParamsFault, ParamsText, Plan, PlanInput, Planned, deadline};
 pub use schedule::run;
 pub use task::{Task, TaskId};
 pub use verifier::{Access, Run, RunError, RunFault, Trace, Verifier};

@@ -363,7 +363,7 @@ async fn hoarded_clients_are_over_a_limit() {
     let mut task = bench.add(&guest).await;
     web(&mut task, ([127, 0, 0, 1], 1).into());
     let error = bench.verify(&task).await.unwrap_err();
-    assert!(matches!(&error.fault, RunFault::OverLimit(why) if why.contains("1000")), "{error}");
+    assert!(matches!(&error.fault, RunFault::OverLimit(why) if why.contains(" 1000 clients")), "{error}");
 }
 
 #[tokio::test]

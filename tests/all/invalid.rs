@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use mustdo::model::{Capability, CapabilityRequest, CheckInfo, Digest, ItemId, PluginId, PluginInfo, Text};
 use mustdo::syntax::{
-    Code, Diagnostic, Severity, Source, check_bindings, link, misnamed_plugin, read_checklist, read_lock,
-    read_progress, read_settings, render, unlocked_plugin,
+    Code, Diagnostic, Severity, Source, check_bindings, link, misnamed_plugin, read_cases, read_checklist,
+    read_lock, read_progress, read_settings, render, unlocked_plugin,
 };
 
 fn folder() -> PathBuf {
@@ -97,6 +97,10 @@ fn diagnose(fixture: &str) -> Vec<Diagnostic> {
             let read = read_lock(&source);
             found.extend(read.diagnostics);
             lock = read.value;
+        } else if &*source.name == "cases.toml" {
+            let read = read_cases(&source);
+            found.extend(read.diagnostics);
+            found.extend(read.value.iter().flat_map(|file| file.check(&plugin())));
         } else if let Some(stem) = source.name.strip_prefix("plugins/") {
             match stem.trim_end_matches(".wasm").replace('.', ":").parse::<PluginId>() {
                 Ok(id) => components.push((id, source.clone())),

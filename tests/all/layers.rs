@@ -46,6 +46,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("quick_junit", &["report"]),
     ("serde", &["report", "reference"]),
     ("base64", &["plugin"]),
+    ("miniz_oxide", &["plugin"]),
     ("rand_core", &["plugin"]),
     ("procfs_core", &["process"]),
     ("tokio_rustls", &["fetch"]),

@@ -7,6 +7,8 @@
 
 #[cfg(unix)]
 mod authoring;
+#[cfg(unix)]
+mod cases;
 mod command;
 mod content;
 mod download;

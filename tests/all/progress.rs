@@ -157,6 +157,7 @@ fn record(outcome: impl Strategy<Value = Outcome>) -> impl Strategy<Value = Reco
                 at,
                 plugin,
                 version: version.parse().unwrap(),
+                proven: Some(false),
                 definition,
                 seed,
                 commit,

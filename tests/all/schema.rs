@@ -9,6 +9,7 @@ use serde_json::Value;
 const CHECKLIST: &str = include_str!("../../src/syntax/schema/checklist.json");
 const WORKSPACE: &str = include_str!("../../src/syntax/schema/workspace.json");
 const PROGRESS: &str = include_str!("../../src/syntax/schema/progress.json");
+const CASES: &str = include_str!("../../src/syntax/schema/cases.json");
 
 const GOOD_CHECKLIST: &str = r#"
 format = 1
@@ -87,6 +88,7 @@ readiness = 80
 stale = 0
 claimed = 3
 inconclusive = "allow"
+unproven = "deny"
 
 [git]
 commit = true
@@ -288,4 +290,66 @@ fn broken_progress_is_refused() {
         ("severity = \"problem\"", "severity = \"bad\""),
     ];
     refuses(PROGRESS, GOOD_PROGRESS, &replacements);
+}
+
+const GOOD_CASES: &str = r#"
+format = 1
+
+[targets.api]
+kind = "http"
+url = "http://127.0.0.1:{port}"
+run = ["node", "cases/service.js", "{port}"]
+
+[[case]]
+name = "right"
+check = "problem"
+expect = "pass"
+
+[[case]]
+name = "html"
+check = "problem"
+expect = "fail"
+step = "media-type"
+with = { path = "/none" }
+target = { api = "api" }
+args = { api = ["html"] }
+recording = "cases/html.jsonl"
+"#;
+
+#[test]
+fn cases_refuse_what_they_should() {
+    refuses(
+        CASES,
+        GOOD_CASES,
+        &[
+            ("format = 1", "format = 2"),
+            ("name = \"right\"\n", ""),
+            ("\"right\"", "\"Right\""),
+            ("expect = \"pass\"", "expect = \"skip\""),
+            ("expect = \"pass\"", "expect = \"pass\"\nstep = \"media-type\""),
+            ("step = \"media-type\"\n", ""),
+            ("[\"html\"]", "\"html\""),
+            ("kind = \"http\"", "kind = \"web\""),
+        ],
+    );
+}
+
+#[test]
+fn targets_of_cases_are_those_of_workspaces() {
+    let schema = |text: &str| serde_json::from_str::<Value>(text).unwrap()["$defs"].clone();
+    let (cases, workspace) = (schema(CASES), schema(WORKSPACE));
+    let own = cases.as_object().unwrap().iter().filter(|(name, _)| *name != "case");
+    for (name, part) in own {
+        assert_eq!(*part, workspace[name], "{name}: the same in cases.json and in workspace.json");
+    }
+}
+
+#[test]
+fn cases_of_the_templates_follow_the_schema() {
+    let validator = validator(CASES);
+    for language in ["js", "python", "rust"] {
+        let path = format!("plugins/templates/{language}/cases.toml");
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+        assert_eq!(faults(&validator, &text), [] as [String; 0], "{language}");
+    }
 }

@@ -92,6 +92,13 @@ impl Template {
         assert!(printed.contains("  contract  mustdo:verifier@0.1.0\n"), "{printed}");
         assert!(!printed.contains("wasi:"), "{printed}");
         assert!(printed.contains("  file      it/acme.it.wasm\n"), "{printed}");
+        let printed = run(author(sandbox, mustdo).args(["plugin", "test", "it", "--record"]));
+        assert!(
+            printed.ends_with("acme:it 0.1.0: proven: replayed here, 1 known-good and 3 known-bad\n"),
+            "{printed}"
+        );
+        let carried = run(author(sandbox, mustdo).args(["plugin", "test", "it/acme.it.wasm"]));
+        assert!(carried.contains("  replayed  ") && carried.contains("proven: replayed here"), "{carried}");
         sandbox.path().join("it/acme.it.wasm")
     }
 

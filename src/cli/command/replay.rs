@@ -112,7 +112,7 @@ impl<'a> Bench<'a> {
                     "it is a recording of the plugin {wanted}, not of {id}"
                 )));
             }
-            (None, Some(file)) => self.add(&file.bytes, &file.place).await?.1,
+            (None, Some(file)) => self.add(&file.trusted()?.bytes, &file.place).await?.1,
             (None, None) => {
                 let failure = Failure::undecided(format!("the plugin {wanted} is not here"));
                 return Err(failure.hint("mustdo replay FILE --plugin FILE.wasm"));

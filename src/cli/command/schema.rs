@@ -25,6 +25,8 @@ pub(crate) enum SchemaFile {
     Progress,
     /// `mustdo.lock`
     Lock,
+    /// `cases.toml`
+    Cases,
     /// `mustdo report --format json`
     Report,
 }
@@ -36,6 +38,7 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaFile::Workspace => crate::syntax::schema::WORKSPACE,
         SchemaFile::Progress => crate::syntax::schema::PROGRESS,
         SchemaFile::Lock => crate::syntax::schema::LOCK,
+        SchemaFile::Cases => crate::syntax::schema::CASES,
         SchemaFile::Report => crate::report::JSON_SCHEMA,
     };
     answer(schema)?;

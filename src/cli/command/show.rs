@@ -179,9 +179,10 @@ impl Page<'_> {
         let commit =
             record.commit.as_deref().map_or(String::new(), |commit| format!(", commit {}", line(commit)));
         text.push_str(&format!(
-            "    plugin {} ({}), seed {:016x}{commit}\n",
+            "    plugin {} ({}{}), seed {:016x}{commit}\n",
             record.version,
             record.plugin.short(),
+            if record.proven == Some(false) { ", unproven" } else { "" },
             record.seed
         ));
         text

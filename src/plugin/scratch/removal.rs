@@ -104,7 +104,7 @@ mod tests {
         fs::create_dir_all(top.join(".mustdo-1/taken")).unwrap();
         File::create(top.join(".mustdo-2")).unwrap();
         let mut deep = OwnedFd::from(File::open(&top).unwrap());
-        for _ in 0..3 * DEPTH + 1 {
+        for _ in 0..=3 * DEPTH {
             for name in ["one", "two"] {
                 mkdirat(&deep, name, Mode::RWXU).unwrap();
             }

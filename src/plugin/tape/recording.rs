@@ -130,6 +130,12 @@ impl Recording {
         &self.header.check
     }
 
+    /// The check's parameters, as JSON text.
+    #[must_use]
+    pub fn params(&self) -> &str {
+        &self.header.params
+    }
+
     /// The plugin's bytes.
     #[must_use]
     pub fn plugin(&self) -> Digest {

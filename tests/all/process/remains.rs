@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::thread::sleep;
 use std::time::Duration;
 
 use mustdo::verify::RunFault;
@@ -105,16 +106,8 @@ fn rooms(temporary: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// A workspace whose one item asks the guest, with `tool` and a started target, everything granted. What each program does
-/// first is `before`.
-fn workspace(guest: &Guest, path: &Path, before: &str) -> Sandbox {
-    let sandbox = Sandbox::workspace();
-    let file = sandbox.path().join("plugins/test-guest.wasm");
-    fs::create_dir_all(file.parent().unwrap()).unwrap();
-    fs::write(file, guest.build()).unwrap();
-    sandbox.write(
-        "checklists/own.toml",
-        r#"format = 1
+/// A checklist whose one item asks the guest about `tool`.
+pub(super) const OWN: &str = r#"format = 1
 id = "own"
 version = "1.0.0"
 title = { en = "Own", zh = "自己" }
@@ -129,8 +122,19 @@ level = "must"
 weight = 1
 [[item.check]]
 uses = "test-guest/probe"
-target = { tool = "tool", web = "web" }
-"#,
+target = { tool = "tool" }
+"#;
+
+/// A workspace whose one item asks the guest, with `tool` and a started target, everything granted. What each program does
+/// first is `before`.
+fn workspace(guest: &Guest, path: &Path, before: &str) -> Sandbox {
+    let sandbox = Sandbox::workspace();
+    let file = sandbox.path().join("plugins/test-guest.wasm");
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(file, guest.build()).unwrap();
+    sandbox.write(
+        "checklists/own.toml",
+        &OWN.replace("target = { tool = \"tool\" }", "target = { tool = \"tool\", web = \"web\" }"),
     );
     let script = format!("{before}{}", escape_artists(path)).replace('\\', "\\\\").replace('"', "\\\"");
     sandbox.write(

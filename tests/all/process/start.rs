@@ -1,7 +1,11 @@
 //! What a program gets, and what is told of how it ends.
 
+use std::fs;
+
 use super::bench::Bench;
+use super::remains::OWN;
 use super::script::Script;
+use crate::sandbox::Sandbox;
 
 #[tokio::test]
 async fn program_sees_what_the_user_allows_and_nothing_else() {
@@ -13,6 +17,24 @@ async fn program_sees_what_the_user_allows_and_nothing_else() {
     assert_eq!(run.verdict.summary.en.trim_end(), "a b|here|0|home|GIVEN HOME LANG PATH PWD TMPDIR");
     assert_eq!(run.accesses[0].what, "process start tool [\"a b\"]");
     assert_eq!(run.accesses[0].refused, None);
+}
+
+#[test]
+fn program_has_no_terminal() {
+    let guest = Script::new().start(&[]).read(100).guest().asks("process:tool", true);
+    let sandbox = Sandbox::workspace();
+    fs::create_dir(sandbox.path().join("plugins")).unwrap();
+    fs::write(sandbox.path().join("plugins/test-guest.wasm"), guest.build()).unwrap();
+    sandbox.write("checklists/own.toml", OWN);
+    // What it says stands nowhere in how it is started.
+    let script = "(: >/dev/tty) 2>/dev/null && echo some $((6 + 7)) || echo none $((6 + 7))";
+    let settings =
+        format!("[targets.tool]\nkind = \"command\"\nprogram = \"sh\"\nargs = [\"-c\", \"{script}\"]\n");
+    sandbox.write("mustdo.toml", &settings);
+    sandbox.run(&["grant", "test-guest", "process:tool"]).ends(0);
+    assert_eq!(sandbox.at_terminal("verify own.probe", "").0, Some(0));
+    let seen = sandbox.run(&["show", "own.probe", "--transcript"]).ends(0).stdout;
+    assert!(seen.contains("none 13"), "{seen}");
 }
 
 #[tokio::test]

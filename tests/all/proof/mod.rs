@@ -16,12 +16,19 @@
 )]
 
 mod examiner;
+mod gateway;
+mod http_api;
 pub(crate) mod http_idempotency;
+mod judge;
 mod net;
 mod page;
 mod peer;
 mod program;
+#[cfg(feature = "live-servers")]
+mod served;
+mod sql_check;
 mod subject;
+mod web_security;
 
 use std::{collections::BTreeSet, sync::Arc, thread};
 

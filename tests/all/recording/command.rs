@@ -1,5 +1,8 @@
 //! `--record` and `mustdo replay`, as a user types them.
 
+use std::fs;
+use std::path::Path;
+
 use super::forged;
 use crate::guest::Guest;
 use crate::sandbox::Sandbox;
@@ -25,7 +28,7 @@ fn recorded_workspace(flaw: Option<&str>, code: i32) -> Sandbox {
 #[test]
 fn every_key_of_a_recording_is_documented() {
     let sandbox = recorded_workspace(None, 0);
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/recording.md")).unwrap();
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/recording.md")).unwrap();
     let text = sandbox.read(FILE);
     let mut keys = std::collections::BTreeSet::new();
     for line in text.lines() {
@@ -53,13 +56,13 @@ fn command_replays_a_folder_and_touches_no_progress() {
     let shipped = mustdo::store::PLUGINS.iter().find(|plugin| plugin.id == "http-idempotency").unwrap();
     let mut bytes = shipped.bytes.to_vec();
     bytes.extend([0, 5, 4, b'm', b'o', b'r', b'e']);
-    std::fs::write(sandbox.path().join("other.wasm"), bytes).unwrap();
+    fs::write(sandbox.path().join("other.wasm"), bytes).unwrap();
     let printed = sandbox.run(&["replay", FILE, "--plugin", "other.wasm"]).ends(0);
     assert!(printed.stderr.contains("replayed with other bytes"), "{}", printed.stderr);
     assert!(printed.stdout.starts_with("same"), "{}", printed.stdout);
 
     // A recording is only of its own plugin.
-    std::fs::write(sandbox.path().join("guest.wasm"), Guest::new().build()).unwrap();
+    fs::write(sandbox.path().join("guest.wasm"), Guest::new().build()).unwrap();
     let printed = sandbox.run(&["replay", FILE, "--plugin", "guest.wasm"]).ends(3);
     assert!(printed.stderr.contains("a recording of the plugin http-idempotency, not of test-guest"));
 }
@@ -87,6 +90,20 @@ fn transcript_names_the_recording_and_secrets_are_in_neither() {
     let (code, stdout) = run(&["replay", "rec"], "another");
     assert_eq!(code, Some(3), "{stdout}");
     assert!(stdout.starts_with("could not tell  "), "{stdout}");
+}
+
+#[test]
+fn plugin_that_is_not_what_was_added_is_run_by_no_replay_either() {
+    let sandbox = recorded_workspace(None, 0);
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("plugins/http-idempotency.wasm");
+    fs::copy(&shipped, sandbox.path().join("own.wasm")).unwrap();
+    sandbox.run(&["plugin", "add", "own.wasm"]).ends(0);
+    sandbox.run(&["replay", FILE]).ends(0);
+    // The same component with an empty custom section more.
+    let other = [fs::read(&shipped).unwrap(), vec![0, 2, 1, b'x']].concat();
+    fs::write(sandbox.path().join("plugins/http-idempotency.wasm"), other).unwrap();
+    let printed = sandbox.run(&["replay", FILE]).ends(2);
+    assert!(printed.stderr.contains("E0602") && printed.stdout.is_empty(), "{}", printed.stderr);
 }
 
 #[test]

@@ -8,9 +8,12 @@
 //! cargo run --example reference -- PROGRAM [ARGUMENT…]
 //! ```
 
+pub mod api;
 pub mod client;
 pub mod dns;
+pub mod judge;
 mod named;
+pub mod site;
 pub mod tcp;
 pub mod tuple;
 pub mod udp;
@@ -19,7 +22,13 @@ pub mod udp;
 pub type Main = fn(&[String]) -> Result<(), String>;
 
 /// The programs that can be a process of their own, by name.
-pub const PROGRAMS: &[(&str, Main)] = &[("client", client::main), ("tcp", tcp::main), ("tuple", tuple::main)];
+pub const PROGRAMS: &[(&str, Main)] = &[
+    ("api", api::main),
+    ("client", client::main),
+    ("judge", judge::main),
+    ("tcp", tcp::main),
+    ("tuple", tuple::main),
+];
 
 /// Runs the program that the first argument names, with the others.
 ///

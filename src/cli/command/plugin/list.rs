@@ -3,7 +3,7 @@
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::plugins::Plugins;
+use crate::cli::plugins::{Opened, Plugins};
 use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
@@ -16,9 +16,9 @@ pub(crate) fn run(context: &Context) -> Result<Exit, Failure> {
     let plugins = Plugins::describe_all(context, &project.effective_settings(), &shelf)?;
     let mut text = String::new();
     for file in shelf.iter() {
-        let Some(info) = plugins.info(&file.id) else { continue };
+        let Some(Opened { info, proof, .. }) = plugins.opened(&file.id) else { continue };
         text.push_str(&format!(
-            "{} {}  {} ({})\n",
+            "{} {}  {} ({})\n  {proof}\n",
             info.id,
             info.version,
             info.title.get(language),

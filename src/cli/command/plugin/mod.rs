@@ -7,6 +7,7 @@ mod list;
 mod new;
 mod page;
 mod remove;
+mod test;
 mod update;
 
 use clap::Subcommand;
@@ -32,6 +33,8 @@ pub(crate) enum PluginCommand {
     New(new::NewArgs),
     /// Build a plugin from its sources into one file, and check it
     Build(build::BuildArgs),
+    /// Hold a plugin against its cases.toml: targets that are known to be right, and known to be wrong
+    Test(test::TestArgs),
 }
 
 /// Does one of them.
@@ -44,5 +47,6 @@ pub(crate) fn run(context: &Context, command: &PluginCommand) -> Result<Exit, Fa
         PluginCommand::Info(args) => info::run(context, args),
         PluginCommand::New(args) => new::run(context, args),
         PluginCommand::Build(args) => build::run(context, args),
+        PluginCommand::Test(args) => test::run(context, args),
     }
 }

@@ -3,16 +3,17 @@
 use crate::cli::plugins::Opened;
 use crate::model::{Language, PluginInfo};
 
-/// Its name and title, its digest and contract, and `more` rows.
+/// Its name and title, its digest, contract and proof, and `more` rows.
 pub(super) fn head(opened: &Opened, language: Language, more: &[(&str, String)]) -> String {
     const OWN: &str = "mustdo:verifier/";
-    let Opened { info, digest, contract, sources, imports } = opened;
+    let Opened { info, digest, contract, sources, imports, proof } = opened;
     let own = imports.iter().filter_map(|import| import.strip_prefix(OWN)?.split('@').next());
     let others: Vec<_> = imports.iter().filter(|import| !import.starts_with(OWN)).cloned().collect();
     let mut text = format!("{} {}: {}\n\n", info.id, info.version, info.title.get(language));
     let rows = [
         ("digest", digest.to_string()),
         ("contract", format!("mustdo:verifier@{contract}")),
+        ("proof", proof.to_string()),
         ("imports", own.collect::<Vec<_>>().join(", ")),
         // WASI: linked, so that any toolchain will do, with nothing behind it.
         ("and empty", others.join(", ")),

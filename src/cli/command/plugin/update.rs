@@ -9,14 +9,13 @@ use crate::cli::acquisition::{Acquired, acquire, explain, install, limits, locke
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::plugins::{Plugins, runtime};
+use crate::cli::plugins::{Opened, Plugins, runtime};
 use crate::cli::printer::{self, answer};
 use crate::cli::project::Project;
 use crate::cli::shelf::{PluginFile, Provenance, Shelf};
 use crate::fetch::look;
 use crate::model::{
-    Artifact, Digest, Language, LockedPlugin, PluginId, PluginInfo, PluginSource, Remote, Settings,
-    SourcePlace, nearest,
+    Artifact, Digest, Language, LockedPlugin, PluginId, PluginSource, Remote, Settings, SourcePlace, nearest,
 };
 use crate::plugin::COMPONENT_BYTES;
 use crate::store::{Workspace, read_at_most};
@@ -129,10 +128,10 @@ impl Update<'_> {
         } else {
             let before = self.file(id).filter(|file| file.digest() == locked.digest);
             let before = match before {
-                Some(file) => Plugins::description(self.context, self.settings, file).await,
+                Some(file) => Plugins::one(self.context, self.settings, file).await,
                 None => None,
             };
-            answer(&difference(locked, &entry, before.as_ref(), &opened.info, self.language))?;
+            answer(&difference(locked, &entry, before.as_ref(), &opened, self.language))?;
         }
         if self.check { Ok(()) } else { install(self.workspace, id, &bytes, entry) }
     }
@@ -180,14 +179,15 @@ fn unlocked(shelf: &Shelf, id: &PluginId) -> Failure {
     }
 }
 
-/// What is new, in words: version, digest, contract, and what it asks for.
+/// What is new, in words: version, digest, contract, and what it asks for; and whether it is proven.
 fn difference(
     old: &LockedPlugin,
     new: &LockedPlugin,
-    before: Option<&PluginInfo>,
-    after: &PluginInfo,
+    before: Option<&Opened>,
+    after: &Opened,
     language: Language,
 ) -> String {
+    let Opened { info: after, proof, .. } = after;
     let mut text = format!("{} {} → {}\n", after.id, old.version, new.version);
     let mut row = |name: &str, old: String, new: String| {
         if old != new {
@@ -196,7 +196,11 @@ fn difference(
     };
     row("digest", old.digest.to_string(), new.digest.to_string());
     row("contract", old.contract.to_string(), new.contract.to_string());
-    let Some(before) = before else {
+    match before.map(|before| &before.proof).filter(|before| *before != proof) {
+        Some(before) => text.push_str(&format!("  proof     {before} → {proof}\n")),
+        None => text.push_str(&format!("  proof     {proof}\n")),
+    }
+    let Some(before) = before.map(|before| &before.info) else {
         text.push_str("  its file is not the one that was added, so what is new can not be told; now it\n");
         return text + &page::requests(after, language);
     };

@@ -1,0 +1,188 @@
+//! Clients that begin and never finish, and what becomes of others meanwhile.
+
+use std::time::Duration;
+
+use super::probe::TARGET;
+use crate::http::{Client, Request};
+use crate::statistics::percentile;
+use crate::tcp::{Connection, Options};
+use crate::verdict::{Finding, Severity};
+use crate::{Context, Failure, Fault, Text};
+
+/// Connections that are opened in one go: a listen queue of the usual length holds them.
+const BATCH: u32 = 64;
+
+/// The wait of a slow client for its connection. A server that takes no more leaves it waiting.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// The wait of an ordinary client: longer counts as no answer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What an ordinary client may wait beside slow ones, unless it waits as long without them.
+const BEARABLE: Duration = Duration::from_secs(1);
+
+/// How many times as long as before is too long, beside [`BEARABLE`]: two signals, since one is noise on a busy machine.
+const FACTOR: f64 = 4.0;
+
+/// Unanswered requests after which the rest is not asked.
+const ENOUGH: usize = 3;
+
+/// Connections that say little, or nothing more.
+pub struct Crowd {
+    connections: Vec<Connection>,
+    opened: usize,
+    refused: Option<Failure>,
+}
+
+impl Crowd {
+    /// Opens up to `count` connections and sends `beginning` on each. Those that the service does not take are counted.
+    pub fn gather(
+        context: &Context<'_>,
+        count: u32,
+        receive_buffer: u32,
+        beginning: &[u8],
+    ) -> Result<Self, Failure> {
+        let options = Options { receive_buffer, no_delay: true, timeout: CONNECT, ..Options::default() };
+        let mut crowd = Self { connections: Vec::new(), opened: 0, refused: None };
+        let mut left = count;
+        while left > 0 && crowd.refused.is_none() {
+            let batch = left.min(BATCH);
+            left -= batch;
+            for opened in context.connect_many(TARGET, &options, batch)? {
+                match opened.and_then(|connection| connection.send(beginning).map(|()| connection)) {
+                    Ok(connection) => {
+                        crowd.opened += 1;
+                        crowd.connections.push(connection);
+                    }
+                    Err(failure) => crowd.refused = Some(failure),
+                }
+            }
+        }
+        Ok(crowd)
+    }
+
+    /// Sends a few bytes more on each; those that were closed leave.
+    pub fn dribble(&mut self, bytes: &[u8]) {
+        self.connections.retain(|connection| connection.write_some(bytes).is_ok());
+    }
+
+    /// How many were opened.
+    #[must_use]
+    pub fn opened(&self) -> usize {
+        self.opened
+    }
+
+    /// Why the service took no more.
+    #[must_use]
+    pub fn refused(&self) -> Option<&Failure> {
+        self.refused.as_ref()
+    }
+
+    /// How many are still held, neither answered nor closed by the service.
+    pub fn held(&mut self, context: &Context<'_>) -> usize {
+        let all: Vec<&Connection> = self.connections.iter().collect();
+        let spoken = context.wait_readable(&all, Duration::ZERO);
+        let mut place = 0;
+        self.connections.retain(|_| {
+            place += 1;
+            spoken.binary_search(&(place - 1)).is_err()
+        });
+        self.connections.len()
+    }
+}
+
+/// What ordinary clients got.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Served {
+    /// Milliseconds of each answer that came and was the expected one.
+    pub millis: Vec<f64>,
+    /// Requests that had no answer, or another one.
+    pub missed: usize,
+    /// The first of those, in words.
+    pub first: Option<String>,
+}
+
+impl Served {
+    /// Asks `times` times, one after the other, and calls `between` before each; an answer counts that has the status
+    /// `expected`. Gives up early when nothing comes.
+    pub fn ask(
+        context: &Context<'_>,
+        client: &Client,
+        request: &Request,
+        expected: u16,
+        times: u32,
+        mut between: impl FnMut(),
+    ) -> Self {
+        let mut served = Self::default();
+        for _ in 0..times {
+            between();
+            let left = context.time_left().saturating_sub(Duration::from_millis(500));
+            let patience = PATIENCE.min(left).max(Duration::from_millis(1));
+            match client.send(&request.clone().timeout(patience)) {
+                Ok(answer) if answer.status == expected => {
+                    served.millis.push(answer.timing.total.as_secs_f64() * 1_000.0);
+                }
+                Ok(answer) => served.miss(format!("it was answered {}", answer.status)),
+                Err(Failure::TimedOut) => served.miss(format!("no answer in {} s", patience.as_secs())),
+                Err(failure) => served.miss(failure.explain().en),
+            }
+            if served.missed == ENOUGH {
+                break;
+            }
+        }
+        served
+    }
+
+    /// The time that 95 of 100 did not exceed, in milliseconds.
+    #[must_use]
+    pub fn p95(&self) -> f64 {
+        percentile(&self.millis, 0.95).unwrap_or_default()
+    }
+
+    fn miss(&mut self, why: String) {
+        self.missed += 1;
+        self.first.get_or_insert(why);
+    }
+}
+
+/// Passes when ordinary clients were served beside the others as they were before: everyone, and without a wait that is
+/// both long and many times longer.
+pub fn unharmed(before: &Served, during: &Served, code: &str, beside: &Text) -> Result<(), Fault> {
+    let (was, is) = (before.p95(), during.p95());
+    let slow = is > BEARABLE.as_secs_f64() * 1_000.0 && is > was * FACTOR;
+    if during.missed == 0 && !slow {
+        return Ok(());
+    }
+    let asked = during.missed + during.millis.len();
+    let (summary, seen) = if during.missed > 0 {
+        let missed = during.missed;
+        let first = during.first.as_deref().unwrap_or_default();
+        (
+            Text::new(
+                format!("beside {}, {missed} of {asked} ordinary requests were not served", beside.en),
+                format!("在{}的同时，{asked} 个普通请求里有 {missed} 个没有得到服务", beside.zh),
+            ),
+            first.to_owned(),
+        )
+    } else {
+        (
+            Text::new(
+                format!("beside {}, ordinary requests took {is:.0} ms instead of {was:.0} ms", beside.en),
+                format!("在{}的同时，普通请求从 {was:.0} 毫秒变成 {is:.0} 毫秒", beside.zh),
+            ),
+            format!("95 of 100 took up to {is:.0} ms, before that {was:.0} ms"),
+        )
+    };
+    let message = Text::new(
+        format!(
+            "asked {asked} times for the same page as before: {seen}. Whoever sends slowly holds a worker or a thread, and a few of those hold all"
+        ),
+        format!("用和之前相同的请求问了 {asked} 次：{seen}。慢慢发送的客户端会占住进程或线程，几个就能占满"),
+    );
+    let hint = Text::new(
+        "let something wait for slow clients that needs no worker for it: nginx in front, or an event loop (gunicorn -k gevent)",
+        "让不占用工作进程的东西去等慢客户端：前面放 nginx，或使用事件循环（gunicorn -k gevent）",
+    );
+    let finding = Finding::new(Severity::Problem, code, message).hint(hint);
+    Err(Fault::fail(summary).with(finding))
+}

@@ -1,0 +1,3 @@
+//! The checks against the reference site.
+
+mod proof;

@@ -1,0 +1,136 @@
+//! Which checks run, with what, and why the others do not.
+
+mod candidate;
+mod deadline;
+mod planned;
+#[cfg(test)]
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use super::order::{Frontier, needs_first};
+use super::permission::Programs;
+use super::{Installed, LeftOut, MissingGrant, TaskId, Why};
+use crate::model::{Catalog, CheckInfo, Item, ItemId, PluginId, Settings, Span, TargetName, Value};
+use candidate::{Candidate, Missing};
+
+pub use deadline::deadline;
+pub use planned::Planned;
+
+/// What a run will do, before anything is started.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// What runs: each after the tasks it has to wait for. A task's id is its index.
+    pub tasks: Vec<Planned>,
+    /// What does not, in the same order.
+    pub left_out: Vec<LeftOut>,
+    /// What the user may want to allow, by plugin and capability; also what checks can do without.
+    pub missing_grants: Vec<MissingGrant>,
+}
+
+/// What a plan is made from.
+pub struct PlanInput<'a> {
+    /// The selected items.
+    pub items: &'a [&'a Item],
+    /// Those of them that the user named one by one: only for these is it worth saying that there is no check.
+    pub named: &'a BTreeSet<ItemId>,
+    /// Where needed items are found.
+    pub catalog: &'a Catalog,
+    /// Targets, bindings, grants, time limit.
+    pub settings: &'a Settings,
+    /// The installed plugin of that name.
+    pub plugins: &'a dyn Fn(&PluginId) -> Option<Installed<'a>>,
+    /// Where the programs of command targets are: permission to start one is for that one.
+    pub programs: &'a Programs<'a>,
+    /// The parameters as JSON text, once they are valid against the check's schema.
+    pub params: &'a ParamsText,
+    /// Of the whole run.
+    pub seed: u64,
+    /// The time for each check, asked for on the command line: instead of everything else that would decide it.
+    pub timeout: Option<Span>,
+}
+
+/// Turns parameters into the JSON text that the plugin reads, or says what its schema has against them.
+pub type ParamsText = dyn Fn(&CheckInfo, &BTreeMap<String, Value>) -> Result<String, ParamsFault>;
+
+/// Parameters that a check can not be asked with.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ParamsFault {
+    /// Required ones that nobody gave, by name.
+    pub missing: Vec<String>,
+    /// What is wrong with those that were given, a sentence each.
+    pub wrong: Vec<String>,
+}
+
+impl Plan {
+    /// Plans a run.
+    #[must_use]
+    pub fn new(input: &PlanInput<'_>) -> Self {
+        let mut plan = Self { tasks: vec![], left_out: vec![], missing_grants: vec![] };
+        let mut missing = Missing::new();
+        let mut frontier = Frontier::default();
+        let selected: HashSet<&ItemId> = input.items.iter().map(|item| &item.id).collect();
+        for item in needs_first(input.items, input.catalog) {
+            let before = frontier.before(item);
+            let mut own = vec![];
+            if selected.contains(&item.id) {
+                if item.checks.is_empty() && input.named.contains(&item.id) {
+                    plan.left_out.push(LeftOut { item: item.id.clone(), check: None, why: Why::NoCheck });
+                }
+                for definition in input.settings.definitions(item) {
+                    let check = definition.uses.clone();
+                    match Candidate::new(input, item, definition, &mut missing) {
+                        Ok(candidate) => {
+                            let id = TaskId(plan.tasks.len());
+                            plan.tasks.push(candidate.planned(input, id, item, before.clone()));
+                            own.push(id);
+                        }
+                        Err(why) => {
+                            plan.left_out.push(LeftOut { item: item.id.clone(), check: Some(check), why });
+                        }
+                    }
+                }
+            }
+            frontier.passed(item, own, before);
+        }
+        plan.missing_grants = missing.into_values().collect();
+        plan
+    }
+
+    /// The workspace's targets that its tasks use: what has to be started.
+    #[must_use]
+    pub fn targets(&self) -> BTreeSet<&TargetName> {
+        self.tasks.iter().flat_map(|task| task.targets.values()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::world::{World, order};
+
+    #[test]
+    fn needed_items_come_first_also_through_items_without_tasks() {
+        let world = World::new(&[
+            "a: probe/plain; b",
+            "b: probe/none probe/plain",
+            "c: probe/none; middle",
+            "middle: ; deep unknown",
+            "deep: probe/nothing; a",
+        ]);
+        let plan = world.plan(&["a", "b", "c", "middle", "deep"]);
+        assert_eq!(
+            order(&plan),
+            [("b", vec![]), ("b", vec![]), ("a", vec![0, 1]), ("c", vec![2])],
+            "deep has no task of its own, middle no check"
+        );
+        // Items in between hold the order even where they are not selected; items that do not run are not waited for.
+        assert_eq!(order(&world.plan(&["a", "c"])), [("a", vec![]), ("c", vec![0])]);
+        assert_eq!(order(&world.plan(&["c"])), [("c", vec![])]);
+    }
+
+    #[test]
+    fn a_circle_of_needs_still_runs_every_item_once() {
+        let world = World::new(&["a: probe/none; b", "b: probe/none; c", "c: probe/none; a"]);
+        assert_eq!(order(&world.plan(&["a", "b", "c"])), [("c", vec![]), ("b", vec![0]), ("a", vec![1])]);
+    }
+}

@@ -1,0 +1,201 @@
+//! `http-api` and `gateway` against programs of the field: Flask under gunicorn and under its own server, nginx in front.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    os::unix::process::CommandExt,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{Kind, Matrix, Row, Subject, gateway, http_api};
+
+/// How long a server may take to come up, and to stop.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What serves the application.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Server {
+    /// gunicorn with an event loop.
+    Gevent,
+    /// gunicorn with that many threads in one worker.
+    Threads(u32),
+    /// gunicorn with two workers that serve a connection each.
+    Sync,
+    /// The same behind nginx.
+    Nginx,
+    /// `flask run --debug`.
+    Development,
+}
+
+/// A group of processes with a folder of its own; it ends when dropped.
+struct Running {
+    process: Child,
+    _folder: TempDir,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let group = Pid::from_child(&self.process);
+        // An error means that the group is gone already.
+        let _ = kill_process_group(group, Signal::TERM);
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(self.process.try_wait(), Ok(None)) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(20));
+        }
+        let _ = kill_process_group(group, Signal::KILL);
+        let _ = self.process.wait();
+    }
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/api")
+}
+
+/// Starts a program in a folder of its own and waits until it listens there.
+fn run(mut command: Command, folder: TempDir, address: SocketAddr) -> Running {
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    command
+        .current_dir(folder.path())
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("PYTHONPATH", source())
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .process_group(0);
+    let mut running = Running { process: command.spawn().unwrap(), _folder: folder };
+    let deadline = Instant::now() + PATIENCE;
+    while TcpStream::connect(address).is_err() {
+        let is_up = matches!(running.process.try_wait(), Ok(None)) && Instant::now() < deadline;
+        let log = || std::fs::read_to_string(running._folder.path().join("log")).unwrap_or_default();
+        assert!(is_up, "{command:?}: {}", log());
+        thread::sleep(Duration::from_millis(50));
+    }
+    running
+}
+
+fn free_address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
+
+fn program(name: &str) -> Command {
+    let venv = std::env::var_os("MUSTDO_TEST_VENV").expect("MUSTDO_TEST_VENV names the Python environment");
+    Command::new(Path::new(&venv).join("bin").join(name))
+}
+
+impl Server {
+    fn start(self) -> Subject {
+        let address = free_address();
+        let folder = tempfile::tempdir().unwrap();
+        let bind = format!("--bind={address}");
+        let gunicorn = |more: &[&str]| {
+            let mut command = program("gunicorn");
+            command.args(["service:app", "--no-control-socket", &bind]).args(more);
+            command
+        };
+        let port = address.port().to_string();
+        let command = match self {
+            Self::Gevent => gunicorn(&["--worker-class=gevent"]),
+            Self::Threads(count) => gunicorn(&["--worker-class=gthread", &format!("--threads={count}")]),
+            Self::Sync => gunicorn(&["--workers=2"]),
+            Self::Nginx => return in_front(address, folder),
+            Self::Development => {
+                let mut command = program("flask");
+                command.args(["--app", "service", "run", "--debug", "--no-reload", "--port", &port]);
+                command
+            }
+        };
+        Subject::http("api", address).keeping(run(command, folder, address))
+    }
+}
+
+/// nginx at `front`, and gunicorn with sync workers behind it.
+fn in_front(front: SocketAddr, folder: TempDir) -> Subject {
+    let back = free_address();
+    let mut gunicorn = program("gunicorn");
+    gunicorn.args(["service:app", "--no-control-socket", "--workers=2", &format!("--bind={back}")]);
+    let behind = run(gunicorn, tempfile::tempdir().unwrap(), back);
+    let settings = std::fs::read_to_string(source().join("nginx.conf")).unwrap();
+    let settings =
+        settings.replace("FRONT", &front.port().to_string()).replace("BACKEND", &back.port().to_string());
+    std::fs::write(folder.path().join("nginx.conf"), settings).unwrap();
+    let mut nginx = Command::new("/usr/sbin/nginx");
+    nginx.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
+    Subject::http("api", front).keeping(run(nginx, folder, front)).keeping(behind)
+}
+
+fn row(name: &str, summary: &str, kind: Kind, server: Server) -> Row {
+    Row::new(name, summary, kind, move || server.start())
+}
+
+#[test]
+fn http_api_of_servers_of_the_field() {
+    let one_worker = "gunicorn with one worker of 64 threads.";
+    let rows = vec![
+        row("nginx", "nginx in front of gunicorn with two sync workers.", Kind::Odd, Server::Nginx).only(&[
+            http_api::BASICS,
+            http_api::BASICS_FULL,
+            http_api::PRODUCTION,
+        ]),
+        row("gthread-64", one_worker, Kind::Odd, Server::Threads(64)).only(&[
+            http_api::BASICS,
+            http_api::CRUD,
+            http_api::ROUTING,
+            http_api::PRODUCTION,
+        ]),
+        row("gevent", "gunicorn with an event loop.", Kind::Odd, Server::Gevent).only(&[
+            http_api::BASICS,
+            http_api::CRUD,
+            http_api::ROUTING,
+            http_api::PRODUCTION,
+        ]),
+        row("host-not-asked", "gunicorn alone, which serves a request without Host.", Kind::Flaw(vec![http_api::BASICS_FULL]), Server::Threads(64))
+            .only(&[http_api::BASICS, http_api::BASICS_FULL]),
+        row("sync-alone", "gunicorn with two sync workers and nothing in front.", Kind::Flaw(vec![http_api::PRODUCTION]), Server::Sync)
+            .only(&[http_api::BASICS, http_api::PRODUCTION]),
+        row("flask-debug", "`flask run --debug`.", Kind::Flaw(vec![http_api::PRODUCTION]), Server::Development)
+            .only(&[http_api::BASICS, http_api::ROUTING, http_api::PRODUCTION]),
+    ];
+    let introduction = "\
+The service of `tests/servers/api` in Flask, as the servers of the field serve it. These run with the feature `live-servers`.";
+    let matrix = http_api::matrix();
+    Matrix { page: "http-api-served", introduction, rows, entangled: vec![], ..matrix }.prove();
+}
+
+#[test]
+fn gateway_of_servers_of_the_field() {
+    let both = "nginx in front of gunicorn with two sync workers.";
+    let together = json!({ "path": "/limited-together" });
+    let rows = vec![
+        row("nginx", both, Kind::Odd, Server::Nginx),
+        row("gevent", "gunicorn with an event loop.", Kind::Odd, Server::Gevent).only(&[gateway::SLOW]),
+        row("sync-alone", "gunicorn with two sync workers and nothing in front.", Kind::Flaw(vec![gateway::SLOW]), Server::Sync)
+            .only(&[gateway::SLOW]),
+        row("gthread-8", "gunicorn with one worker of eight threads.", Kind::Flaw(vec![gateway::SLOW]), Server::Threads(8))
+            .only(&[gateway::SLOW]),
+        row("no-limit", "gunicorn without a limit.", Kind::Flaw(vec![gateway::RATE]), Server::Threads(64))
+            .only(&[gateway::RATE]),
+        Row::new("one-limit-for-all", "nginx with one bucket for all clients.", Kind::Flaw(vec![gateway::RATE]), move || {
+            Server::Nginx.start().asked_with(together.clone())
+        })
+        .only(&[gateway::RATE]),
+    ];
+    let mut columns = gateway::columns();
+    for column in &mut columns {
+        // The service counts nothing, and gunicorn lets nobody go.
+        column.params = if column.label == gateway::SLOW {
+            json!({ "post_path": "/notes", "large_path": "/big", "conns": 60 })
+        } else {
+            json!({ "path": "/limited" })
+        };
+    }
+    let introduction = "\
+The service of `tests/servers/api` in Flask, as the servers of the field serve it. These run with the feature `live-servers`.";
+    let matrix = gateway::matrix();
+    Matrix { page: "gateway-served", introduction, columns, rows, entangled: vec![], ..matrix }.prove();
+}
