@@ -15,6 +15,9 @@ use crate::trouble::Trouble;
 /// Messages after each kind of trouble.
 const CONTROL: usize = 5;
 
+/// How long a server has to die of it: one that answers just before it does has not survived.
+const AFTERMATH: Duration = Duration::from_millis(200);
+
 /// More than servers queue (SOMAXCONN was 128 for long).
 const FLOOD: u32 = 200;
 
@@ -212,6 +215,7 @@ fn garbage(probe: &mut Probe<'_, '_>, _: u32) -> Result<(), Trouble> {
 }
 
 fn control(probe: &mut Probe<'_, '_>, done: &Text) -> Result<(), Fault> {
+    probe.context().sleep(AFTERMATH);
     for _ in 0..CONTROL {
         probe.exchange_once().map_err(|trouble| {
             trouble.fault(
