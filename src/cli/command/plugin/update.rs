@@ -92,7 +92,7 @@ struct Update<'a> {
 
 impl Update<'_> {
     async fn one(&self, id: &PluginId, locked: &LockedPlugin) -> Result<Outcome, Failure> {
-        let whole = matches!(self.file(id).map(|file| file.provenance()), Some(Provenance::Locked(_)));
+        let whole = matches!(self.file(id).map(PluginFile::provenance), Some(Provenance::Locked(_)));
         if let Some(pin) = locked.source.digest {
             if !whole && !self.check {
                 let acquired =
