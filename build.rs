@@ -8,7 +8,6 @@
 #![expect(clippy::disallowed_methods, reason = "the fences are for the tool; this runs before there is one")]
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::{env, fs, io};
@@ -53,15 +52,24 @@ fn authoring(root: &Path, out: &Path) -> io::Result<()> {
     fs::write(out.join("authoring.rs"), list)
 }
 
+/// The components that `store::embedded` names: those between `plugins![` and the next `]`.
+fn components(root: &Path) -> io::Result<Vec<String>> {
+    let list = root.join("src/store/embedded.rs");
+    println!("cargo::rerun-if-changed={}", list.display());
+    let text = fs::read_to_string(list)?;
+    let named = text.split_once("plugins![").and_then(|(_, rest)| rest.split_once(']'));
+    let (named, _) = named.ok_or_else(|| io::Error::other("src/store/embedded.rs has no list of plugins"))?;
+    Ok(named.split('"').skip(1).step_by(2).map(str::to_owned).collect())
+}
+
 /// Writes the 32 bytes of each component's SHA-256 beside one another, as `NAME.sha256`.
 fn digests(root: &Path, out: &Path) -> io::Result<()> {
-    // Names the components, so it changes when there is one more. The folder itself has the plugins' builds in it.
-    println!("cargo::rerun-if-changed={}", root.join("src/store/embedded.rs").display());
-    for entry in fs::read_dir(root.join("plugins"))? {
-        let path = entry?.path();
-        if let (Some(name), Some("wasm")) = (path.file_stem(), path.extension().and_then(OsStr::to_str)) {
-            println!("cargo::rerun-if-changed={}", path.display());
-            fs::write(out.join(name).with_extension("sha256"), Sha256::digest(fs::read(&path)?))?;
+    for name in components(root)? {
+        let path = root.join("plugins").join(&name).with_extension("wasm");
+        // One that is not there yet is looked for at every build; the program itself can not do without it.
+        println!("cargo::rerun-if-changed={}", path.display());
+        if path.exists() {
+            fs::write(out.join(&name).with_extension("sha256"), Sha256::digest(fs::read(&path)?))?;
         }
     }
     Ok(())
@@ -74,22 +82,17 @@ fn mistakes(root: &Path, out: &Path) -> io::Result<()> {
     println!("cargo::rerun-if-changed={}", pages.display());
     let pages: Vec<PathBuf> =
         fs::read_dir(pages)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
-    for entry in fs::read_dir(root.join("plugins"))? {
-        let path = entry?.path();
-        let (Some(name), Some("wasm")) = (path.file_stem(), path.extension().and_then(OsStr::to_str)) else {
-            continue;
-        };
-        let name = name.to_string_lossy();
+    for name in components(root)? {
         let mut known = BTreeSet::new();
         for page in &pages {
             let stem = page.file_stem().unwrap_or_default().to_string_lossy();
-            let rest = stem.strip_prefix(&*name);
+            let rest = stem.strip_prefix(&name);
             if rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-')) {
                 println!("cargo::rerun-if-changed={}", page.display());
                 known.extend(rows_of_known_mistakes(&fs::read_to_string(page)?));
             }
         }
-        fs::write(out.join(&*name).with_extension("mistakes"), known.len().to_string())?;
+        fs::write(out.join(&name).with_extension("mistakes"), known.len().to_string())?;
     }
     Ok(())
 }

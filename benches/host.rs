@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use mustdo::model::{Authority, Capability, Endpoint, Outcome};
-use mustdo::plugin::{CachePolicy, Host, HostOptions};
+use mustdo::plugin::{Backend, Backends, CachePolicy, Host, HostOptions};
 use mustdo::reference::{Options, Service};
 use mustdo::store::PLUGINS;
 use mustdo::verify::{Reporter, Task, TaskId, Verifier as _};
@@ -38,15 +38,20 @@ fn load(criterion: &mut Criterion) {
     let directory = folder.path().join("mustdo/cwasm");
     let warm = host(CachePolicy::Directory(directory));
     let plugin = warm.load(bytes).expect("the shipped plugin loads").plugin;
-    let cold = host(CachePolicy::Off);
+    let cold = [Backend::Winch, Backend::Cranelift].map(|backend| {
+        let options = HostOptions { backends: Backends::Only(backend), ..HostOptions::new(CachePolicy::Off) };
+        (backend, Host::new(options).expect("the engine starts"))
+    });
     let runtime = runtime();
 
     let mut group = criterion.benchmark_group("plugin");
     group.sample_size(10);
     group.bench_function("engine and linker", |bencher| bencher.iter(|| host(CachePolicy::Off)));
-    group.bench_function("load, compiling", |bencher| {
-        bencher.iter(|| cold.load(black_box(bytes)).expect("the shipped plugin compiles"));
-    });
+    for (backend, cold) in &cold {
+        group.bench_function(format!("load, compiling with {}", backend.name()), |bencher| {
+            bencher.iter(|| cold.load(black_box(bytes)).expect("the shipped plugin compiles"));
+        });
+    }
     group.bench_function("load, compiled before", |bencher| {
         bencher.iter(|| warm.load(black_box(bytes)).expect("the shipped plugin loads"));
     });

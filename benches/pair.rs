@@ -1,8 +1,7 @@
 //! Two programs run in turn, and how their times compare.
 
 use std::ffi::OsStr;
-use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -25,6 +24,8 @@ pub(crate) struct Comparison {
     pub(crate) second: Duration,
     /// First by second.
     pub(crate) ratio: f64,
+    /// What half of the ratios lie between.
+    pub(crate) noise: [f64; 2],
 }
 
 impl Program {
@@ -55,22 +56,8 @@ impl Program {
         Ok(elapsed)
     }
 
-    /// The most memory it held, in KiB, by the kernel's count (`VmHWM`, proc(5)). It must make its whole answer before
-    /// it prints it, and the answer must be larger than a pipe takes (64 KiB, pipe(7)): it is asked while it waits for
-    /// the reader.
-    pub(crate) fn peak(&self) -> io::Result<u64> {
-        let mut child = self.command().stdout(Stdio::piped()).spawn()?;
-        let mut answer = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        answer.read_exact(&mut [0])?;
-        let status = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
-        let rest = io::copy(&mut answer, &mut io::sink())?;
-        assert!(rest >= 64 << 10, "the answer of {:?} fits into a pipe", self.arguments);
-        child.wait()?;
-        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-        peak.and_then(|peak| peak.parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
-    }
-
-    fn command(&self) -> Command {
+    /// What [`Program::run`] starts.
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.path);
         command
             .args(&self.arguments)
@@ -91,14 +78,24 @@ pub(crate) fn compare(
     pairs: usize,
     first: &Program,
     second: &Program,
-    mut before: impl FnMut(&Program) -> io::Result<()>,
+    before: impl Fn(&Program) -> io::Result<()>,
+) -> io::Result<Comparison> {
+    let run = |program: &Program| {
+        before(program)?;
+        program.run()
+    };
+    in_turn(pairs, || run(first), || run(second))
+}
+
+/// The same with anything that says how long it took.
+pub(crate) fn in_turn(
+    pairs: usize,
+    mut first: impl FnMut() -> io::Result<Duration>,
+    mut second: impl FnMut() -> io::Result<Duration>,
 ) -> io::Result<Comparison> {
     let (mut firsts, mut seconds, mut ratios) = (vec![], vec![], vec![]);
     for pair in 0..pairs + 2 {
-        before(first)?;
-        let one = first.run()?;
-        before(second)?;
-        let two = second.run()?;
+        let (one, two) = (first()?, second()?);
         if pair >= 2 {
             firsts.push(one);
             seconds.push(two);
@@ -108,5 +105,21 @@ pub(crate) fn compare(
     firsts.sort_unstable();
     seconds.sort_unstable();
     ratios.sort_unstable_by(f64::total_cmp);
-    Ok(Comparison { first: firsts[pairs / 2], second: seconds[pairs / 2], ratio: ratios[pairs / 2] })
+    let middle = pairs / 2;
+    let noise = [ratios[pairs / 4], ratios[pairs * 3 / 4]];
+    Ok(Comparison { first: firsts[middle], second: seconds[middle], ratio: ratios[middle], noise })
+}
+
+/// Prints a comparison as a row: A, B, their medians in milliseconds, the ratio with its quartiles, the goal.
+pub(crate) fn line(names: [&str; 2], goal: Option<f64>, comparison: Comparison) {
+    let Comparison { first, second, ratio, noise: [low, high] } = comparison;
+    let goal = goal.map_or(String::new(), |goal| format!("{goal:.2}"));
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    println!(
+        "| {} | {} | {:.2} | {:.2} | {ratio:.2} ({low:.2}–{high:.2}) | {goal} |",
+        names[0],
+        names[1],
+        milliseconds(first),
+        milliseconds(second)
+    );
 }

@@ -13,7 +13,8 @@ use super::proof::prove;
 use super::shelf::{PluginFile, Provenance, Shelf};
 use crate::model::{Digest, PluginId, PluginInfo, Proof, Settings};
 use crate::plugin::{
-    CachePolicy, Compiler, DescribeError, Host, HostError, HostOptions, LoadError, Loaded, ProgramOptions,
+    Backends, CachePolicy, Compiler, DescribeError, Host, HostError, HostOptions, LoadError, Loaded,
+    ProgramOptions,
 };
 use crate::store::{PLUGINS, Workspace};
 
@@ -83,7 +84,7 @@ impl Plugins {
             let unusable = |error: &dyn std::fmt::Display| {
                 Failure::usage(format!("the plugin {} ({}) can not be used: {error}", file.id, file.place))
             };
-            let known = open(context, &host, file.trusted()?.id.as_str(), &file.bytes, file.embedded).await;
+            let known = open(context, &host, file.trusted()?.id.as_str(), &file.bytes, file.shipped()).await;
             let found = known.map_err(|error| unusable(&error))?;
             if found.info.id != file.id {
                 let failure = unusable(&format!("it calls itself {}", found.info.id));
@@ -133,7 +134,7 @@ pub(crate) async fn inspect(
     bytes: &[u8],
 ) -> Result<Result<Opened, Unusable>, Failure> {
     let host = host(context, settings)?;
-    Ok(open(context, &host, name, bytes, false).await)
+    Ok(open(context, &host, name, bytes, None).await)
 }
 
 /// Opens bytes on `host`, which can then run them.
@@ -142,9 +143,12 @@ pub(crate) async fn open(
     host: &Host,
     name: &str,
     bytes: &[u8],
-    embedded: bool,
+    own: Option<Digest>,
 ) -> Result<Opened, Unusable> {
-    let Loaded { plugin, warning } = if embedded { host.load_own(bytes)? } else { host.load(bytes)? };
+    let Loaded { plugin, warning } = match own {
+        Some(digest) => host.load_own(bytes, digest)?,
+        None => host.load(bytes)?,
+    };
     if let Some(warning) = warning {
         context.printer.note(&format!("warning: {name} is compiled every time: {warning}"));
     }
@@ -152,7 +156,7 @@ pub(crate) async fn open(
     let (digest, contract) = (plugin.digest(), plugin.contract().clone());
     let (sources, imports) = (plugin.sources().map(str::to_owned), plugin.imports());
     host.add(plugin, &info);
-    let proof = match shipped(&digest).filter(|_| embedded) {
+    let proof = match own.and_then(|digest| shipped(&digest)) {
         Some(mistakes) => Proof::Shipped { mistakes },
         None => prove(host, &info, &digest, bytes).await,
     };
@@ -174,11 +178,16 @@ pub(crate) fn host(context: &Context, settings: &Settings) -> Result<Host, Failu
         ProgramOptions { guard: context.environment.guard.clone(), search: context.environment.path.clone() };
     // Which variables plugins may read is known once the plan is: see `Host::set_environment`.
     let compiler = match &context.environment.program {
-        Some(program) => Compiler::Process(program.clone(), hidden::COMPILE),
+        Some(program) => Compiler::Process {
+            program: program.clone(),
+            compile: hidden::COMPILE,
+            optimise: hidden::OPTIMISE,
+        },
         None => Compiler::Here,
     };
     let options = HostOptions {
         compiler,
+        backends: Backends::WinchFirst,
         limits: settings.limits.clone(),
         secrets: settings.secrets.files.clone(),
         programs,

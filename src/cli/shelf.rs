@@ -132,6 +132,11 @@ impl PluginFile {
         *self.digest.get_or_init(|| Digest::of(&self.bytes))
     }
 
+    /// The digest, where these bytes ship inside mustdo.
+    pub(crate) fn shipped(&self) -> Option<Digest> {
+        self.embedded.then(|| self.digest())
+    }
+
     /// What is known of where they come from.
     pub(crate) fn provenance(&self) -> &Provenance {
         self.provenance.get_or_init(|| self.held_against_the_lock())

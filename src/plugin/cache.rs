@@ -12,7 +12,9 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat, fstat, open, openat, unlinkat};
+use rustix::fs::{
+    AtFlags, FileType, FlockOperation, Mode, OFlags, Stat, flock, fstat, open, openat, unlinkat,
+};
 use thiserror::Error;
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -21,8 +23,15 @@ use crate::model::{Digest, Hasher, Limits, plain_line};
 
 use super::attempt::Attempt;
 use super::compile::CompileError;
-use super::engine::COMPILER;
+use super::engine::Backend;
 use super::limit::LINE_CHARS;
+
+/// How often an entry is tried to be made in the background: a process can be ended by a machine that is switched off, and
+/// then by another; a component that ends three does not become native code here.
+const ATTEMPTS: u64 = 3;
+
+/// Bytes of a text in the cache.
+const NOTE_BYTES: u64 = 4 << 10;
 
 /// Where compiled plugins are kept.
 #[derive(Debug, Clone)]
@@ -63,12 +72,55 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// A cache for what `engine` compiles.
-    pub(super) fn new(engine: &Engine, policy: CachePolicy) -> Self {
+    /// A cache for what `engine`, which has this backend, compiles.
+    pub(super) fn new(engine: &Engine, backend: Backend, policy: CachePolicy) -> Self {
         let mut fingerprint = Fingerprint(Hasher::default());
         engine.precompile_compatibility_hash().hash(&mut fingerprint);
-        fingerprint.0.field(COMPILER);
+        fingerprint.0.field(backend.name());
         Self { policy, fingerprint: fingerprint.0.finish().short() }
+    }
+
+    /// The component whose bytes have this digest, where it was kept.
+    pub(super) fn kept(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
+        self.directory()?.load(engine, &self.name(digest)).ok()?
+    }
+
+    /// Compiles the component whose bytes have this digest and keeps it, where it is not kept yet. Processes that do this
+    /// in one directory wait for each other, so each finds what the one before it made.
+    pub(super) fn fill(
+        &self,
+        engine: &Engine,
+        digest: &Digest,
+        compile: impl FnOnce() -> Result<Vec<u8>, CompileError>,
+    ) -> io::Result<()> {
+        let Some(directory) = self.directory() else { return Ok(()) };
+        // Given back by the system when this process ends, however it ends.
+        flock(&directory.fd, FlockOperation::LockExclusive)?;
+        let name = self.name(digest);
+        if matches!(directory.load(engine, &name), Ok(Some(_))) || directory.began(&name) >= ATTEMPTS {
+            return Ok(());
+        }
+        directory.begin(&name)?;
+        let compiled = compile().map_err(io::Error::other)?;
+        directory.write(&directory.path.join(&name), &compiled)?;
+        unlinkat(&directory.fd, tries(&name), AtFlags::empty())?;
+        Ok(())
+    }
+
+    /// Whether [`Cache::fill`] does nothing for this component any more.
+    pub(super) fn given_up(&self, digest: &Digest) -> bool {
+        self.directory().is_none_or(|directory| directory.began(&self.name(digest)) >= ATTEMPTS)
+    }
+
+    fn directory(&self) -> Option<Directory<'_>> {
+        match &self.policy {
+            CachePolicy::Off => None,
+            CachePolicy::Directory(directory) => Directory::open(directory).ok(),
+        }
+    }
+
+    fn name(&self, digest: &Digest) -> String {
+        format!("{}-{}.cwasm", digest.hex(), self.fingerprint)
     }
 
     /// The component whose bytes have this digest, and which `compile` compiles where it was not kept; beside it why it
@@ -84,8 +136,8 @@ impl Cache {
             CachePolicy::Off => return Ok((revive(engine, &compile()?)?, None)),
             CachePolicy::Directory(directory) => directory,
         };
-        let stem = format!("{}-{}", digest.hex(), self.fingerprint);
-        let name = format!("{stem}.cwasm");
+        let name = self.name(digest);
+        let stem = name.trim_end_matches(".cwasm");
         match Directory::open(directory) {
             Err(error) => Ok((revive(engine, &compile()?)?, Some(error))),
             Ok(directory) => match directory.load(engine, &name) {
@@ -114,8 +166,10 @@ impl Cache {
     }
 }
 
-/// Bytes of a text in the cache.
-const NOTE_BYTES: u64 = 4 << 10;
+/// The file beside an entry whose length is the number of attempts to make it.
+fn tries(name: &str) -> String {
+    format!("{name}.tries")
+}
 
 /// A directory that only the user can write to.
 struct Directory<'a> {
@@ -164,6 +218,20 @@ impl<'a> Directory<'a> {
             return Err(CacheError::Unsafe { path, why: "it is not a regular file" });
         }
         Ok(Some(entry.into()))
+    }
+
+    /// How often [`Cache::fill`] began to make the entry since it was last there.
+    fn began(&self, name: &str) -> u64 {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let found = openat(&self.fd, tries(name), flags, Mode::empty()).and_then(fstat);
+        found.map_or(0, |found| found.st_size.unsigned_abs())
+    }
+
+    /// Adds one, before anything is tried: what ends this process could not be told afterwards.
+    fn begin(&self, name: &str) -> io::Result<()> {
+        let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mode = Mode::RUSR | Mode::WUSR;
+        File::from(openat(&self.fd, tries(name), flags, mode)?).write_all(b".")
     }
 
     /// Compiles, unless the entry `note` says that it was tried within limits like these. What can not be noted is tried
@@ -287,8 +355,8 @@ mod tests {
     }
 
     fn load(directory: &Path) -> Option<CacheError> {
-        let engine = engine::start().unwrap();
-        let cache = Cache::new(&engine, CachePolicy::Directory(directory.to_owned()));
+        let engine = engine::start(Backend::Cranelift).unwrap();
+        let cache = Cache::new(&engine, Backend::Cranelift, CachePolicy::Directory(directory.to_owned()));
         let limits = Limits::default();
         cache.component(&engine, &Digest::of(EMPTY), &limits, || compile::own(&engine, EMPTY)).unwrap().1
     }
@@ -329,8 +397,8 @@ mod tests {
     fn component_that_was_given_up_is_compiled_again_when_more_is_allowed_and_not_before() {
         let root = tempfile::tempdir().unwrap();
         let directory = root.path().join("cache");
-        let engine = engine::start().unwrap();
-        let cache = Cache::new(&engine, CachePolicy::Directory(directory.clone()));
+        let engine = engine::start(Backend::Cranelift).unwrap();
+        let cache = Cache::new(&engine, Backend::Cranelift, CachePolicy::Directory(directory.clone()));
         let tried = std::cell::Cell::new(0);
         let load = |seconds: u32, end: fn(&Engine) -> Result<Vec<u8>, CompileError>| {
             let mut limits = Limits::default();
@@ -391,6 +459,52 @@ mod tests {
         std::fs::rename(&entry, &elsewhere).unwrap();
         symlink(&elsewhere, &entry).unwrap();
         assert!(matches!(load(&directory), Some(CacheError::Io { path, .. }) if path == entry));
+    }
+
+    #[test]
+    fn what_one_compiler_made_is_not_taken_for_what_another_makes() {
+        let root = tempfile::tempdir().unwrap();
+        let directory = root.path().join("cache");
+        let [winch, cranelift] = [Backend::Winch, Backend::Cranelift].map(|backend| {
+            let engine = engine::compiler(backend).unwrap();
+            let cache = Cache::new(&engine, backend, CachePolicy::Directory(directory.clone()));
+            (engine, cache)
+        });
+        let digest = Digest::of(EMPTY);
+        let (made, warning) = winch
+            .1
+            .component(&winch.0, &digest, &Limits::default(), || compile::own(&winch.0, EMPTY))
+            .unwrap();
+        drop(made);
+        assert!(warning.is_none() && winch.1.kept(&winch.0, &digest).is_some());
+        assert!(cranelift.1.kept(&cranelift.0, &digest).is_none());
+        // Nor does it help to give it the other's name.
+        std::fs::copy(&entries(&directory)[0], directory.join(cranelift.1.name(&digest))).unwrap();
+        assert!(cranelift.1.kept(&cranelift.0, &digest).is_none());
+    }
+
+    #[test]
+    fn entry_that_is_never_made_is_tried_three_times() {
+        let root = tempfile::tempdir().unwrap();
+        let policy = CachePolicy::Directory(root.path().join("cache"));
+        let engine = engine::compiler(Backend::Cranelift).unwrap();
+        let cache = Cache::new(&engine, Backend::Cranelift, policy);
+        let digest = Digest::of(EMPTY);
+        let broken = || Err(CompileError::Broken("for a test".to_owned()));
+        for _ in 0..ATTEMPTS - 1 {
+            assert!(cache.fill(&engine, &digest, broken).is_err() && !cache.given_up(&digest));
+        }
+        // One that succeeds leaves nothing of those that did not.
+        cache.fill(&engine, &digest, || compile::own(&engine, EMPTY)).unwrap();
+        assert!(cache.kept(&engine, &digest).is_some());
+        assert_eq!(entries(&root.path().join("cache")).len(), 1);
+        cache.fill(&engine, &digest, || panic!("it is there")).unwrap();
+        std::fs::remove_file(&entries(&root.path().join("cache"))[0]).unwrap();
+        for _ in 0..ATTEMPTS {
+            assert!(cache.fill(&engine, &digest, broken).is_err());
+        }
+        assert!(cache.given_up(&digest));
+        cache.fill(&engine, &digest, || panic!("it is not tried again")).unwrap();
     }
 
     #[test]

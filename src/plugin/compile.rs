@@ -23,7 +23,7 @@ use wasmtime::Engine;
 
 use crate::model::{Limit, Limits, plain_line};
 
-use super::engine;
+use super::engine::{self, Backend};
 use super::limit::{ARTEFACT_BYTES, LINE_CHARS, mebibytes};
 
 /// Where foreign plugins are compiled.
@@ -33,8 +33,15 @@ pub enum Compiler {
     /// that use this library and have no [`compile`] to offer.
     #[default]
     Here,
-    /// In a process of this program, which passes what it is given to [`compile`]; with these arguments before it.
-    Process(PathBuf, &'static str),
+    /// In a process of this program.
+    Process {
+        /// Which program.
+        program: PathBuf,
+        /// After this argument it passes what it is given to [`compile`].
+        compile: &'static str,
+        /// After this one, to [`optimise`](super::optimise).
+        optimise: &'static str,
+    },
 }
 
 /// Why there is no compiled form of a component.
@@ -72,7 +79,8 @@ pub enum CompileError {
 /// on a machine with 64 processors a Python plugin would meet the limit on memory for that alone.
 const THREADS: usize = 16;
 
-fn threads() -> usize {
+/// As many of them as are started.
+pub(super) fn threads() -> usize {
     thread::available_parallelism().map_or(1, NonZeroUsize::get).min(THREADS)
 }
 
@@ -84,9 +92,16 @@ const NO_MEMORY_WORDS: [&str; 3] = ["memory allocation of", "Cannot allocate mem
 
 /// Compiles what was read from standard input, under limits that hold for this whole process from now on. The number is
 /// the code to exit with beside the words.
-pub fn compile(component: &[u8], memory_mib: u32, seconds: u32) -> Result<Vec<u8>, (i32, String)> {
-    restrict(memory_mib, seconds).map_err(|error| (1, format!("no limits: {error}")))?;
-    let compiled = engine::compiler().and_then(|engine| engine.precompile_component(component));
+pub fn compile(
+    component: &[u8],
+    backend: Backend,
+    memory_mib: u32,
+    seconds: u32,
+) -> Result<Vec<u8>, (i32, String)> {
+    restrict(memory_mib, seconds)
+        .and_then(|()| end_with_parent())
+        .map_err(|error| (1, format!("no limits: {error}")))?;
+    let compiled = engine::compiler(backend).and_then(|engine| engine.precompile_component(component));
     compiled.map_err(|error| {
         let words = plain_line(&format!("{error:#}"), LINE_CHARS);
         (if out_of_memory(&words) { NO_MEMORY } else { 2 }, words)
@@ -97,31 +112,38 @@ fn out_of_memory(words: &str) -> bool {
     NO_MEMORY_WORDS.iter().any(|known| words.contains(known))
 }
 
-fn restrict(memory_mib: u32, seconds: u32) -> io::Result<()> {
+/// Limits this whole process from now on.
+pub(super) fn restrict(memory_mib: u32, seconds: u32) -> io::Result<()> {
     let limit = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
     setrlimit(Resource::As, limit(mebibytes(memory_mib) as u64))?;
     // Every thread counts; whoever started this process stops it sooner, if it still lives.
     setrlimit(Resource::Cpu, limit(u64::from(seconds).saturating_mul(threads() as u64)))?;
-    setrlimit(Resource::Core, limit(0))?;
+    Ok(setrlimit(Resource::Core, limit(0))?)
+}
+
+/// Whoever asked for the result is the only one who can take it.
+fn end_with_parent() -> io::Result<()> {
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
     Ok(())
 }
 
 impl Compiler {
-    /// The compiled form of a foreign component.
+    /// The compiled form of a foreign component, for `engine`, which has this backend.
     pub(super) fn compile(
         &self,
+        backend: Backend,
         engine: &Engine,
         component: &[u8],
         limits: &Limits,
     ) -> Result<Vec<u8>, CompileError> {
         match self {
             Self::Here => on_a_thread(engine, component, limits),
-            Self::Process(program, argument) => {
+            Self::Process { program, compile, optimise: _ } => {
                 let mut command = Command::new(program);
                 command
-                    .arg(argument)
+                    .arg(compile)
+                    .arg(backend.name())
                     .arg(limits.get(Limit::CompileMemory).to_string())
                     .arg(limits.get(Limit::CompileTime).to_string());
                 in_a_process(command, component, limits)
@@ -303,7 +325,7 @@ mod tests {
 
     #[test]
     fn thread_compiles_and_refuses() {
-        let engine = engine::start().unwrap();
+        let engine = engine::start(Backend::Cranelift).unwrap();
         assert!(on_a_thread(&engine, EMPTY, &Limits::default()).is_ok());
         let refused = on_a_thread(&engine, b"\0asm\x0d\0\x01\0\xff", &Limits::default());
         assert!(matches!(refused, Err(CompileError::Invalid(_))));

@@ -199,14 +199,14 @@ mod tests {
 
     #[test]
     fn native_code_is_refused() {
-        let engine = crate::plugin::engine::start().unwrap();
+        let engine = crate::plugin::engine::start(crate::plugin::Backend::Cranelift).unwrap();
         let compiled = engine.precompile_component(EMPTY).unwrap();
         assert!(matches!(admit(&compiled), Err(LoadError::Precompiled)));
     }
 
     #[test]
     fn contract_is_read_from_the_export() {
-        let engine = crate::plugin::engine::start().unwrap();
+        let engine = crate::plugin::engine::start(crate::plugin::Backend::Cranelift).unwrap();
         let version = |export: &str| {
             let text = format!("(component (instance $i) (export \"{export}\" (instance $i)))");
             let component = Component::from_binary(&engine, &wat::parse_str(text).unwrap()).unwrap();

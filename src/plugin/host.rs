@@ -1,26 +1,29 @@
 //! Loads plugins and runs their checks.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use semver::Version;
 use thiserror::Error;
-use wasmtime::component::Linker;
+use wasmtime::component::Component;
 use wasmtime::{Engine, Store};
 
 use crate::model::{Digest, Limits, PluginInfo, plain_line};
 use crate::verify::{Reporter, Run, RunError, RunFault, Task, Trace, Verifier};
 
-use super::cache::{Cache, CacheError, CachePolicy};
+use super::cache::{CacheError, CachePolicy};
 use super::compile::{self, CompileError, Compiler};
 use super::component::{self, LoadError};
-use super::contract::{RunError as Refusal, RunRequest, VerifierWithProcess, VerifierWithProcessPre};
+use super::contract::{RunError as Refusal, RunRequest, VerifierWithProcessPre};
+use super::engine::Backend;
 use super::files::{SecretError, Secrets};
-use super::limit::{DESCRIBE, LINE_CHARS};
+use super::limit::{DESCRIBE, LINE_CHARS, WINCH_BYTES};
 use super::process::ProgramOptions;
 use super::scratch;
+use super::stage::Stage;
 use super::state::{Common, State};
-use super::tape::{OnTape, Recorder, Tape, Taped};
+use super::tape::{Recorder, Tape};
+use super::upgrade::Upgrades;
 use super::{description, engine, fault, verdict};
 
 /// What a host is made with.
@@ -30,6 +33,8 @@ pub struct HostOptions {
     pub cache: CachePolicy,
     /// Where foreign plugins are compiled.
     pub compiler: Compiler,
+    /// By what they are compiled.
+    pub backends: Backends,
     /// How much a plugin may use, and compiling one.
     pub limits: Limits,
     /// Environment variables that a plugin may be granted; nothing else of the environment reaches one.
@@ -41,17 +46,34 @@ pub struct HostOptions {
 }
 
 impl HostOptions {
-    /// Nothing but a cache: compiled in this process, the ordinary limits, no variable, no secret beside the built-in ones, no guard.
+    /// Nothing but a cache: compiled in this process by Cranelift, the ordinary limits, no variable, no secret beside the built-in ones, no guard.
     #[must_use]
     pub fn new(cache: CachePolicy) -> Self {
         Self {
             cache,
             compiler: Compiler::Here,
+            backends: Backends::default(),
             limits: Limits::default(),
             environment: BTreeMap::new(),
             secrets: vec![],
             programs: ProgramOptions::default(),
         }
+    }
+}
+
+/// Which compilers a host uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backends {
+    /// One for everything.
+    Only(Backend),
+    /// Winch for the first run of a large component, Cranelift for every later one, where Winch is a compiler of the first
+    /// rank (x86-64) and there is a program to compile with; else Cranelift.
+    WinchFirst,
+}
+
+impl Default for Backends {
+    fn default() -> Self {
+        Self::Only(Backend::Cranelift)
     }
 }
 
@@ -106,6 +128,11 @@ impl Plugin {
         imports
     }
 
+    /// What it was compiled for; nothing else runs it.
+    fn engine(&self) -> &Engine {
+        self.pre.engine()
+    }
+
     /// The digest of its sources, where its build left one.
     #[must_use]
     pub fn sources(&self) -> Option<&str> {
@@ -146,13 +173,39 @@ pub enum DescribeError {
 /// Runs the checks of plugins: [`Host::load`] and [`Host::describe`] them, [`Host::add`] them, and it is a
 /// [`Verifier`].
 pub struct Host {
-    engine: Engine,
-    linker: Linker<State>,
-    cache: Cache,
+    /// Where plugins run.
+    stage: Stage,
+    backend: Backend,
+    /// Where those run that nothing better is kept of.
+    first: Option<First>,
     compiler: Compiler,
     common: Arc<Common>,
     plugins: RwLock<BTreeMap<Digest, Arc<Added>>>,
     recorder: Option<Recorder>,
+}
+
+/// What large components run on at first.
+struct First {
+    policy: CachePolicy,
+    /// Started when it is needed; none where it does not start.
+    stage: OnceLock<Option<Stage>>,
+    /// None where nothing is kept: then each run is the first.
+    upgrades: Option<Upgrades>,
+}
+
+impl First {
+    fn stage(&self) -> Option<&Stage> {
+        self.stage.get_or_init(|| Stage::start(Backend::Winch, self.policy.clone()).ok()).as_ref()
+    }
+}
+
+/// Who made a component that is to be compiled.
+#[derive(Clone, Copy)]
+enum Maker {
+    /// We.
+    Ourselves,
+    /// Somebody else.
+    Somebody,
 }
 
 struct Added {
@@ -163,42 +216,51 @@ struct Added {
 impl Host {
     /// Starts the engine.
     pub fn new(options: HostOptions) -> Result<Self, HostError> {
-        let HostOptions { cache, compiler, limits, environment, secrets, programs } = options;
+        let HostOptions { cache, compiler, backends, limits, environment, secrets, programs } = options;
         let secrets = Secrets::new(&secrets)?;
         let common = Arc::new(Common { environment, limits, secrets, programs, descriptors: Arc::default() });
         scratch::sweep();
         let fault = |error: wasmtime::Error| HostError::Engine(format!("{error:#}"));
-        let engine = engine::start().map_err(fault)?;
-        let linker = linker(&engine).map_err(fault)?;
-        let cache = Cache::new(&engine, cache);
-        Ok(Self { engine, linker, cache, compiler, common, plugins: RwLock::default(), recorder: None })
+        let (backend, first) = match (backends, &compiler) {
+            (Backends::Only(backend), _) => (backend, None),
+            (Backends::WinchFirst, Compiler::Process { program, compile: _, optimise })
+                if cfg!(target_arch = "x86_64") =>
+            {
+                let upgrades = match &cache {
+                    CachePolicy::Off => None,
+                    CachePolicy::Directory(path) => {
+                        Some(Upgrades::new(program, optimise, path, &common.limits))
+                    }
+                };
+                let first = First { policy: cache.clone(), stage: OnceLock::new(), upgrades };
+                (Backend::Cranelift, Some(first))
+            }
+            (Backends::WinchFirst, _) => (Backend::Cranelift, None),
+        };
+        let stage = Stage::start(backend, cache).map_err(fault)?;
+        Ok(Self { stage, backend, first, compiler, common, plugins: RwLock::default(), recorder: None })
     }
 
     /// Compiles `bytes`, or takes what was compiled before, and links it. Compiling is bounded in time and, with
     /// [`Compiler::Process`], in memory.
     ///
-    /// Blocks for as long as compiling takes: a tenth of a second for a plugin in Rust, ten for one with an interpreter.
+    /// Blocks for as long as compiling takes: a tenth of a second for a small plugin, two for one with an interpreter.
     pub fn load(&self, bytes: &[u8]) -> Result<Loaded, LoadError> {
-        self.load_with(bytes, || self.compiler.compile(&self.engine, bytes, &self.common.limits))
+        self.link(bytes, Digest::of(bytes), Maker::Somebody)
     }
 
-    /// As [`Host::load`], for bytes that ship inside this very program: compiled here, and without bounds.
-    pub fn load_own(&self, bytes: &[u8]) -> Result<Loaded, LoadError> {
-        self.load_with(bytes, || compile::own(&self.engine, bytes))
+    /// As [`Host::load`], for bytes that ship inside this very program and have this digest: compiled here, and without
+    /// bounds.
+    pub fn load_own(&self, bytes: &[u8], digest: Digest) -> Result<Loaded, LoadError> {
+        self.link(bytes, digest, Maker::Ourselves)
     }
 
-    fn load_with(
-        &self,
-        bytes: &[u8],
-        compile: impl FnOnce() -> Result<Vec<u8>, CompileError>,
-    ) -> Result<Loaded, LoadError> {
+    fn link(&self, bytes: &[u8], digest: Digest, maker: Maker) -> Result<Loaded, LoadError> {
         component::admit(bytes)?;
-        let digest = Digest::of(bytes);
-        let (component, warning) =
-            self.cache.component(&self.engine, &digest, &self.common.limits, compile)?;
-        let contract = component::contract_version(&self.engine, &component)?;
+        let (stage, component, warning) = self.component(bytes, &digest, maker)?;
+        let contract = component::contract_version(&stage.engine, &component)?;
         let pre =
-            self.linker.instantiate_pre(&component).and_then(VerifierWithProcessPre::new).map_err(
+            stage.linker.instantiate_pre(&component).and_then(VerifierWithProcessPre::new).map_err(
                 |error| component::unlinked(&contract, plain_line(&format!("{error:#}"), LINE_CHARS)),
             )?;
         let sources = component::custom_section(bytes, "mustdo:sources")
@@ -206,10 +268,45 @@ impl Host {
         Ok(Loaded { plugin: Plugin { digest, size: bytes.len(), contract, sources, pre }, warning })
     }
 
+    /// Native code of a component, and where it runs.
+    fn component(
+        &self,
+        bytes: &[u8],
+        digest: &Digest,
+        maker: Maker,
+    ) -> Result<(&Stage, Component, Option<CacheError>), CompileError> {
+        let compile = |stage: &Stage, backend| match maker {
+            Maker::Ourselves => compile::own(&stage.engine, bytes),
+            Maker::Somebody => self.compiler.compile(backend, &stage.engine, bytes, &self.common.limits),
+        };
+        if let Some(first) = self.first.as_ref().filter(|_| bytes.len() >= WINCH_BYTES) {
+            if let Some(component) = self.stage.kept(digest) {
+                return Ok((&self.stage, component, None));
+            }
+            if let Some(stage) = first.stage() {
+                match stage.component(digest, &self.common.limits, || compile(stage, Backend::Winch)) {
+                    Ok((component, warning)) => {
+                        // One that can not be remembered is remembered by the next start.
+                        let wanted = first.upgrades.as_ref().filter(|_| warning.is_none());
+                        let _ =
+                            wanted.filter(|_| !self.stage.cache.given_up(digest)).map(|all| all.add(bytes));
+                        return Ok((stage, component, warning));
+                    }
+                    // Winch does not know every proposal that Cranelift knows, which has the last word.
+                    Err(CompileError::Invalid(_) | CompileError::Broken(_)) => {}
+                    Err(over) => return Err(over),
+                }
+            }
+        }
+        let (component, warning) =
+            self.stage.component(digest, &self.common.limits, || compile(&self.stage, self.backend))?;
+        Ok((&self.stage, component, warning))
+    }
+
     /// Asks `plugin` what it is, with everything withheld from it.
     pub async fn describe(&self, plugin: &Plugin) -> Result<PluginInfo, DescribeError> {
         let state = State::withheld(plugin.digest.short(), DESCRIBE, plugin.size, self.common.clone());
-        let mut store = engine::store(&self.engine, state);
+        let mut store = engine::store(plugin.engine(), state);
         let call = async {
             let instance = plugin.pre.instantiate_async(&mut store).await?;
             instance.mustdo_verifier_plugin().call_describe(&mut store).await
@@ -232,12 +329,12 @@ impl Host {
     /// What was found out about the plugin of this digest under this name; none where it has to be found out.
     #[must_use]
     pub fn recall(&self, digest: &Digest, name: &str) -> Option<String> {
-        self.cache.recall(&format!("{}.{name}", digest.hex()))
+        self.stage.cache.recall(&format!("{}.{name}", digest.hex()))
     }
 
     /// Keeps a short text about the plugin of this digest beside its compiled form, where there is a place for it.
     pub fn remember(&self, digest: &Digest, name: &str, text: &str) {
-        self.cache.remember(&format!("{}.{name}", digest.hex()), text);
+        self.stage.cache.remember(&format!("{}.{name}", digest.hex()), text);
     }
 
     /// Replaces the variables that plugins may be granted by those that they were granted.
@@ -281,7 +378,7 @@ impl Host {
     ) -> Result<Run, (RunFault, Box<Trace>)> {
         let state = State::running(task, reporter, plugin.size, self.common.clone(), tape.clone());
         let deadline = state.deadline;
-        let mut store = engine::store(&self.engine, state);
+        let mut store = engine::store(plugin.engine(), state);
         let mut unfinished = Unfinished { store: &mut store, ended: false };
         let call = async {
             let store = &mut *unfinished.store;
@@ -355,13 +452,4 @@ impl Verifier for Host {
         recorder.finish(&tape, task, run.as_ref().err().map(|error| &error.fault)).await;
         run
     }
-}
-
-/// Everything a plugin may import: the whole contract, and WASI with nothing granted, which plugins in Rust, Python and
-/// JavaScript import whether they use it or not.
-fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
-    let mut linker = Linker::new(engine);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-    VerifierWithProcess::add_to_linker::<_, OnTape>(&mut linker, |state: &mut State| Taped(state))?;
-    Ok(linker)
 }

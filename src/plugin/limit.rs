@@ -12,6 +12,10 @@ use super::network::SOCKETS;
 /// Python interpreter, has 18 MiB.
 pub const COMPONENT_BYTES: usize = 32 << 20;
 
+/// A component of this size or more runs on Winch's code until Cranelift's is there. Cranelift takes half a second for one of
+/// this size and five for an interpreter; below it, waiting costs less than a second compiler and a process do.
+pub(super) const WINCH_BYTES: usize = 256 << 10;
+
 /// Bytes of cases that a component may carry, compressed. A recording of a check that sends fifty requests takes some
 /// kilobytes.
 pub(super) const BUNDLE_BYTES: usize = 8 << 20;

@@ -104,7 +104,7 @@ mod tests {
             assert_eq!(holds(&stripped, word), kept, "{word}");
         }
         assert!(holds(&stripped, "metadata.code.branch_hint"));
-        let engine = crate::plugin::engine::start().unwrap();
+        let engine = crate::plugin::engine::start(crate::plugin::Backend::Cranelift).unwrap();
         wasmtime::component::Component::from_binary(&engine, &stripped).unwrap();
         assert_eq!(package(&stripped).unwrap(), stripped);
     }

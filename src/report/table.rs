@@ -121,18 +121,18 @@ impl Page<'_> {
                 rows.push(self.summary_row(summary, title, depth + 1, Ink::Plain, &heading.tally));
             }
         }
-        for line in grid(&columns, summary.gap, vec![summary.header(self.language, self.color)]) {
+        for line in grid(&columns, summary.gap, &[summary.header(self.language, self.color)]) {
             self.line(&line);
         }
         self.rule(whole);
-        for line in grid(&columns, summary.gap, rows) {
+        for line in grid(&columns, summary.gap, &rows) {
             self.line(&line);
         }
         if sections.len() > 1 {
             self.rule(whole);
             let title = Word::Total.get(self.language);
             let row = self.summary_row(summary, title, 0, Ink::Strong, total);
-            for line in grid(&columns, summary.gap, vec![row]) {
+            for line in grid(&columns, summary.gap, &[row]) {
                 self.line(&line);
             }
         }
@@ -186,7 +186,7 @@ impl Page<'_> {
         self.blank();
         if let Some(layout) = &layout {
             let columns = layout.columns();
-            for line in grid(&columns, Items::GAP, vec![layout.header(self.language, self.color)]) {
+            for line in grid(&columns, Items::GAP, &[layout.header(self.language, self.color)]) {
                 self.line(&line);
             }
             self.rule(grid::width(&columns, Items::GAP));
@@ -221,8 +221,8 @@ impl Page<'_> {
             }
             return;
         };
-        let rows = rows.iter().map(|row| self.item(layout, row)).collect();
-        for line in grid(&layout.columns(), Items::GAP, rows) {
+        let rows: Vec<_> = rows.iter().map(|row| self.item(layout, row)).collect();
+        for line in grid(&layout.columns(), Items::GAP, &rows) {
             self.line(&line);
         }
     }

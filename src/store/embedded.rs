@@ -52,7 +52,15 @@ macro_rules! plugins {
     };
 }
 
-plugins!["gateway", "http-api", "http-idempotency", "sql-check"];
+plugins![
+    "gateway",
+    "http-api",
+    "http-idempotency",
+    "judge",
+    "net",
+    "sql-check",
+    "web-security",
+];
 
 #[cfg(test)]
 mod tests {

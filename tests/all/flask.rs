@@ -144,7 +144,7 @@ impl Drop for Processes {
     }
 }
 
-fn gunicorn() -> PathBuf {
+pub(crate) fn gunicorn() -> PathBuf {
     let venv = std::env::var_os("MUSTDO_TEST_VENV").expect("MUSTDO_TEST_VENV names the Python environment");
     let gunicorn = Path::new(&venv).join("bin/gunicorn");
     assert!(

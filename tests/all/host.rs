@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use mustdo::model::{Authority, Capability, Endpoint, Limits, Outcome, VerdictError};
-use mustdo::plugin::{CachePolicy, DescribeError, Host, HostOptions, LoadError, Plugin};
+use mustdo::plugin::{Backend, Backends, CachePolicy, DescribeError, Host, HostOptions, LoadError, Plugin};
+use mustdo::store::PLUGINS;
 use mustdo::verify::{Event, Reporter, Run, RunError, RunFault, Task, TaskId, Verifier};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -25,8 +26,18 @@ impl Bench {
 
     /// With limits that the user moved.
     pub(crate) fn with(limits: Limits) -> Self {
+        Self::of(Backend::Cranelift, limits)
+    }
+
+    /// One for each compiler: what a plugin may do does not depend on who compiled it.
+    pub(crate) fn each() -> [Self; 2] {
+        [Backend::Winch, Backend::Cranelift].map(|backend| Self::of(backend, Limits::default()))
+    }
+
+    fn of(backend: Backend, limits: Limits) -> Self {
         let environment = BTreeMap::from([("WORD".to_owned(), "swordfish".to_owned())]);
-        let options = HostOptions { environment, limits, ..HostOptions::new(CachePolicy::Off) };
+        let backends = Backends::Only(backend);
+        let options = HostOptions { environment, limits, backends, ..HostOptions::new(CachePolicy::Off) };
         Self { host: Host::new(options).unwrap() }
     }
 
@@ -48,10 +59,20 @@ impl Bench {
     }
 }
 
+/// Runs it on the code of both compilers, which must come to the same.
 pub(crate) async fn run(guest: &Guest) -> Result<Run, RunError> {
-    let bench = Bench::new();
-    let task = bench.add(guest).await;
-    bench.verify(&task).await
+    let mut runs = vec![];
+    for bench in Bench::each() {
+        let task = bench.add(guest).await;
+        runs.push(bench.verify(&task).await);
+    }
+    let told = |run: &Result<Run, RunError>| match run {
+        Ok(run) => format!("{:?} {:?}", run.verdict, run.log),
+        // In words: what is not a number is not equal to itself.
+        Err(error) => format!("{:?}", error.fault),
+    };
+    assert_eq!(told(&runs[0]), told(&runs[1]));
+    runs.remove(1)
 }
 
 pub(crate) async fn fault(guest: &Guest) -> RunFault {
@@ -97,13 +118,14 @@ async fn endless_recursion_is_a_crash() {
 }
 
 async fn times_out(guest: Guest) {
-    let bench = Bench::new();
-    let mut task = bench.add(&guest).await;
-    task.deadline = Duration::from_millis(200);
-    let began = Instant::now();
-    let error = bench.verify(&task).await.unwrap_err();
-    assert_eq!(error.fault, RunFault::TimedOut { limit: task.deadline });
-    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    for bench in Bench::each() {
+        let mut task = bench.add(&guest).await;
+        task.deadline = Duration::from_millis(200);
+        let began = Instant::now();
+        let error = bench.verify(&task).await.unwrap_err();
+        assert_eq!(error.fault, RunFault::TimedOut { limit: task.deadline });
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    }
 }
 
 #[tokio::test]
@@ -497,4 +519,13 @@ async fn compiled_plugin_is_found_again() {
         assert!(host.verify(&task(digest), silent()).await.is_ok());
     }
     assert_eq!(directory.read_dir().unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn every_shipped_plugin_describes_itself_on_winchs_code() {
+    let [winch, _] = Bench::each();
+    for shipped in PLUGINS {
+        let plugin = winch.host.load_own(shipped.bytes, shipped.digest).unwrap().plugin;
+        assert_eq!(winch.host.describe(&plugin).await.unwrap().id.as_str(), shipped.id);
+    }
 }

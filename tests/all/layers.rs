@@ -43,6 +43,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("etcetera", &["cli"]),
     ("git2", &["store"]),
     ("tempfile", &["store", "plugin", "target"]),
+    ("comfy_table", &["report"]),
     ("quick_junit", &["report"]),
     ("serde", &["report", "reference"]),
     ("base64", &["plugin"]),

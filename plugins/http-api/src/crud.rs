@@ -3,7 +3,7 @@
 use mustdo_plugin::http::{Request, Response};
 use mustdo_plugin::serde_json::Value;
 use mustdo_plugin::service::{
-    Advice, Probe, Values, excerpt, id_of, line_of, location_path, place_of, refused, row_of,
+    Advice, Placeholders, Probe, Values, excerpt, id_of, line_of, location_path, place_of, refused, row_of,
 };
 use mustdo_plugin::verdict::{Finding, Severity};
 use mustdo_plugin::{Fault, Text};

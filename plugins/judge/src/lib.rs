@@ -4,17 +4,23 @@
 //! program may be in any language: `docs/judge.md` tells learners what it has to say.
 
 mod btree;
+mod c_list;
+mod crypto;
 mod dict;
 mod engine;
 mod linear;
+mod middleware;
 mod ordered_dict;
 mod tree;
 
 use mustdo_plugin::{Plugin, Text};
 
 pub use btree::Btree;
+pub use c_list::CList;
+pub use crypto::Crypto;
 pub use dict::Dict;
 pub use linear::Linear;
+pub use middleware::MiddlewareChain;
 pub use ordered_dict::OrderedDict;
 pub use tree::Tree;
 
@@ -34,8 +40,11 @@ pub fn plugin() -> Plugin {
     .check::<Linear>()
     .check::<Dict>()
     .check::<OrderedDict>()
+    .check::<CList>()
     .check::<Tree>()
     .check::<Btree>()
+    .check::<Crypto>()
+    .check::<MiddlewareChain>()
 }
 
 mustdo_plugin::export!(plugin);

@@ -179,6 +179,14 @@ impl<'host> Child<'host> {
         Output { program: &*self.program, stream: Stream::Stdout, timeout }
     }
 
+    /// What it has written to its standard output and nobody has read yet, without waiting for more; nothing at its end.
+    pub fn printed(&self) -> Result<Vec<u8>, Failure> {
+        match self.program.read(Stream::Stdout, CHUNK, Duration::from_millis(1)) {
+            Err(Failure::TimedOut) => Ok(Vec::new()),
+            read => read,
+        }
+    }
+
     /// What it writes to its standard error.
     pub fn stderr(&mut self, timeout: Duration) -> Output<'_> {
         Output { program: &*self.program, stream: Stream::Stderr, timeout }

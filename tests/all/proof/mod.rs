@@ -19,6 +19,8 @@ mod examiner;
 mod gateway;
 mod http_api;
 pub(crate) mod http_idempotency;
+mod judge;
+mod net;
 mod page;
 mod peer;
 mod program;
@@ -26,6 +28,7 @@ mod program;
 mod served;
 mod sql_check;
 mod subject;
+mod web_security;
 
 use std::{collections::BTreeSet, sync::Arc, thread};
 

@@ -9,12 +9,26 @@
 //! ```
 
 pub mod api;
+pub mod client;
+pub mod dns;
+pub mod judge;
+mod named;
+pub mod site;
+pub mod tcp;
+pub mod tuple;
+pub mod udp;
 
 /// A program's entry: what stands behind its name on the command line. An error is words for people.
 pub type Main = fn(&[String]) -> Result<(), String>;
 
 /// The programs that can be a process of their own, by name.
-pub const PROGRAMS: &[(&str, Main)] = &[("api", api::main)];
+pub const PROGRAMS: &[(&str, Main)] = &[
+    ("api", api::main),
+    ("client", client::main),
+    ("judge", judge::main),
+    ("tcp", tcp::main),
+    ("tuple", tuple::main),
+];
 
 /// Runs the program that the first argument names, with the others.
 ///

@@ -30,6 +30,10 @@ impl Node {
     fn is_leaf(&self) -> bool {
         self.children.as_ref().is_none_or(Vec::is_empty)
     }
+
+    fn pair(&self, place: usize) -> Option<(&i64, &Value)> {
+        self.keys.get(place).zip(self.values.as_ref()?.get(place))
+    }
 }
 
 /// All nodes by their id.
@@ -66,7 +70,11 @@ impl Dump {
         let levels = walk.below(root, None, None, 64)?;
         let Walk { pairs: seen, leaves, left, .. } = walk;
         if left > 0 {
-            return Err(wrong("shape", "a listing of the nodes of the tree and no others", "只列出树上的节点"));
+            return Err(wrong(
+                "shape",
+                "a listing of the nodes of the tree and no others",
+                "只列出树上的节点",
+            ));
         }
         if !seen.iter().copied().eq(pairs.iter()) {
             return Err(wrong(
@@ -129,7 +137,7 @@ struct Walk<'dump> {
     left: usize,
 }
 
-impl<'dump> Walk<'dump> {
+impl Walk<'_> {
     /// The levels from a node down, whose keys are not below `low` and below `high`.
     fn below(&mut self, id: u64, low: Option<i64>, high: Option<i64>, deepest: u32) -> Result<usize, Wrong> {
         let dump = self.dump;
@@ -167,22 +175,20 @@ impl<'dump> Walk<'dump> {
             if *levels.get_or_insert(below) != below {
                 return Err(wrong("shape", "leaves that are all at the same depth", "所有叶子在同一层"));
             }
-            if let (false, Some(pair)) = (self.shape.bplus, self.pair(node, place)) {
+            if let (false, Some(pair)) = (self.shape.bplus, node.pair(place)) {
                 self.pairs.push(pair);
             }
         }
         Ok(1 + levels.unwrap_or_default())
     }
 
-    fn pair(&self, node: &'dump Node, place: usize) -> Option<(&'dump i64, &'dump Value)> {
-        node.keys.get(place).zip(node.values.as_ref()?.get(place))
-    }
-
     /// Keys rise and stay between the separators above. The one on the left is a key of the right side in a B+tree, and of
     /// neither in a B-tree.
     fn keys(&self, node: &Node, low: Option<i64>, high: Option<i64>) -> Result<(), Wrong> {
         let rises = node.keys.windows(2).all(|pair| pair[0] < pair[1]);
-        let above = |low: i64| node.keys.first().is_none_or(|key| if self.shape.bplus { *key >= low } else { *key > low });
+        let above = |low: i64| {
+            node.keys.first().is_none_or(|key| if self.shape.bplus { *key >= low } else { *key > low })
+        };
         let below = |high: i64| node.keys.last().is_none_or(|key| *key < high);
         if rises && low.is_none_or(above) && high.is_none_or(below) {
             return Ok(());
@@ -299,7 +305,11 @@ mod tests {
 
     #[test]
     fn a_root_may_be_nearly_empty_and_nobody_else() {
-        assert_eq!(read(true, &[], json!({ "root": 9, "nodes": [leaf(9, &[], None, None)] })).map(|dump| dump.levels), Ok(1));
+        assert_eq!(
+            read(true, &[], json!({ "root": 9, "nodes": [leaf(9, &[], None, None)] }))
+                .map(|dump| dump.levels),
+            Ok(1)
+        );
         let collapsed = json!({ "root": 1, "nodes": [{ "id": 1, "keys": [], "children": [2] }, leaf(2, &[1], None, None)] });
         assert_eq!(read(true, &[1], collapsed).unwrap_err(), "fill");
         let full = json!({ "root": 1, "nodes": [leaf(1, &[1, 2, 3, 4], None, None)] });

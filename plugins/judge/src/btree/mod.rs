@@ -10,7 +10,7 @@ mod shape;
 
 use std::time::Duration;
 
-use mustdo_plugin::serde_json::json;
+use mustdo_plugin::serde_json::{Value, json};
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Generator, Report, Text, parameters};
 
@@ -57,7 +57,8 @@ impl Check for Btree {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Report {
-        let mut report = Report::new(Text::new("it is the tree that it claims to be", "它确实是所说的那种树"));
+        let mut report =
+            Report::new(Text::new("it is the tree that it claims to be", "它确实是所说的那种树"));
         let (Some(bplus), Some(mix)) = (self.is_bplus(), Mix::named(&self.ops)) else {
             let words = Text::new(
                 "shape is btree or bplus, and ops is all, insert, search or delete",
@@ -80,7 +81,7 @@ impl Check for Btree {
 }
 
 /// What the program is told.
-fn params(shape: Shape) -> mustdo_plugin::serde_json::Value {
+fn params(shape: Shape) -> Value {
     json!({ "shape": if shape.bplus { "bplus" } else { "btree" }, "order": shape.order })
 }
 
@@ -97,10 +98,13 @@ impl Btree {
         for (operation, zh) in [("DUMP", "看不到节点"), ("COST", "看不到访问了多少节点")] {
             if !exam.has(operation) {
                 let words = Text::new(
-                    format!("the program offers no {operation}, so nobody can see that there is a tree; add it as docs/judge.md says"),
+                    format!(
+                        "the program offers no {operation}, so nobody can see that there is a tree; add it as docs/judge.md says"
+                    ),
                     format!("程序没有提供 {operation}，{zh}；请按 docs/judge.md 加上"),
                 );
-                return report.judge("shape", Need::Must, Err(Fault::inconclusive(words)), |()| Text::same(""));
+                return report
+                    .judge("shape", Need::Must, Err(Fault::inconclusive(words)), |()| Text::same(""));
             }
         }
         let count = usize::try_from(self.n).unwrap_or(usize::MAX) / shapes.len();
@@ -111,14 +115,22 @@ impl Btree {
             let outcome = exam.hold(&ops, || Model::new(*shape));
             report.judge(&format!("order-{order}"), Need::Must, outcome, |model| {
                 Text::new(
-                    format!("order {order}: {} operations right, {} dumps whole, few nodes changed", ops.len(), model.dumps),
-                    format!("{order} 阶：{} 个操作全对，{} 次 DUMP 完好，每次只改动少数节点", ops.len(), model.dumps),
+                    format!(
+                        "order {order}: {} operations right, {} dumps whole, few nodes changed",
+                        ops.len(),
+                        model.dumps
+                    ),
+                    format!(
+                        "{order} 阶：{} 个操作全对，{} 次 DUMP 完好，每次只改动少数节点",
+                        ops.len(),
+                        model.dumps
+                    ),
                 )
             })?;
         }
         let shape = shapes[0];
         exam.set_params(params(shape));
-        let ops = costs(shape, exam.random());
+        let ops = costs(shape, mix, exam.random());
         let outcome = exam.hold(&ops, || Model::new(shape));
         report.judge("cost", Need::Must, outcome, |model| {
             let mean = model.mean_cost;
@@ -151,12 +163,17 @@ impl Mix {
         }
     }
 
-    /// PUT, DEL, GET, RANGE, MIN, MAX, LEN while the tree grows, and while it shrinks.
+    /// Whether keys go again. Inserting and searching can be right before deleting is written.
+    fn deletes(self) -> bool {
+        matches!(self, Self::All | Self::Delete)
+    }
+
+    /// PUT, DEL, GET, RANGE, MIN, MAX, LEN while the tree grows, and afterwards.
     fn weights(self) -> [[u32; 7]; 2] {
         match self {
             Self::All => [[50, 15, 20, 6, 3, 3, 3], [15, 50, 20, 6, 3, 3, 3]],
-            Self::Insert => [[70, 3, 15, 4, 2, 2, 4], [50, 20, 15, 6, 3, 3, 3]],
-            Self::Search => [[30, 5, 40, 15, 4, 4, 2], [10, 15, 50, 15, 4, 4, 2]],
+            Self::Insert => [[70, 0, 15, 4, 2, 2, 4], [60, 0, 20, 8, 3, 3, 6]],
+            Self::Search => [[30, 0, 45, 15, 4, 4, 2], [10, 0, 65, 15, 4, 4, 2]],
             Self::Delete => [[50, 25, 15, 4, 2, 2, 2], [8, 70, 12, 4, 2, 2, 2]],
         }
     }
@@ -166,7 +183,7 @@ impl Mix {
 /// pairs with one operation between them.
 fn operations(count: usize, mix: Mix, shape: Shape, random: &mut Generator) -> Vec<Op> {
     let mut ops = Vec::new();
-    let base = random.number(0..100_000).cast_signed();
+    let mut base = random.number(0..100_000).cast_signed();
     // Enough for three levels, or as much as there is time for.
     let size = i64::from(shape.order * shape.order * 2).min(i64::try_from(count / 4).unwrap_or(i64::MAX));
     let orders: [fn(i64, i64) -> i64; 3] = [
@@ -175,7 +192,7 @@ fn operations(count: usize, mix: Mix, shape: Shape, random: &mut Generator) -> V
         |place, size| if place % 2 == 0 { place } else { size - place },
     ];
     let every = (count / DUMPS).max(10);
-    let mut push = |ops: &mut Vec<Op>, op: Op| {
+    let push = |ops: &mut Vec<Op>, op: Op| {
         let between = ops.len() % every;
         if between == every - 3 {
             ops.push(op!("DUMP"));
@@ -208,6 +225,11 @@ fn operations(count: usize, mix: Mix, shape: Shape, random: &mut Generator) -> V
                 push(&mut ops, op);
             }
         }
+        if !mix.deletes() {
+            // Each part of the tree is filled in another order.
+            base += some * 2;
+            continue;
+        }
         // To the last key: the root has to come down again.
         let mut going: Vec<_> = (0..some * 3 / 2).map(|place| base + place).collect();
         random.shuffle(&mut going);
@@ -220,12 +242,12 @@ fn operations(count: usize, mix: Mix, shape: Shape, random: &mut Generator) -> V
 }
 
 /// A tree of many keys, and point operations between two looks at COST.
-fn costs(shape: Shape, random: &mut Generator) -> Vec<Op> {
+fn costs(shape: Shape, mix: Mix, random: &mut Generator) -> Vec<Op> {
     let mut keys: Vec<_> = (0..COST_KEYS).map(|place| place * 2).collect();
     random.shuffle(&mut keys);
     let mut ops: Vec<_> = keys.iter().map(|key| op!("PUT", key, 1)).collect();
     ops.push(op!("DUMP"));
-    for kind in 0..3 {
+    for kind in 0..if mix.deletes() { 3 } else { 2 } {
         ops.push(op!("COST"));
         for key in random.sample(&keys, COST_OPS) {
             ops.push(match kind {

@@ -61,7 +61,10 @@ impl Model {
     /// COST is the sum of visits. A tree that is found by way of its nodes visits some on each level, and not many more.
     fn cost(&mut self, answer: &Answer) -> Result<(), Wrong> {
         let Some(now) = answer.as_ref().ok().and_then(Value::as_u64) else {
-            return Err(Wrong::new("cost", Text::new("the number of nodes visited so far", "到目前为止访问过的节点数")));
+            return Err(Wrong::new(
+                "cost",
+                Text::new("the number of nodes visited so far", "到目前为止访问过的节点数"),
+            ));
         };
         let Some((before, operations)) = self.cost.replace((now, Vec::new())) else { return Ok(()) };
         let levels = self.latest.as_ref().map(|(dump, _)| dump.levels as u64);

@@ -81,12 +81,10 @@ impl Breach {
     /// this side from judging it is not.
     pub(crate) fn fault(&self) -> Fault {
         let summary = self.summary();
-        let fault = match self {
-            Self::Late(_, Stall::Computing | Stall::Sleeping) => Fault::fail(summary.clone()),
-            Self::Ended(_, errors) | Self::EndedBadly(_, errors) if !sanitizer_broke(errors) => {
-                Fault::fail(summary.clone())
-            }
-            _ => Fault::inconclusive(summary.clone()),
+        let fault = if self.is_failure() {
+            Fault::fail(summary.clone())
+        } else {
+            Fault::inconclusive(summary.clone())
         };
         let Some(hint) = self.hint() else { return fault };
         let severity = Severity::Problem;
@@ -101,20 +99,27 @@ impl Breach {
         fault.with(finding.at(Location::Process(super::exam::TARGET.to_owned())).hint(hint))
     }
 
+    /// Whether the program itself went wrong while it worked.
+    fn is_failure(&self) -> bool {
+        let is_stuck = matches!(self, Self::Late(_, Stall::Computing | Stall::Sleeping));
+        let has_ended = matches!(self, Self::Ended(..) | Self::EndedBadly(..));
+        is_stuck || (has_ended && !self.errors().is_some_and(sanitizer_broke))
+    }
+
     fn errors(&self) -> Option<&str> {
-        match self {
-            Self::EndedAtHello(_, errors) | Self::Ended(_, errors) | Self::EndedBadly(_, errors) => Some(errors),
-            _ => None,
-        }
+        let (Self::EndedAtHello(_, errors) | Self::Ended(_, errors) | Self::EndedBadly(_, errors)) = self
+        else {
+            return None;
+        };
+        Some(errors)
     }
 
     /// One line.
     pub(crate) fn summary(&self) -> Text {
         match self {
-            Self::Host(Failure::Other(why)) => Text::new(
-                format!("the program could not be started: {why}"),
-                format!("程序启动不了：{why}"),
-            ),
+            Self::Host(Failure::Other(why)) => {
+                Text::new(format!("the program could not be started: {why}"), format!("程序启动不了：{why}"))
+            }
             Self::Host(failure) => failure.explain(),
             Self::OutOfTime => Text::new(
                 "the time of the check was over before it came to an end",
@@ -140,10 +145,7 @@ impl Breach {
                 "输入结束时答案才出来：程序没有刷新（flush）输出",
             ),
             Self::Late(waited, stall) => late(*waited, *stall),
-            Self::NotRead => Text::new(
-                "the program stopped reading its input",
-                "程序不再读取输入",
-            ),
+            Self::NotRead => Text::new("the program stopped reading its input", "程序不再读取输入"),
             Self::NotJson(line) => Text::new(
                 format!("a line of its output is no JSON: {}", cut(line)),
                 format!("输出里有一行不是 JSON：{}", cut(line)),
@@ -152,10 +154,7 @@ impl Breach {
                 format!("the next line should answer operation {number}, and is: {}", cut(line)),
                 format!("下一行应当回答第 {number} 个操作，实际是：{}", cut(line)),
             ),
-            Self::LongLine => Text::new(
-                "a line of its output does not end",
-                "输出里有一行没完没了",
-            ),
+            Self::LongLine => Text::new("a line of its output does not end", "输出里有一行没完没了"),
             Self::Ended(exit, errors) => ended(*exit, errors, ["in the middle of operations", "在操作中途"]),
             Self::EndedBadly(exit, errors) => {
                 ended(*exit, errors, ["after its input had ended", "在输入结束之后"])
@@ -186,10 +185,9 @@ impl Breach {
                 "flush after each answer: print(…, flush=True) in Python, fflush(stdout) in C, flush() in Rust",
                 "每个答案之后都要刷新：Python 用 print(…, flush=True)，C 用 fflush(stdout)，Rust 用 flush()",
             ),
-            Self::Late(_, Stall::Unknown) => Text::new(
-                "run the check again when the machine has less to do",
-                "等机器不忙时再检查一次",
-            ),
+            Self::Late(_, Stall::Unknown) => {
+                Text::new("run the check again when the machine has less to do", "等机器不忙时再检查一次")
+            }
             Self::Late(..) => Text::new(
                 "look for a loop that never ends, or for work that grows with all that is stored",
                 "找找有没有死循环，或者工作量随全部数据增长的地方",
@@ -210,10 +208,9 @@ impl Breach {
                 "play the operations of the counter-example by hand; when the input ends, end with code 0",
                 "把反例里的操作手动跑一遍；输入结束时，以代码 0 退出",
             ),
-            Self::StillRunning => Text::new(
-                "end when the input ends (an empty read)",
-                "输入结束（读到空）时就退出",
-            ),
+            Self::StillRunning => {
+                Text::new("end when the input ends (an empty read)", "输入结束（读到空）时就退出")
+            }
         })
     }
 }
@@ -309,7 +306,11 @@ mod tests {
         assert_eq!(words.en, "the program ended with code 1 in the middle of operations: KeyError: 'a'");
         let asan = "=====\n==1==ERROR: AddressSanitizer: heap-use-after-free on address\n  #0\n";
         let words = Breach::EndedBadly(exit(Some(1), None), asan.to_owned()).summary();
-        assert!(words.en.ends_with("==1==ERROR: AddressSanitizer: heap-use-after-free on address"), "{}", words.en);
+        assert!(
+            words.en.ends_with("==1==ERROR: AddressSanitizer: heap-use-after-free on address"),
+            "{}",
+            words.en
+        );
     }
 
     #[test]

@@ -17,8 +17,8 @@ use super::wire::{Answer, Op, shown};
 /// The command target of every check.
 pub(crate) const TARGET: &str = "program";
 
-/// How long one answer is waited for; while a counter-example is shrunk, less.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one answer is waited for, in processor time or asleep; while a counter-example is shrunk, less.
+const PATIENCE: Duration = Duration::from_secs(4);
 const SHORT_PATIENCE: Duration = Duration::from_millis(1_500);
 
 /// How long a counter-example is shrunk, and by how many starts of the program.
@@ -92,6 +92,11 @@ impl<'a, 'host> Exam<'a, 'host> {
         self.has.iter().any(|has| has == operation)
     }
 
+    /// Counts operations that were not played by [`Exam::hold`].
+    pub(crate) fn count(&self, operations: u64) {
+        self.played.set(self.played.get() + operations);
+    }
+
     /// Says hello with other parameters from now on.
     pub(crate) fn set_params(&mut self, params: Value) {
         self.params = params;
@@ -123,17 +128,33 @@ impl<'a, 'host> Exam<'a, 'host> {
         let mut held = model();
         let session = self.open().map_err(|breach| breach.fault())?;
         let Err(upset) = self.play(session, ops, &mut held) else { return Ok(held) };
-        let (shortest, how) = self.shorten(&ops[..ops.len().min(upset.at + 1)], upset.how, &model);
+        let (shortest, how) = self.shorten(&ops[..ops.len().min(upset.at + 1)], *upset.how, &model);
         Err(self.tell(&shortest, upset.at, &how))
+    }
+
+    /// Plays operations on with a program that runs already. What goes wrong is told as it is: from the middle of a
+    /// conversation nothing can be left out.
+    pub(crate) fn follow(
+        &mut self,
+        session: &mut Session,
+        ops: &[Op],
+        model: &mut impl Model,
+    ) -> Result<(), Fault> {
+        let played = session.play(ops, &mut self.random, model);
+        self.count(ops.len() as u64);
+        played.map_err(|Upset { at, how }| match *how {
+            How::Broken(breach) => breach.fault(),
+            How::Wrong(answer, wrong) => self.wrong(&ops[..=at], at, &answer, &wrong),
+        })
     }
 
     /// What went wrong last is at the last place.
     fn play<M: Model>(&mut self, mut session: Session, ops: &[Op], model: &mut M) -> Result<(), Upset> {
         let played = session.play(ops, &mut self.random, model);
         let count = played.as_ref().map_or_else(|upset| upset.at, |()| ops.len());
-        self.played.set(self.played.get() + count as u64);
+        self.count(count as u64);
         played?;
-        session.finish().map_err(|breach| Upset { at: ops.len(), how: How::Broken(breach) })
+        session.finish().map_err(|breach| Upset { at: ops.len(), how: Box::new(How::Broken(breach)) })
     }
 
     /// The shortest list found that fails in the same way, and how it does.
@@ -151,8 +172,8 @@ impl<'a, 'host> Exam<'a, 'host> {
             match self.play(session, ops, &mut model()) {
                 Err(upset) if upset.how.rule() == rule => {
                     // A breach is told as it was first: here less is waited for.
-                    if let How::Wrong(..) = upset.how {
-                        latest = upset.how;
+                    if let How::Wrong(..) = *upset.how {
+                        latest = *upset.how;
                     }
                     Attempt::Fails(upset.at.min(ops.len().saturating_sub(1)))
                 }
@@ -184,7 +205,7 @@ impl<'a, 'host> Exam<'a, 'host> {
     /// The fault of an answer that was given and is not right.
     ///
     /// `ops` ends with the operation; `at` is its place in what was played first.
-    pub(super) fn wrong(&self, ops: &[Op], at: usize, answer: &Answer, wrong: &Wrong) -> Fault {
+    fn wrong(&self, ops: &[Op], at: usize, answer: &Answer, wrong: &Wrong) -> Fault {
         let Wrong { rule, expected, hint } = wrong;
         let (name, list) = (ops.last().map_or("an operation", |op| op.name), lines(ops, SHOWN_OPS));
         let came = cut(&shown(answer));
@@ -270,10 +291,16 @@ pub(crate) fn greeted(exam: &mut Exam<'_, '_>, report: &mut Report) -> bool {
 pub(crate) fn capability() -> CapabilityRequest {
     CapabilityRequest {
         capability: Capability::Process(TARGET.to_owned()),
-        reason: "to start your program, send it operations line by line, and see how much processor time it uses"
-            .to_owned(),
+        reason:
+            "to start your program, send it operations line by line, and see how much processor time it uses"
+                .to_owned(),
         required: true,
     }
+}
+
+/// One of the items, each equally likely. There is at least one.
+pub(crate) fn pick<'items, T>(items: &'items [T], random: &mut Generator) -> &'items T {
+    &items[usize::try_from(random.number(0..items.len() as u64)).unwrap_or_default()]
 }
 
 /// The last operations of a list, a line each.

@@ -10,7 +10,6 @@ use mustdo_plugin::{Fault, Generator, Text};
 
 use super::exam::Exam;
 use super::model::Model;
-use super::session::{How, Session, Upset};
 use super::wire::Op;
 
 /// How many times the cost at the smallest size is too much. Reading more memory costs some; work that grows with the size
@@ -100,13 +99,16 @@ where
         let mut session = exam.open().map_err(|breach| breach.fault())?;
         let mut model = (self.model)();
         let stored = (self.prepare)(size, exam.random());
-        play(&mut session, exam, &stored, &mut model)?;
+        exam.follow(&mut session, &stored, &mut model)?;
         let before = session.processor_time().ok_or_else(untold)?;
         let began = exam.context().monotonic();
         let (mut count, mut spent) = (0, Duration::ZERO);
-        while spent < ENOUGH && count < MOST_OPS && exam.context().monotonic() - began < MOST_TIME {
+        while spent < ENOUGH
+            && count < MOST_OPS
+            && exam.context().monotonic().saturating_sub(began) < MOST_TIME
+        {
             let ops = (self.work)(size, exam.random());
-            play(&mut session, exam, &ops, &mut model)?;
+            exam.follow(&mut session, &ops, &mut model)?;
             count += ops.len();
             spent = session.processor_time().ok_or_else(untold)?.saturating_sub(before);
         }
@@ -114,15 +116,6 @@ where
         let count = u32::try_from(count.max(1)).unwrap_or(u32::MAX);
         Ok(spent.as_secs_f64() / f64::from(count))
     }
-}
-
-fn play(session: &mut Session, exam: &mut Exam, ops: &[Op], model: &mut impl Model) -> Result<(), Fault> {
-    let played = session.play(ops, exam.random(), model);
-    played.map_err(|Upset { at, how }| match how {
-        How::Broken(breach) => breach.fault(),
-        // What is measured must also be right; what exactly is wrong the other steps tell better, so it is not shrunk.
-        How::Wrong(answer, wrong) => exam.wrong(&ops[..=at], at, &answer, &wrong),
-    })
 }
 
 fn between(costs: &[(usize, f64)]) -> Grown {
@@ -141,12 +134,22 @@ fn told(summary: &Text, measured: &[Grown; 2]) -> Text {
     let figures = |word: [&str; 2]| {
         let line = |grown: &Grown| {
             let [small, large] = grown.costs.map(|cost| cost * 1e6);
-            format!("{}: {small:.1} µs {} {}: {large:.1} µs (× {:.1})", grown.sizes[0], word[0], grown.sizes[1], grown.ratio())
+            format!(
+                "{}: {small:.1} µs {} {}: {large:.1} µs (× {:.1})",
+                grown.sizes[0],
+                word[0],
+                grown.sizes[1],
+                grown.ratio()
+            )
         };
         measured.iter().map(line).collect::<Vec<_>>().join(word[1])
     };
     Text::new(
-        format!("{}; processor time for one operation, by how much is stored, measured twice: {}", summary.en, figures(["→", "; "])),
+        format!(
+            "{}; processor time for one operation, by how much is stored, measured twice: {}",
+            summary.en,
+            figures(["→", "; "])
+        ),
         format!("{}；按存放数量测得的每次操作处理器时间（测了两遍）：{}", summary.zh, figures(["→", "；"])),
     )
 }

@@ -13,8 +13,8 @@ mod session;
 mod shrink;
 mod wire;
 
-pub(crate) use exam::{Exam, Place, capability, run};
+pub(crate) use exam::{Exam, Place, capability, greeted, pick, run};
 pub(crate) use growth::{Grown, Growth};
 pub(crate) use model::{Model, Wrong, error, expect, value};
 pub(crate) use session::Session;
-pub(crate) use wire::{Answer, Op, op};
+pub(crate) use wire::{Answer, Op, op, shown};

@@ -42,6 +42,7 @@ pub(crate) fn expect(answer: &Answer, right: &Answer) -> Result<(), Wrong> {
 }
 
 /// `{"ok": value}`.
+#[expect(clippy::unnecessary_wraps, reason = "it is one of the two kinds of answers")]
 pub(crate) fn value(value: impl Into<Value>) -> Answer {
     Ok(value.into())
 }

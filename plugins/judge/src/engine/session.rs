@@ -33,6 +33,9 @@ const START: Duration = Duration::from_secs(10);
 /// How long a program may take to end, and what is waited for answers that come when the input ends.
 const END: Duration = Duration::from_secs(3);
 
+/// How many times as long is waited for a program that neither sleeps nor gets its processor time.
+const BUSY: u32 = 15;
+
 /// Kept of the run's time for what the check still has to say.
 const RESERVE: Duration = Duration::from_secs(2);
 
@@ -56,7 +59,7 @@ pub(crate) struct Upset {
     /// The place of the operation.
     pub(crate) at: usize,
     /// How.
-    pub(crate) how: How,
+    pub(crate) how: Box<How>,
 }
 
 /// How a program went wrong.
@@ -155,9 +158,9 @@ impl<'a, 'host> Session<'a, 'host> {
             // The first one alone: a program that does not flush is found at once.
             let ahead = if at == 0 { 1 } else { 1 << random.number(0..11) };
             let batch = batch(&ops[at..], usize::try_from(AHEAD.min(ahead)).unwrap_or(1));
-            self.send(batch).map_err(|breach| Upset { at, how: How::Broken(breach) })?;
+            self.send(batch).map_err(|breach| Upset { at, how: Box::new(How::Broken(breach)) })?;
             for op in batch {
-                let upset = |how| Upset { at, how };
+                let upset = |how| Upset { at, how: Box::new(how) };
                 let answer = self.answer().map_err(|breach| upset(How::Broken(breach)))?;
                 if let Err(wrong) = model.judge(op, &answer) {
                     return Err(upset(How::Wrong(answer, wrong)));
@@ -195,18 +198,21 @@ impl<'a, 'host> Session<'a, 'host> {
     }
 
     fn send(&mut self, batch: &[Op]) -> Result<(), Breach> {
-        let lines: String =
-            batch.iter().zip(self.next..).map(|(op, number)| op.line(number)).collect();
+        let lines: String = batch.iter().zip(self.next..).map(|(op, number)| op.line(number)).collect();
         self.write(lines.as_bytes())
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Breach> {
-        let written = self.child.stdin(self.patience).write_all(bytes);
+        // What is longer than a pipe holds waits for the program's turn, too.
+        let patience = (self.patience * BUSY).min(self.context.time_left().saturating_sub(RESERVE));
+        let written = self.child.stdin(patience).write_all(bytes);
         match written {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == ErrorKind::TimedOut => Err(Breach::NotRead),
             // It closed its input: its end says why.
-            Err(_) => self.exit()?.map_or(Err(Breach::NotRead), |exit| Err(Breach::Ended(exit, self.errors()))),
+            Err(_) => {
+                self.exit()?.map_or(Err(Breach::NotRead), |exit| Err(Breach::Ended(exit, self.errors())))
+            }
         }
     }
 
@@ -227,6 +233,7 @@ impl<'a, 'host> Session<'a, 'host> {
     /// The next line without its end; none at the end of the output.
     fn line(&mut self) -> Result<Option<Vec<u8>>, Breach> {
         let mut last = self.context.monotonic();
+        // The processor time when nothing had come for a moment.
         let mut quiet = None;
         loop {
             if let Some(line) = self.lines.next_line() {
@@ -244,9 +251,18 @@ impl<'a, 'host> Session<'a, 'host> {
                 continue;
             }
             let now = self.context.monotonic();
-            let quiet = quiet.get_or_insert_with(|| (now, self.processor_time()));
-            if now.saturating_sub(last) >= self.patience {
-                return Err(self.late(now.saturating_sub(last), *quiet));
+            let before = *quiet.get_or_insert_with(|| self.processor_time());
+            let waited = now.saturating_sub(last);
+            if waited >= self.patience
+                && let Some(stall) = self.stall(waited, before)
+            {
+                // On a busy machine the answer may have come while this side had no turn.
+                if self.receive(TURN)? {
+                    last = self.context.monotonic();
+                    quiet = None;
+                    continue;
+                }
+                return Err(self.late(waited, stall));
             }
             if self.context.time_left() <= RESERVE {
                 return Err(Breach::OutOfTime);
@@ -256,7 +272,7 @@ impl<'a, 'host> Session<'a, 'host> {
 
     /// Takes what comes of the output within a time, or its end; false when nothing did.
     fn receive(&mut self, patience: Duration) -> Result<bool, Breach> {
-        let mut buffer = [0; 64 << 10];
+        let mut buffer = vec![0; 64 << 10];
         match self.child.stdout(patience).read(&mut buffer) {
             Ok(count) => {
                 self.ended = count == 0;
@@ -271,9 +287,8 @@ impl<'a, 'host> Session<'a, 'host> {
         }
     }
 
-    /// Why no line came. What comes once the input has ended was not flushed.
-    fn late(&mut self, waited: Duration, (since, before): (Duration, Option<Duration>)) -> Breach {
-        let stall = self.stall(self.context.monotonic().saturating_sub(since), before);
+    /// Why no line came. What comes from a program that waits, once its input has ended, was not flushed.
+    fn late(&mut self, waited: Duration, stall: Stall) -> Breach {
         if stall == Stall::Computing {
             return Breach::Late(waited, stall);
         }
@@ -288,21 +303,27 @@ impl<'a, 'host> Session<'a, 'host> {
                 None => Hello::read(&line).is_some(),
                 Some(_) => wire::read_answer(&line, self.next).is_ok(),
             };
-            return if is_the_answer { Breach::NotFlushed } else { Breach::Late(waited, stall) };
+            // What had no turn until now may just be slow.
+            let flushes = !is_the_answer || stall == Stall::Unknown;
+            return if flushes { Breach::Late(waited, stall) } else { Breach::NotFlushed };
         }
         Breach::Late(waited, stall)
     }
 
-    fn stall(&self, observed: Duration, before: Option<Duration>) -> Stall {
-        let (Some(before), Some(after)) = (before, self.processor_time()) else { return Stall::Unknown };
-        let share = after.saturating_sub(before).as_secs_f64() / observed.as_secs_f64().max(0.001);
+    /// What the program did since nothing came; none while it may still be at work. What counts is the processor time that
+    /// it got: on a busy machine an answer may take a while.
+    fn stall(&self, waited: Duration, before: Option<Duration>) -> Option<Stall> {
+        let (Some(before), Some(after)) = (before, self.processor_time()) else {
+            return Some(Stall::Unknown);
+        };
+        let used = after.saturating_sub(before);
         let sleeps = self.child.tree().is_ok_and(|tree| tree.iter().all(|process| process.state == "S"));
-        if share > 0.4 {
-            Stall::Computing
-        } else if share < 0.05 && sleeps {
-            Stall::Sleeping
+        if sleeps && used < waited / 20 {
+            Some(Stall::Sleeping)
+        } else if used >= self.patience * 9 / 10 {
+            Some(Stall::Computing)
         } else {
-            Stall::Unknown
+            (waited >= self.patience * BUSY).then_some(Stall::Unknown)
         }
     }
 

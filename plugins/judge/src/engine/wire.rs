@@ -64,7 +64,8 @@ pub(crate) fn hello(task: &str, params: &Value) -> String {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(crate = "mustdo_plugin::serde")]
 pub(crate) struct Hello {
-    hello: String,
+    #[serde(rename = "hello")]
+    protocol: String,
     /// What it calls itself. An echo of our own line has none.
     #[serde(rename = "impl")]
     pub(crate) implementation: String,
@@ -76,7 +77,7 @@ pub(crate) struct Hello {
 impl Hello {
     /// Reads the answer to the first line; none when it is anything else.
     pub(crate) fn read(line: &[u8]) -> Option<Self> {
-        serde_json::from_slice(line).ok().filter(|hello: &Self| hello.hello == PROTOCOL)
+        serde_json::from_slice(line).ok().filter(|hello: &Self| hello.protocol == PROTOCOL)
     }
 }
 
@@ -128,7 +129,10 @@ mod tests {
         let ours = hello("dict", &json!({}));
         assert_eq!(Hello::read(ours.as_bytes()), None);
         let theirs = Hello::read(br#"{"hello":"mlp/1","impl":"mine","has":["STATS"]}"#).unwrap();
-        assert_eq!((theirs.implementation.as_str(), theirs.has.as_slice()), ("mine", &["STATS".to_owned()][..]));
+        assert_eq!(
+            (theirs.implementation.as_str(), theirs.has.as_slice()),
+            ("mine", &["STATS".to_owned()][..])
+        );
         assert_eq!(Hello::read(br#"{"hello":"mlp/2","impl":"mine"}"#), None);
     }
 }

@@ -11,11 +11,12 @@ use mustdo_plugin::serde_json::json;
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Generator, Report, Text, parameters};
 
-use crate::engine::{self, Exam, Growth, Grown, Model, Op};
+use crate::engine::{self, Exam, Grown, Growth, Model, Op};
 
-/// How much is stored when the cost of an operation is measured. Moving a whole block of memory is fast: it takes this
-/// much until it shows beside the reading of a line.
-const SIZES: &[usize] = &[1_000, 200_000];
+/// How much is stored when the cost of an operation is measured. Moving a block of memory by one place is fast: it takes a
+/// million values until it shows beside the reading of a line. Looking at each of them is not.
+const QUEUE_SIZES: &[usize] = &[1_000, 1_000_000];
+const STACK_SIZES: &[usize] = &[1_000, 200_000];
 
 parameters! {
     /// Which of the four to look at, and how long.
@@ -35,8 +36,8 @@ impl Check for Linear {
         CheckInfo {
             title: Text::new("Array, queue, stack, linked list", "数组、队列、栈、链表"),
             description: Text::new(
-                "Starts your program (task `array`, `queue`, `stack` or `list` of MLP/1, docs/judge.md) and plays seeded operations against a model; for a queue and a stack it measures whether an operation costs the same with 200 times as much inside. Passes when every answer is right and the cost stays.",
-                "启动你的程序（MLP/1 的 `array`、`queue`、`stack` 或 `list` 任务，见 docs/judge.md），执行随机操作并与模型比较；对队列和栈还看内容多到 200 倍时操作的代价是否不变。答案全对、代价不变才算通过。",
+                "Starts your program (task `array`, `queue`, `stack` or `list` of MLP/1, docs/judge.md) and plays seeded operations against a model; for a queue and a stack it measures whether an operation costs the same with hundreds of times as much inside. Passes when every answer is right and the cost stays.",
+                "启动你的程序（MLP/1 的 `array`、`queue`、`stack` 或 `list` 任务，见 docs/judge.md），执行随机操作并与模型比较；对队列和栈还看内容多到几百倍时操作的代价是否不变。答案全对、代价不变才算通过。",
             ),
             capabilities: vec![engine::capability()],
             typical: Duration::from_secs(6),
@@ -46,10 +47,8 @@ impl Check for Linear {
 
     fn run(&self, context: &mut Context<'_>) -> Report {
         let count = usize::try_from(self.n).unwrap_or(usize::MAX);
-        let report = Report::new(Text::new(
-            format!("it is a right {}", self.kind),
-            format!("{} 是对的", self.kind),
-        ));
+        let report =
+            Report::new(Text::new(format!("it is a right {}", self.kind), format!("{} 是对的", self.kind)));
         let Some(kind) = Kind::named(&self.kind) else {
             let mut report = report;
             let words = Text::new(
@@ -96,8 +95,12 @@ impl Kind {
             Self::List => answers(exam, report, &ops(list::operations), list::List::default),
             Self::Queue => {
                 answers(exam, report, &ops(queue::operations), queue::Queue::default)?;
-                let growth =
-                    Growth { sizes: SIZES, prepare: queue::filled, work: queue::turning, model: queue::Queue::default };
+                let growth = Growth {
+                    sizes: QUEUE_SIZES,
+                    prepare: queue::filled,
+                    work: queue::turning,
+                    model: queue::Queue::default,
+                };
                 let hint = Text::new(
                     "keep where the first and the next free place are, and let both run round the array",
                     "记住队首和下一个空位的下标，让它们在数组里循环前进",
@@ -106,8 +109,12 @@ impl Kind {
             }
             Self::Stack => {
                 answers(exam, report, &ops(stack::operations), stack::Stack::default)?;
-                let growth =
-                    Growth { sizes: SIZES, prepare: stack::filled, work: stack::topping, model: stack::Stack::default };
+                let growth = Growth {
+                    sizes: STACK_SIZES,
+                    prepare: stack::filled,
+                    work: stack::topping,
+                    model: stack::Stack::default,
+                };
                 let hint = Text::new(
                     "store beside each value the least of all below it: MIN only looks at the top",
                     "每个元素旁边存下它及以下的最小值：MIN 只看栈顶",

@@ -29,7 +29,14 @@ pub(super) fn operations(count: usize, random: &mut Generator) -> Vec<Op> {
         ops.extend([op!("DEQ"), op!("ENQ", number)]);
     }
     ops.push(op!("FILL", 24, 5));
-    ops.extend([op!("LEN"), op!("ENQ", 1), op!("FILL", 1, 1), op!("DEQ"), op!("FILL", 2, 7), op!("FILL", 1, 8)]);
+    ops.extend([
+        op!("LEN"),
+        op!("ENQ", 1),
+        op!("FILL", 1, 1),
+        op!("DEQ"),
+        op!("FILL", 2, 7),
+        op!("FILL", 1, 8),
+    ]);
     ops.extend(std::iter::repeat_n(op!("DEQ"), 66));
     ops
 }

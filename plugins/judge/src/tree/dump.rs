@@ -141,10 +141,7 @@ impl Walk<'_> {
         self.keys.push(node.key);
         let right = self.side(node.right, deeper)?;
         self.rules(node, left, right)?;
-        Ok(Side {
-            levels: 1 + left.levels.max(right.levels),
-            black: left.black + u64::from(!node.is_red),
-        })
+        Ok(Side { levels: 1 + left.levels.max(right.levels), black: left.black + u64::from(!node.is_red) })
     }
 
     fn rules(&self, node: &Node, left: Side, right: Side) -> Result<(), Wrong> {
@@ -154,7 +151,10 @@ impl Walk<'_> {
         let (holds, en, zh) = match self.kind {
             Kind::Avl => (
                 left.levels.abs_diff(right.levels) <= 1,
-                format!("sides of {key} that differ by one level at most, not {} and {}", left.levels, right.levels),
+                format!(
+                    "sides of {key} that differ by one level at most, not {} and {}",
+                    left.levels, right.levels
+                ),
                 format!("{key} 的两边最多差一层，而不是 {} 和 {}", left.levels, right.levels),
             ),
             Kind::RedBlack => (
@@ -190,7 +190,8 @@ mod tests {
 
     #[test]
     fn order_and_links_are_seen() {
-        let tree = json!({ "root": 1, "nodes": [{ "id": 1, "k": 5, "l": 2, "r": null }, { "id": 2, "k": 3 }] });
+        let tree =
+            json!({ "root": 1, "nodes": [{ "id": 1, "k": 5, "l": 2, "r": null }, { "id": 2, "k": 3 }] });
         assert_eq!(judged(Kind::Avl, &[3, 5], tree.clone()), Ok(()));
         assert_eq!(judged(Kind::Avl, &[5], tree.clone()), Err("shape"));
         assert_eq!(judged(Kind::Any, &[3, 6], tree), Err("shape"));

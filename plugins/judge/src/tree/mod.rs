@@ -66,7 +66,10 @@ impl Tree {
         let ops = operations(count, exam.random());
         let outcome = exam.hold(&ops, || Model::new(kind));
         report.judge("answers", Need::Must, outcome, |_| {
-            Text::new(format!("{} operations answered right", ops.len()), format!("{} 个操作全部答对", ops.len()))
+            Text::new(
+                format!("{} operations answered right", ops.len()),
+                format!("{} 个操作全部答对", ops.len()),
+            )
         })?;
         let ops = ascending(count / 2, false, exam.random());
         let outcome = exam.hold(&ops, || Model::new(kind));
@@ -128,7 +131,7 @@ fn ascending(count: usize, dumps: bool, random: &mut Generator) -> Vec<Op> {
         let base = random.number(0..1_000_000).cast_signed();
         let keys: Vec<_> = (0..count / 3).map(|place| base + order(place)).collect();
         let every = (keys.len() / 6).max(1);
-        let mut look = |ops: &mut Vec<Op>, place: usize| {
+        let look = |ops: &mut Vec<Op>, place: usize| {
             if place % every == every - 1 {
                 ops.push(op!("HEIGHT"));
                 if dumps {

@@ -12,4 +12,4 @@ pub use crowd::{Crowd, Served, unharmed};
 pub use probe::{Probe, TARGET, excerpt, line_of, place_of};
 pub use refusal::{Advice, expect_success, refused};
 pub use resource::{Resource, WRAPPERS, id_of, identity, location_path, row_of};
-pub use template::{Template, Values};
+pub use template::{Placeholders, Template, Values};

@@ -42,6 +42,11 @@ impl<'run, 'host> Probe<'run, 'host> {
         Ok(Self { context, client, headers: headers.clone(), lines: Vec::new(), sent: 0 })
     }
 
+    /// The surroundings of the run.
+    pub fn context(&mut self) -> &mut Context<'host> {
+        self.context
+    }
+
     /// The seeded choices of the run.
     pub fn generator(&mut self) -> &mut Generator {
         self.context.generator()

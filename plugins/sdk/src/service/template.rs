@@ -66,15 +66,15 @@ impl Template {
 
     /// Puts the values in.
     #[must_use]
-    pub fn fill(&self, values: &Values) -> Request {
-        let mut request = Request::new(self.method.clone(), values.put_into(&self.path));
+    pub fn fill(&self, values: &impl Placeholders) -> Request {
+        let mut request = Request::new(self.method.clone(), values.put(&self.path));
         for (name, value) in &self.headers {
-            request = request.header(name, values.put_into(value));
+            request = request.header(name, values.put(value));
         }
         let Some(body) = &self.body else { return request };
         let typed = self.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
         let (media_type, bytes) = if let Value::String(text) = body {
-            ("application/x-www-form-urlencoded", values.put_into(text))
+            ("application/x-www-form-urlencoded", values.put(text))
         } else {
             ("application/json", values.put_into_json(body).to_string())
         };
@@ -188,19 +188,39 @@ impl Values {
             .replace("{key}", &self.key)
             .replace("{id}", &self.id)
     }
+}
 
-    /// Fills every text of a JSON value; a text that is all `{number}` becomes the number.
-    #[must_use]
-    pub fn put_into_json(&self, json: &Value) -> Value {
+/// What a plugin's own placeholders stand for; [`Values`] are those of a resource.
+pub trait Placeholders {
+    /// Fills a path or any other text.
+    fn put(&self, text: &str) -> String;
+
+    /// The value of a JSON text that is nothing but a placeholder, where it is no text itself.
+    fn whole(&self, _placeholder: &str) -> Option<Value> {
+        None
+    }
+
+    /// Fills every text of a JSON value.
+    fn put_into_json(&self, json: &Value) -> Value {
         match json {
-            Value::String(text) if text == "{number}" => Value::from(self.number),
-            Value::String(text) => Value::from(self.put_into(text)),
+            Value::String(text) => self.whole(text).unwrap_or_else(|| Value::from(self.put(text))),
             Value::Array(items) => items.iter().map(|item| self.put_into_json(item)).collect(),
             Value::Object(fields) => {
                 fields.iter().map(|(name, value)| (name.clone(), self.put_into_json(value))).collect()
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => json.clone(),
         }
+    }
+}
+
+impl Placeholders for Values {
+    fn put(&self, text: &str) -> String {
+        self.put_into(text)
+    }
+
+    /// A text that is all `{number}` becomes the number.
+    fn whole(&self, placeholder: &str) -> Option<Value> {
+        (placeholder == "{number}").then(|| Value::from(self.number))
     }
 }
 

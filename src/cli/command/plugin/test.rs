@@ -181,7 +181,7 @@ async fn current(
 async fn opened(context: &Context, name: &str, bytes: &[u8]) -> Result<(Host, Opened), Failure> {
     let host = host(context, &Settings::default())?;
     let unusable = |error: Unusable| Failure::usage(format!("{name} can not be used: it {error}"));
-    let opened = open(context, &host, name, bytes, false).await.map_err(unusable)?;
+    let opened = open(context, &host, name, bytes, None).await.map_err(unusable)?;
     Ok((host, opened))
 }
 

@@ -1,0 +1,195 @@
+//! Session values that carry data and a signature: which kind one is, and whether a key that everybody tries made it.
+
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use hmac::{Hmac, KeyInit, Mac};
+use serde_json::Value;
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha384, Sha512};
+
+const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+    .with_encode_padding(false)
+    .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+const URL: GeneralPurpose = GeneralPurpose::new(&URL_SAFE, LENIENT);
+const PLAIN: GeneralPurpose = GeneralPurpose::new(&STANDARD, LENIENT);
+
+/// Salts that the libraries put before the key.
+const FLASK_SALT: &str = "cookie-session";
+const DJANGO_SALT: &str = "django.contrib.sessions.backends.signed_cookies";
+
+/// How a value is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A JSON Web Token with a keyed hash (RFC 7519, RFC 7518 section 3.2).
+    Jwt,
+    /// A JSON Web Token with another algorithm.
+    JwtOther,
+    /// itsdangerous, as Flask signs its sessions: HMAC-SHA1 with a key made of the secret and a salt.
+    Flask,
+    /// Django's `TimestampSigner`, where sessions are kept in cookies.
+    Django,
+    /// `s:VALUE.SIGNATURE`, as Express' cookie-signature writes it.
+    Express,
+    /// Nothing that can be read.
+    Opaque,
+}
+
+/// A value taken apart: what is signed, and the signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Signed {
+    pub(crate) kind: Kind,
+    body: String,
+    signature: String,
+}
+
+impl Signed {
+    /// Looks at a value of a cookie or a bearer token.
+    pub(crate) fn of(value: &str) -> Self {
+        let decoded = value.replace("%3A", ":").replace("%3a", ":").replace("%2F", "/").replace("%2B", "+");
+        let opaque = Self { kind: Kind::Opaque, body: value.to_owned(), signature: String::new() };
+        let cut = |at: char| {
+            decoded.rsplit_once(at).map(|(body, signature)| (body.to_owned(), signature.to_owned()))
+        };
+        if let Some(rest) = decoded.strip_prefix("s:")
+            && let Some((body, signature)) = rest.rsplit_once('.')
+        {
+            return Self { kind: Kind::Express, body: body.to_owned(), signature: signature.to_owned() };
+        }
+        let parts = decoded.trim_start_matches('.').split('.').count();
+        if parts == 3
+            && let Some((body, signature)) = cut('.')
+        {
+            let kind = match algorithm(&body) {
+                Some(name) if name.starts_with("HS") => Kind::Jwt,
+                Some(_) => Kind::JwtOther,
+                // 20 bytes of SHA-1 in base64.
+                None if signature.len() == 27 => Kind::Flask,
+                None => return opaque,
+            };
+            return Self { kind, body, signature };
+        }
+        match cut(':') {
+            Some((body, signature)) if signature.len() == 43 && body.contains(':') => {
+                Self { kind: Kind::Django, body, signature }
+            }
+            _ => opaque,
+        }
+    }
+
+    /// Whether the signature is the one that this secret makes.
+    pub(crate) fn is_made_with(&self, secret: &str) -> bool {
+        let secret = secret.as_bytes();
+        let made = match self.kind {
+            Kind::Jwt => match algorithm(&self.body).as_deref() {
+                Some("HS384") => URL.encode(sign::<Hmac<Sha384>>(secret, &self.body)),
+                Some("HS512") => URL.encode(sign::<Hmac<Sha512>>(secret, &self.body)),
+                _ => URL.encode(sign::<Hmac<Sha256>>(secret, &self.body)),
+            },
+            Kind::Flask => {
+                URL.encode(sign::<Hmac<Sha1>>(&sign::<Hmac<Sha1>>(secret, FLASK_SALT), &self.body))
+            }
+            Kind::Django => {
+                let key = Sha256::digest([DJANGO_SALT.as_bytes(), b"signer", secret].concat());
+                URL.encode(sign::<Hmac<Sha256>>(&key, &self.body))
+            }
+            Kind::Express => PLAIN.encode(sign::<Hmac<Sha256>>(secret, &self.body)),
+            Kind::JwtOther | Kind::Opaque => return false,
+        };
+        made == self.signature.trim_end_matches('=')
+    }
+
+    /// The same value with another signature, written as `value` was.
+    pub(crate) fn with_signature(&self, value: &str, signature: &str) -> String {
+        if self.signature.is_empty() {
+            return value.to_owned();
+        }
+        // Where the signature was escaped, it begins behind the last separator.
+        let behind = || value.rfind(['.', ':']).map_or(value.len(), |at| at + 1);
+        let at = value.rfind(&self.signature).unwrap_or_else(behind);
+        format!("{}{signature}", &value[..at])
+    }
+
+    /// The signature with its first character exchanged. The last one may carry bits that are not looked at.
+    pub(crate) fn wrong_signature(&self) -> String {
+        let mut chars = self.signature.chars();
+        let first = chars.next().map_or('A', |char| if char == 'A' { 'B' } else { 'A' });
+        std::iter::once(first).chain(chars).collect()
+    }
+
+    /// A token of the same claims that says it needs no signature; `none` is how it says so.
+    pub(crate) fn unsigned(&self, none: &str) -> Option<String> {
+        let (_, claims) = self.body.split_once('.')?;
+        matches!(self.kind, Kind::Jwt | Kind::JwtOther).then(|| {
+            let header = serde_json::json!({ "alg": none, "typ": "JWT" }).to_string();
+            format!("{}.{claims}.", URL.encode(header))
+        })
+    }
+
+    /// The value with a word of its claims exchanged and the signature as it was; none where the word is not in them.
+    pub(crate) fn with_claim(&self, from: &str, to: &str) -> Option<String> {
+        let (header, claims) = match self.kind {
+            Kind::Jwt | Kind::JwtOther => {
+                self.body.split_once('.').map(|(header, claims)| (format!("{header}."), claims))?
+            }
+            Kind::Flask => (String::new(), self.body.split_once('.')?.0),
+            Kind::Django | Kind::Express | Kind::Opaque => return None,
+        };
+        let text = String::from_utf8(URL.decode(claims).ok()?).ok()?;
+        let rest = if self.kind == Kind::Flask {
+            self.body.split_once('.').map(|(_, rest)| format!(".{rest}"))?
+        } else {
+            String::new()
+        };
+        text.contains(from)
+            .then(|| format!("{header}{}{rest}.{}", URL.encode(text.replace(from, to)), self.signature))
+    }
+
+    /// In words.
+    pub(crate) fn name(&self) -> (&'static str, &'static str) {
+        match self.kind {
+            Kind::Jwt | Kind::JwtOther => ("a JSON Web Token", "JSON Web Token"),
+            Kind::Flask => ("a signed cookie of Flask", "Flask 的签名 cookie"),
+            Kind::Django => ("a signed cookie of Django", "Django 的签名 cookie"),
+            Kind::Express => ("a signed cookie of Express", "Express 的签名 cookie"),
+            Kind::Opaque => ("a value that carries nothing", "不含数据的随机值"),
+        }
+    }
+}
+
+/// The `alg` of the header that a token begins with.
+fn algorithm(body: &str) -> Option<String> {
+    let header: Value = serde_json::from_slice(&URL.decode(body.split('.').next()?).ok()?).ok()?;
+    header.get("alg")?.as_str().map(str::to_owned)
+}
+
+fn sign<M: Mac + KeyInit>(key: &[u8], text: &str) -> Vec<u8> {
+    // A key of any length is taken: `new_from_slice` of an HMAC cannot fail.
+    let Ok(mut mac) = <M as KeyInit>::new_from_slice(key) else { return Vec::new() };
+    mac.update(text.as_bytes());
+    mac.finalize().into_bytes().to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_of_jwt_io_is_made_with_its_secret() {
+        let token = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIiwibmFtZSI6IkpvaG4gRG9lIiwiaWF0IjoxNTE2MjM5MDIyfQ.SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c";
+        let signed = Signed::of(token);
+        assert_eq!(signed.kind, Kind::Jwt);
+        assert!(signed.is_made_with("your-256-bit-secret") && !signed.is_made_with("secret"));
+        assert_ne!(signed.with_signature(token, &signed.wrong_signature()), token);
+        let other = Signed::of(&signed.with_claim("John Doe", "Jane Doe").unwrap());
+        assert!(!other.is_made_with("your-256-bit-secret"));
+        assert!(signed.unsigned("none").unwrap().ends_with('.'));
+    }
+
+    #[test]
+    fn what_carries_nothing_is_opaque() {
+        for value in ["0f3c9a", "a.b", "1:2", ""] {
+            assert_eq!(Signed::of(value).kind, Kind::Opaque, "{value}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! The plugin over the native host: real requests to the reference site.
+
+#[cfg(test)]
+mod proof;

@@ -1,0 +1,204 @@
+//! `judge` against the reference programs that speak MLP/1.
+
+use serde_json::{Value, json};
+
+use super::{Column, Kind, Matrix, Row, Subject, reference};
+use mustdo_reference::judge::{Flaw, Trap};
+
+const PLUGIN: &str = "judge";
+
+/// A check under a label of its own.
+fn column(label: &'static str, params: Value) -> Column {
+    let check = label.split_once(", ").map_or(label, |(check, _)| check);
+    Column { label, ..Column::new(check, params) }
+}
+
+/// Every way to ask, with fewer operations than a learner gets: what the programs do wrong, they do soon.
+fn columns() -> Vec<Column> {
+    let btree = |shape: &str, ops: &str| json!({ "shape": shape, "ops": ops, "n": 8_000 });
+    vec![
+        column("linear, array", json!({ "kind": "array", "n": 4_000 })),
+        column("linear, queue", json!({ "kind": "queue", "n": 4_000 })),
+        column("linear, stack", json!({ "kind": "stack", "n": 4_000 })),
+        column("linear, list", json!({ "kind": "list", "n": 4_000 })),
+        column("dict, basic", json!({ "profile": "basic", "n": 4_000 })),
+        column("dict, mixed", json!({ "profile": "mixed", "n": 4_000 })),
+        column("dict, collide", json!({ "profile": "collide", "n": 4_000 })),
+        column("ordered-dict", json!({ "n": 4_000 })),
+        column("tree, avl", json!({ "kind": "avl", "n": 4_000 })),
+        column("tree, any", json!({ "kind": "any", "n": 4_000 })),
+        column("btree, bplus", btree("bplus", "all")),
+        column("btree, btree", btree("btree", "all")),
+        column("btree, insert", btree("bplus", "insert")),
+        column("btree, search", btree("bplus", "search")),
+        column("btree, delete", btree("bplus", "delete")),
+        column("crypto", json!({ "n": 40 })),
+        column("middleware-chain", json!({ "stacks": 60 })),
+    ]
+}
+
+/// The questions about the task that a flaw belongs to.
+fn asked(flaw: Flaw) -> Vec<&'static str> {
+    let task = flaw.name().split('/').next().unwrap();
+    let is_asked = |label: &&str| match task {
+        "array" | "queue" | "stack" | "list" => *label == format!("linear, {task}"),
+        "middleware" => *label == "middleware-chain",
+        task => label.split(", ").next() == Some(task),
+    };
+    columns().iter().map(|column| column.label).filter(is_asked).collect()
+}
+
+fn program(arguments: &[&str]) -> Subject {
+    let arguments = [&["judge"], arguments].concat();
+    Subject::default().with_command("program", reference(), &arguments)
+}
+
+fn rows() -> Vec<Row> {
+    let good = Row::new("good", "The reference, at its task.", Kind::Good, || program(&[]));
+    let flaws = Flaw::ALL.iter().map(|flaw| {
+        let kind = Kind::Flaw(flaw.refused_by().to_vec());
+        Row::new(flaw.name(), flaw.summary(), kind, || program(&[flaw.name()])).only(&asked(*flaw)).slow()
+    });
+    // They look the same to every check: two of them see all there is to see.
+    let traps = Trap::ALL.iter().map(|trap| {
+        Row::new(trap.name(), trap.summary(), Kind::Trap, || program(&[trap.name()]))
+            .only(&["linear, stack", "crypto"])
+            .slow()
+    });
+    std::iter::once(good).chain(flaws).chain(traps).collect()
+}
+
+fn matrix() -> Matrix {
+    Matrix {
+        plugin: PLUGIN,
+        page: PLUGIN,
+        introduction: "\
+One program speaks MLP/1 for every task ([how](../judge.md)); with the name of a flaw it makes that mistake, and is good at
+all other tasks, so a flaw is asked the questions about its own task only. The traps are programs that a target may be by
+mistake, or that keep to the protocol badly.",
+        columns: columns(),
+        rows: rows(),
+        entangled: vec![],
+    }
+}
+
+#[test]
+fn every_cell_is_as_it_must_be() {
+    matrix().prove();
+}
+
+#[test]
+#[ignore = "takes many minutes; run it when the engine or a bound changes"]
+fn what_is_good_passes_ten_times_in_a_row() {
+    matrix().repeat_the_good(10);
+}
+
+/// Programs in other languages, and the one that the documentation shows: they need python3 and gcc.
+#[cfg(feature = "live-servers")]
+mod live {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    /// `tests/servers/judge`.
+    fn servers() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/judge")
+    }
+
+    const DICTS: [&str; 3] = ["dict, basic", "dict, mixed", "dict, collide"];
+    const LIST: &str = "c-list";
+    const STACK: &str = "linear, stack";
+
+    /// Flaws of `dict.py`: name, what is different, and the profiles that must refuse it.
+    const DICT_FLAWS: [(&str, &str, &[&str]); 6] = [
+        ("deletes-to-empty", "DEL makes the slot empty, so what was put behind it is lost.", &DICTS),
+        ("compares-hash-only", "Keys of one hash are taken for the same key.", &["dict, collide"]),
+        ("never-resizes", "The table never grows.", &DICTS),
+        ("litter-stays", "Deleted places never count, and are never cleaned up.", &["dict, mixed"]),
+        ("linear-list", "Pairs are searched from the first to the last.", &DICTS),
+        ("negative-modulo", "The remainder of a negative hash is negative, and no place.", &DICTS),
+    ];
+
+    /// Flaws of `list.c`: the macro, and what is different.
+    const LIST_FLAWS: [(&str, &str, &str); 6] = [
+        ("grows-by-one", "FLAW_GROWS_BY_ONE", "Each append makes the array one slot longer."),
+        ("overlaps", "FLAW_OVERLAPS", "INSERT moves values by memcpy, though both ends overlap."),
+        ("unchecked", "FLAW_UNCHECKED", "A negative index before the first place is used."),
+        ("unstable", "FLAW_UNSTABLE", "SORT turns equal values round."),
+        ("stops-before-zero", "FLAW_STOPS_BEFORE_ZERO", "A slice backwards leaves the first value out."),
+        ("leaks", "FLAW_LEAKS", "The old array is forgotten, not freed."),
+    ];
+
+    fn python(script: &Path, arguments: &[&str]) -> Subject {
+        let arguments = [&[script.to_str().unwrap()], arguments].concat();
+        Subject::default().with_command("program", "python3", &arguments)
+    }
+
+    fn list(flaw: Option<&str>) -> Subject {
+        let flags = ["-std=c11".to_owned()].into_iter().chain(flaw.map(|flaw| format!("-D{flaw}")));
+        Subject::default()
+            .with_command("program", "env", &["./program"])
+            .with_command("compiler", "cc", &["**"])
+            .with_folder("source", servers().join("list").to_str().unwrap())
+            .asked_with(json!({ "flags": flags.collect::<Vec<_>>() }))
+    }
+
+    /// The program that `docs/judge.md` ends with, in a folder of its own.
+    fn documented() -> Subject {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/judge.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let (_, program) = page.split_once("```python\n").unwrap();
+        let (program, _) = program.split_once("```").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let script = folder.path().join("stack.py");
+        std::fs::write(&script, program).unwrap();
+        python(&script, &[]).keeping(folder)
+    }
+
+    fn rows() -> Vec<Row> {
+        let dict = |name: String, summary: &str, kind, flaw: Option<&'static str>| {
+            let start = move || python(&servers().join("dict.py"), flaw.as_slice());
+            Row::new(name, summary, kind, start).only(&DICTS)
+        };
+        let mut rows = vec![
+            Row::new(
+                "documented",
+                "The program at the end of [the page](../judge.md).",
+                Kind::Good,
+                documented,
+            )
+            .only(&[STACK]),
+            dict("dict.py".to_owned(), "Open addressing as in CPython, in Python.", Kind::Good, None),
+            Row::new("list.c", "An array that grows by an eighth, in C.", Kind::Good, || list(None))
+                .only(&[LIST]),
+        ];
+        for (flaw, summary, refused) in DICT_FLAWS {
+            rows.push(
+                dict(format!("dict.py/{flaw}"), summary, Kind::Flaw(refused.to_vec()), Some(flaw)).slow(),
+            );
+        }
+        for (flaw, macro_name, summary) in LIST_FLAWS {
+            let kind = Kind::Flaw(vec![LIST]);
+            let row = Row::new(format!("list.c/{flaw}"), summary, kind, || list(Some(macro_name)));
+            rows.push(row.only(&[LIST]).slow());
+        }
+        rows
+    }
+
+    #[test]
+    fn programs_in_other_languages_are_told_apart() {
+        let is_asked = |column: &Column| DICTS.contains(&column.label) || column.label == STACK;
+        let mut columns: Vec<_> = columns().into_iter().filter(is_asked).collect();
+        columns.push(column(LIST, json!({ "n": 4_000 })));
+        let matrix = Matrix {
+            plugin: PLUGIN,
+            page: "judge-languages",
+            introduction: "\
+Programs in Python and C (`tests/servers/judge`). The list in C is compiled by the check itself, with and without sanitizers.",
+            columns,
+            rows: rows(),
+            entangled: vec![],
+        };
+        matrix.prove();
+    }
+}

@@ -1,0 +1,182 @@
+//! `web-security` against the reference site.
+
+use std::time::Duration;
+
+use mustdo_reference::site::{Flaw, Site};
+use serde_json::json;
+
+use super::{Column, Entangled, Kind, Matrix, Row, Subject, Wrong, expect_nothing_told};
+
+const PLUGIN: &str = "web-security";
+
+const REGISTER: &str = "register-login";
+const XSS: &str = "xss";
+const CSRF: &str = "csrf";
+const SESSION: &str = "session";
+const HEADERS: &str = "headers";
+const SQLI: &str = "sqli";
+const PATHS: &str = "path-traversal";
+const ACCESS: &str = "access-control";
+const ENUMERATION: &str = "enumeration";
+const THROTTLE: &str = "throttle";
+const TOKENS: &str = "token-forgery";
+const OUTBOUND: &str = "outbound";
+
+/// Quick ones, which every row is asked; the others take seconds each.
+const QUICK: [&str; 3] = [HEADERS, PATHS, CSRF];
+
+fn columns() -> Vec<Column> {
+    let checks =
+        [REGISTER, XSS, CSRF, SESSION, HEADERS, SQLI, PATHS, ACCESS, ENUMERATION, THROTTLE, TOKENS, OUTBOUND];
+    checks.map(|check| Column::new(check, json!({}))).to_vec()
+}
+
+fn row(flaw: Flaw) -> Row {
+    let check =
+        flaw.refused_by().and_then(|check| columns().into_iter().find(|column| column.check == check));
+    let row = |kind| {
+        Row::new(flaw.name(), flaw.summary(), kind, move || {
+            let site = Site::start(Some(flaw)).unwrap();
+            Subject::http("api", site.address()).keeping(site)
+        })
+    };
+    let Some(Column { label, .. }) = check else { return row(Kind::Trap) };
+    let mut asked = vec![label];
+    asked.extend(QUICK.iter().filter(|quick| **quick != label));
+    let kind = if flaw.breaks_only_a_should() { Kind::Weak(vec![label]) } else { Kind::Flaw(vec![label]) };
+    row(kind).only(&asked).slow()
+}
+
+fn matrix() -> Matrix {
+    let good = Row::new("good", "The good site.", Kind::Good, || {
+        let site = Site::start(None).unwrap();
+        Subject::http("api", site.address()).keeping(site)
+    });
+    Matrix {
+        plugin: PLUGIN,
+        page: PLUGIN,
+        introduction: "\
+Every site is the reference site, inside the test, with one thing different. A mistake is asked about by its own check and by
+those that take a second or two; asking all of everything would take an hour and has nothing in common with what they look at.",
+        columns: columns(),
+        rows: std::iter::once(good).chain(Flaw::ALL.iter().copied().map(row)).collect(),
+        entangled: ENTANGLED.to_vec(),
+    }
+}
+
+const ENTANGLED: &[Entangled] = &[];
+
+#[test]
+fn every_cell_is_as_it_must_be() {
+    matrix().prove();
+}
+
+#[tokio::test]
+async fn where_no_site_is_nothing_is_told() {
+    let (other, closed) = ("does not speak proper HTTP", "is its url right");
+    let cases: [(Wrong, u64, &[&str]); 5] = [
+        (Wrong::Closed, 2, &["is it running"]),
+        (Wrong::Silent, 12, &["did not answer in time"]),
+        (Wrong::Garbage, 12, &[other, closed]),
+        (Wrong::Says(b"SSH-2.0-OpenSSH_9.2\r\n"), 2, &[other, closed]),
+        (Wrong::Says(b"R\0\0\0\x08\0\0\0\0"), 2, &[other, closed]),
+    ];
+    for (wrong, seconds, words) in cases {
+        let subject = |address| Subject::http("api", address);
+        expect_nothing_told(PLUGIN, &columns(), wrong, subject, Duration::from_secs(seconds), words).await;
+    }
+}
+
+/// The site in Flask under gunicorn: another language, other libraries, processes of their own and a database.
+#[cfg(feature = "live-servers")]
+mod flask {
+    use std::{collections::BTreeMap, path::Path};
+
+    use mustdo::model::{Address, Launch, Place};
+
+    use super::*;
+    use crate::flask::gunicorn;
+
+    /// Its mistakes, each with what is different; `app.py` has them by these names.
+    const FLAWS: [(&str, &str); 11] = [
+        ("sqli/concatenates", "The search puts its word into the query as it is."),
+        ("sqli/doubles-quotes-only", "Quotes are doubled, and a number goes into the query as it is."),
+        ("sqli/drops-and", "The word AND is taken out, and the rest goes into the query as it is."),
+        ("sqli/refuses-quotes", "Whatever has a quote in it is answered 400."),
+        ("sqli/login-concatenates", "The login puts the name into its query as it is."),
+        ("sqli/shows-error", "A search that breaks the query answers 200 with the database's message."),
+        ("token-forgery/weak-key", "The session is signed with the key dev."),
+        ("xss/safe-filter", "One template marks the text of a post as safe."),
+        ("csrf/no-token", "Forms have no token, and the session cookie has no SameSite."),
+        ("enumeration/two-messages", "An unknown name and a wrong password get different messages."),
+        ("throttle/none", "Passwords can be guessed as fast as the site answers."),
+    ];
+
+    fn site(flaw: Option<&str>) -> Subject {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/site");
+        let program = gunicorn();
+        let run = [
+            program.to_str().unwrap(),
+            "app:app",
+            "--bind",
+            "127.0.0.1:{port}",
+            "--worker-class",
+            "gthread",
+            "--no-control-socket",
+            "--workers",
+            "2",
+            "--threads",
+            "8",
+            "--chdir",
+            source.to_str().unwrap(),
+        ];
+        let database = folder.path().join("site.db").display().to_string();
+        let mut env = BTreeMap::from([
+            ("PYTHONDONTWRITEBYTECODE".to_owned(), "1".to_owned()),
+            ("SITE_DATABASE".to_owned(), database),
+        ]);
+        env.extend(flaw.map(|flaw| ("SITE_FLAW".to_owned(), flaw.to_owned())));
+        let launch = Launch {
+            run: run.map(str::to_owned).to_vec(),
+            cwd: None,
+            env,
+            ready: Some("/".to_owned()),
+            ready_timeout: Launch::READY_TIMEOUT,
+        };
+        let address = Address { host: "127.0.0.1".to_owned(), port: None };
+        let place = Place::Http { address, prefix: String::new() };
+        Subject::default().with("api", place, Some(launch)).keeping(folder)
+    }
+
+    #[test]
+    fn a_real_application_is_told_right_from_wrong() {
+        let own = |name: &str| {
+            let check = name.split('/').next().unwrap_or_default();
+            columns().into_iter().find(|column| column.check == check).unwrap().label
+        };
+        // It serves no files of its own.
+        let asked: Vec<_> =
+            columns().iter().map(|column| column.label).filter(|label| *label != PATHS).collect();
+        let good = Row::new(
+            "flask",
+            "Right, with the sessions that Flask has by itself: a logout takes the cookie away and cannot take it back.",
+            Kind::Odd,
+            || site(None),
+        );
+        let flawed = FLAWS.map(|(name, summary)| {
+            Row::new(name, summary, Kind::Flaw(vec![own(name)]), move || site(Some(name))).only(&[own(name)])
+        });
+        Matrix {
+            plugin: PLUGIN,
+            page: "web-security-flask",
+            introduction: "\
+Every site is the application of `tests/servers/site` under gunicorn with two processes: Flask, Jinja, itsdangerous, werkzeug's
+scrypt and SQLite. Each mistake is asked about by its own check.",
+            columns: columns(),
+            rows: std::iter::once(good.only(&asked)).chain(flawed).collect(),
+            entangled: Vec::new(),
+        }
+        .prove();
+    }
+}
