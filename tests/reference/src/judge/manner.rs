@@ -35,6 +35,7 @@ pub(super) fn spring(trap: Trap) -> Result<(), String> {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "those with other manners never come here")]
 fn after_hello(trap: Trap) -> Result<(), String> {
     let mut lines = std::io::stdin().lock().lines();
     lines.next();
@@ -44,7 +45,7 @@ fn after_hello(trap: Trap) -> Result<(), String> {
             .map_err(|error| error.to_string())?["i"]
             .take();
         match trap {
-            Trap::HelloOnly => continue,
+            Trap::HelloOnly => {}
             Trap::Crashes => std::process::abort(),
             Trap::AlwaysError => say(&json!({ "i": number, "err": "NO" }))?,
             Trap::WrongNumber => say(&json!({ "i": number.as_u64().unwrap_or_default() - 1, "ok": null }))?,

@@ -62,7 +62,7 @@ impl Program for Sorted {
     fn answer(&mut self, operation: &str, arguments: &[Value]) -> Answer {
         let key = integer(arguments, 0);
         if matches!(operation, "PUT" | "GET" | "DEL") {
-            self.cost += self.pairs.len().max(2).ilog(self.order.div_ceil(2).max(2)) as u64 + 1;
+            self.cost += u64::from(self.pairs.len().max(2).ilog(self.order.div_ceil(2).max(2))) + 1;
         }
         match operation {
             "PUT" => {
