@@ -129,16 +129,25 @@ mod live {
         ("leaks", "FLAW_LEAKS", "The old array is forgotten, not freed."),
     ];
 
+    /// Where a program of the machine is.
+    fn found(name: &str) -> String {
+        let path = std::env::var_os("PATH").unwrap();
+        let found =
+            std::env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file());
+        let found = found.unwrap_or_else(|| panic!("{name} is not installed; tests/run does that"));
+        found.to_str().unwrap().to_owned()
+    }
+
     fn python(script: &Path, arguments: &[&str]) -> Subject {
         let arguments = [&[script.to_str().unwrap()], arguments].concat();
-        Subject::default().with_command("program", "python3", &arguments)
+        Subject::default().with_command("program", &found("python3"), &arguments)
     }
 
     fn list(flaw: Option<&str>) -> Subject {
         let flags = ["-std=c11".to_owned()].into_iter().chain(flaw.map(|flaw| format!("-D{flaw}")));
         Subject::default()
-            .with_command("program", "env", &["./program"])
-            .with_command("compiler", "cc", &["**"])
+            .with_command("program", &found("env"), &["./program"])
+            .with_command("compiler", &found("cc"), &["**"])
             .with_folder("source", servers().join("list").to_str().unwrap())
             .asked_with(json!({ "flags": flags.collect::<Vec<_>>() }))
     }

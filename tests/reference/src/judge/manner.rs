@@ -35,6 +35,7 @@ pub(super) fn spring(trap: Trap) -> Result<(), String> {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "those with other manners never come here")]
 fn after_hello(trap: Trap) -> Result<(), String> {
     let mut lines = std::io::stdin().lock().lines();
     lines.next();
