@@ -36,7 +36,7 @@ enum Server {
 /// A group of processes with a folder of its own; it ends when dropped.
 struct Running {
     process: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Drop for Running {
@@ -68,11 +68,11 @@ fn run(mut command: Command, folder: TempDir, address: SocketAddr) -> Running {
         .stdout(log.try_clone().unwrap())
         .stderr(log)
         .process_group(0);
-    let mut running = Running { process: command.spawn().unwrap(), _folder: folder };
+    let mut running = Running { process: command.spawn().unwrap(), folder: folder };
     let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect(address).is_err() {
         let is_up = matches!(running.process.try_wait(), Ok(None)) && Instant::now() < deadline;
-        let log = || std::fs::read_to_string(running._folder.path().join("log")).unwrap_or_default();
+        let log = || std::fs::read_to_string(running.folder.path().join("log")).unwrap_or_default();
         assert!(is_up, "{command:?}: {}", log());
         thread::sleep(Duration::from_millis(50));
     }

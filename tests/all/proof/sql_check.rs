@@ -1,4 +1,4 @@
-//! `sql-check`: what is no database tells nothing, and, with live servers, both checks on a MariaDB of their own.
+//! `sql-check`: what is no database tells nothing, and, with live servers, both checks on a `MariaDB` of their own.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ async fn where_no_database_is_nothing_is_told() {
     }
 }
 
-/// A MariaDB for one test, and the service in front of it.
+/// A `MariaDB` for one test, and the service in front of it.
 #[cfg(feature = "live-servers")]
 mod live {
     use std::{
@@ -99,7 +99,7 @@ mod live {
         server: Child,
         port: u16,
         schemas: AtomicU32,
-        _folder: TempDir,
+        folder: TempDir,
     }
 
     impl Database {
@@ -130,10 +130,10 @@ mod live {
                 .stderr(log)
                 .spawn()
                 .unwrap();
-            let database = Self { server, port, schemas: AtomicU32::new(0), _folder: folder };
+            let database = Self { server, port, schemas: AtomicU32::new(0), folder: folder };
             let deadline = Instant::now() + PATIENCE;
             while !database.run("SELECT 1;") {
-                assert!(Instant::now() < deadline, "{}", told(database._folder.path()));
+                assert!(Instant::now() < deadline, "{}", told(database.folder.path()));
                 thread::sleep(Duration::from_millis(100));
             }
             database
