@@ -38,7 +38,7 @@ use pair::{Program, compare, in_turn, line};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
-use wasmtime::component::{Component, Linker, Val};
+use wasmtime::component::{Component, InstancePre, Linker, Val};
 use wasmtime::{Config, Engine, Store};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -262,7 +262,7 @@ fn checklist(items: usize) -> String {
     for item in 0..items {
         write!(
             text,
-            "[[item]]\nid = \"load.item-{item}\"\ngroup = \"all\"\nlevel = \"must\"\n\
+            "[[item]]\nid = \"load.item-{item}\"\ngroup = \"all\"\nlevel = \"must\"\nweight = 1\n\
              title = {{ zh = \"第 {item} 项\", en = \"Item {item}\" }}\n\
              [[item.check]]\nuses = \"test-guest/probe\"\ntarget = {{ web = \"web\" }}\n"
         )
@@ -358,8 +358,7 @@ async fn checks(host: Arc<Host>, task: Task) {
 /// wasmtime and nothing else: no limits, no imports, no judgement.
 struct Bare {
     engine: Engine,
-    component: Component,
-    linker: Linker<()>,
+    plugin: InstancePre<()>,
 }
 
 impl Bare {
@@ -370,13 +369,13 @@ impl Bare {
         let component = Component::new(&engine, bytes)?;
         let mut linker = Linker::new(&engine);
         linker.define_unknown_imports_as_traps(&component)?;
-        Ok(Self { engine, component, linker })
+        Ok(Self { plugin: linker.instantiate_pre(&component)?, engine })
     }
 
     async fn call(&self) -> wasmtime::Result<()> {
         let mut store = Store::new(&self.engine, ());
         store.set_epoch_deadline(1_000_000);
-        let instance = self.linker.instantiate_async(&mut store, &self.component).await?;
+        let instance = self.plugin.instantiate_async(&mut store).await?;
         let plugin = instance.get_export_index(&mut store, None, "mustdo:verifier/plugin@0.1.0");
         let run = instance.get_export_index(&mut store, plugin.as_ref(), "run");
         let run = run.and_then(|run| instance.get_func(&mut store, run));

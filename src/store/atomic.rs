@@ -15,6 +15,12 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     sink.write(bytes)
 }
 
+/// As [`replace`], for what every run makes anew: whoever looks sees the old text or the new one, and a power cut soon
+/// afterwards may leave nothing. A thousand durable files cost a thousand times two waits for the disk.
+pub(super) fn replace_without_waiting(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    Sink::open(path)?.put(bytes, false)
+}
+
 /// A file that is going to be written: opened before the work starts, so that a bad path fails first.
 #[derive(Debug)]
 pub struct Sink {
@@ -60,6 +66,10 @@ impl Sink {
 
     /// Writes everything, makes it durable, and puts it in place.
     pub fn write(self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.put(bytes, true)
+    }
+
+    fn put(self, bytes: &[u8], durable: bool) -> Result<(), StoreError> {
         let path = self.path;
         let error = |source| StoreError::Write { path: path.clone(), source };
         let mut draft = match self.place {
@@ -67,10 +77,13 @@ impl Sink {
             Place::Stream(mut stream) => return stream.write_all(bytes).map_err(error),
         };
         draft.write_all(bytes).map_err(error)?;
-        draft.as_file().sync_all().map_err(error)?;
+        if durable {
+            draft.as_file().sync_all().map_err(error)?;
+        }
         draft.persist(&path).map_err(|failure| error(failure.error))?;
         // The rename itself must survive a power cut; a file system that can not sync a folder has done what it can.
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+        if durable
+            && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
             && let Ok(folder) = File::open(folder)
         {
             drop(folder.sync_all());
@@ -98,6 +111,16 @@ mod tests {
         replace(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_is_not_waited_for_is_replaced_whole_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        replace(&path, b"a long first text").unwrap();
+        replace_without_waiting(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

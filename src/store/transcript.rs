@@ -5,7 +5,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{StoreError, Workspace, WriteLock, read_text, replace};
+use super::atomic::replace_without_waiting;
+use super::{StoreError, Workspace, WriteLock, read_text};
 use crate::model::{CheckId, ItemId};
 
 /// The folder below the private one.
@@ -25,7 +26,7 @@ impl Workspace {
         check: &CheckId,
         text: &str,
     ) -> Result<(), StoreError> {
-        replace(&self.private(FOLDER)?.join(name(item, check)), text.as_bytes())
+        replace_without_waiting(&self.private(FOLDER)?.join(name(item, check)), text.as_bytes())
     }
 
     /// Removes the accounts of all other checks than `known`.
