@@ -91,6 +91,11 @@ fn every_cell_is_as_it_must_be() {
     matrix().prove();
 }
 
+#[test]
+fn no_verdict_depends_on_the_seed_or_on_what_else_runs() {
+    matrix().repeat_the_good(10);
+}
+
 #[tokio::test]
 async fn where_no_site_is_nothing_is_told() {
     let (other, closed) = ("does not speak proper HTTP", "is its url right");
