@@ -1,9 +1,23 @@
 //! Addresses inside the one site that is looked at.
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What a form leaves as it is (URL standard, application/x-www-form-urlencoded percent-encode set).
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_');
+
+/// What cannot stand in a request line; a browser escapes it in the addresses of a page (URL standard, path percent-encode
+/// set, with the signs that some servers refuse besides).
+const PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'`')
+    .add(b'{')
+    .add(b'}')
+    .add(b'|')
+    .add(b'^')
+    .add(b'\\');
 
 /// A name or value of a query or a form body.
 pub(crate) fn encode(text: &str) -> String {
@@ -38,7 +52,7 @@ pub(crate) fn resolve(base: &str, reference: &str) -> Option<String> {
         return Some(base.to_owned());
     }
     if reference.starts_with('?') {
-        return Some(format!("{base_path}{reference}"));
+        return Some(normal(&format!("{base_path}{reference}")));
     }
     let head = reference.split(['/', '?']).next().unwrap_or_default();
     if head.contains(':') {
@@ -56,9 +70,10 @@ fn of_this_machine(rest: &str) -> Option<String> {
     near.then(|| if path.starts_with('/') { normal(path) } else { format!("/{path}") })
 }
 
-/// Takes `.` and `..` out of the path (RFC 3986, section 5.2.4).
+/// Escapes what cannot be sent, and takes `.` and `..` out of the path (RFC 3986, section 5.2.4).
 fn normal(address: &str) -> String {
-    let (path, query) = address.find('?').map_or((address, ""), |at| address.split_at(at));
+    let address = utf8_percent_encode(address, PATH).to_string();
+    let (path, query) = address.split_at(address.find('?').unwrap_or(address.len()));
     let mut parts: Vec<&str> = Vec::new();
     let mut segments = path.split('/').skip(1).peekable();
     while let Some(segment) = segments.next() {
@@ -95,6 +110,7 @@ mod tests {
             ("/", "javascript:void(0)", None),
             ("/", "mailto:a@b", None),
             ("/a", "./", Some("/")),
+            ("/", "k\" x='1' 字", Some("/k%22%20x='1'%20%E5%AD%97")),
         ];
         for (base, reference, expected) in cases {
             assert_eq!(resolve(base, reference).as_deref(), expected, "{base} {reference}");

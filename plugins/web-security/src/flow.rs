@@ -82,7 +82,7 @@ enum Way {
 impl Way {
     fn line(&self) -> String {
         match self {
-            Self::Page(path) => format!("the form on {path}"),
+            Self::Page(path) => path.clone(),
             Self::Request(template) => format!("{} {}", template.method, template.path),
         }
     }

@@ -235,7 +235,9 @@ mod tests {
         let request = form.submit(|field| match field.kind {
             Kind::User => Some("ann".to_owned()),
             Kind::Password => Some("a b".to_owned()),
-            Kind::Email | Kind::Text | Kind::Url | Kind::Number | Kind::Hidden | Kind::Fixed | Kind::File => None,
+            Kind::Email | Kind::Text | Kind::Url | Kind::Number | Kind::Hidden | Kind::Fixed | Kind::File => {
+                None
+            }
         });
         assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/auth/login"));
         assert_eq!(request.body, b"csrf_token=t1&username=ann&pw=a%20b");

@@ -127,21 +127,16 @@ impl PathTraversal {
         let mut browser = Browser::default();
         let mut paths: Vec<String> = self.doors().features.endpoints.to_vec();
         if paths.is_empty() {
+            let mut pages = crawl::walk(probe, &mut browser, &["/"])?;
+            // A site without accounts has files as well.
             if let Ok((flow, member)) = Flow::find(probe, self.doors()) {
                 browser = member.browser;
-                for visit in crawl::walk(probe, &mut browser, &["/", &flow.whoami])? {
-                    paths
-                        .extend(visit.page().assets().iter().filter_map(|asset| resolve(&visit.path, asset)));
-                    paths.extend(crawl::links(&visit));
-                    paths.push(visit.path);
-                }
-            } else {
-                for visit in crawl::walk(probe, &mut browser, &["/"])? {
-                    paths
-                        .extend(visit.page().assets().iter().filter_map(|asset| resolve(&visit.path, asset)));
-                    paths.extend(crawl::links(&visit));
-                    paths.push(visit.path);
-                }
+                pages.extend(crawl::walk(probe, &mut browser, &["/", &flow.whoami])?);
+            }
+            for visit in pages {
+                paths.extend(visit.page().assets().iter().filter_map(|asset| resolve(&visit.path, asset)));
+                paths.extend(crawl::links(&visit));
+                paths.push(visit.path);
             }
         }
         let mut known = BTreeSet::new();

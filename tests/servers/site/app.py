@@ -17,6 +17,7 @@ import time
 
 from flask import Flask, abort, g, redirect, render_template, request, session, url_for
 from jinja2 import DictLoader
+from markupsafe import Markup
 from werkzeug.security import check_password_hash, generate_password_hash
 
 FLAWS = {
@@ -127,8 +128,6 @@ def end(_error):
 
 @app.template_global()
 def token():
-    from markupsafe import Markup
-
     value = session.setdefault("token", secrets.token_hex(16))
     return Markup('<input type="hidden" name="csrf_token" value="{}">').format(value)
 
