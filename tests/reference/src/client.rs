@@ -13,7 +13,7 @@ named! {
     /// One mistake of the client.
     pub enum Flaw is "flaw" {
         OneReceive "client-robust/one-recv"
-            "Whatever one recv() gives is taken for the reply."
+            "Whatever one `recv()` gives is taken for the reply."
         NoTimeout "client-robust/no-timeout"
             "A server that says nothing is waited for without an end."
         Stale "client-robust/stale"

@@ -10,13 +10,13 @@ use std::{
 
 use super::{Flaw, service::Shared};
 
-/// Bytes of one recv().
+/// Bytes of one `recv()`.
 const CHUNK: usize = 64 << 10;
 
 /// Bytes that a reply of [`Flaw::FixedBuffer`] has at most.
 const FIXED: usize = 4_096;
 
-/// What a recv() of [`Flaw::RequestedLength`] asks for.
+/// What a `recv()` of [`Flaw::RequestedLength`] asks for.
 const REQUESTED: usize = 1_024;
 
 pub(super) struct Conversation<'server> {
@@ -87,7 +87,7 @@ impl<'server> Conversation<'server> {
         }
     }
 
-    /// What one recv() gives; none at the end.
+    /// What one `recv()` gives; none at the end.
     fn read(&mut self) -> io::Result<Option<Vec<u8>>> {
         let limited = self.shared.has(Flaw::ByteTimeout) && !self.buffer.is_empty();
         self.stream.set_read_timeout(limited.then_some(Duration::from_millis(10)))?;
