@@ -40,8 +40,7 @@ fn columns() -> Vec<Column> {
 
 /// The columns that must not pass a flaw: every way to ask its checks, or the full one where the minimal does not look.
 fn refused_by(flaw: Flaw) -> Vec<&'static str> {
-    let only_full =
-        matches!(flaw, Flaw::TakesTwoLengths | Flaw::NoHostNeeded | Flaw::PutMerges);
+    let only_full = matches!(flaw, Flaw::TakesTwoLengths | Flaw::NoHostNeeded | Flaw::PutMerges);
     let labels = flaw.refused_by().iter().flat_map(|check| match *check {
         BASICS if only_full => vec![BASICS_FULL],
         BASICS => vec![BASICS, BASICS_FULL],

@@ -136,31 +136,44 @@ fn row(name: &str, summary: &str, kind: Kind, server: Server) -> Row {
 #[test]
 fn http_api_of_servers_of_the_field() {
     let one_worker = "gunicorn with one worker of 64 threads.";
-    let rows = vec![
-        row("nginx", "nginx in front of gunicorn with two sync workers.", Kind::Odd, Server::Nginx).only(&[
-            http_api::BASICS,
-            http_api::BASICS_FULL,
-            http_api::PRODUCTION,
-        ]),
-        row("gthread-64", one_worker, Kind::Odd, Server::Threads(64)).only(&[
-            http_api::BASICS,
-            http_api::CRUD,
-            http_api::ROUTING,
-            http_api::PRODUCTION,
-        ]),
-        row("gevent", "gunicorn with an event loop.", Kind::Odd, Server::Gevent).only(&[
-            http_api::BASICS,
-            http_api::CRUD,
-            http_api::ROUTING,
-            http_api::PRODUCTION,
-        ]),
-        row("host-not-asked", "gunicorn alone, which serves a request without Host.", Kind::Flaw(vec![http_api::BASICS_FULL]), Server::Threads(64))
+    let rows =
+        vec![
+            row("nginx", "nginx in front of gunicorn with two sync workers.", Kind::Odd, Server::Nginx)
+                .only(&[http_api::BASICS, http_api::BASICS_FULL, http_api::PRODUCTION]),
+            row("gthread-64", one_worker, Kind::Odd, Server::Threads(64)).only(&[
+                http_api::BASICS,
+                http_api::CRUD,
+                http_api::ROUTING,
+                http_api::PRODUCTION,
+            ]),
+            row("gevent", "gunicorn with an event loop.", Kind::Odd, Server::Gevent).only(&[
+                http_api::BASICS,
+                http_api::CRUD,
+                http_api::ROUTING,
+                http_api::PRODUCTION,
+            ]),
+            row(
+                "host-not-asked",
+                "gunicorn alone, which serves a request without Host.",
+                Kind::Flaw(vec![http_api::BASICS_FULL]),
+                Server::Threads(64),
+            )
             .only(&[http_api::BASICS, http_api::BASICS_FULL]),
-        row("sync-alone", "gunicorn with two sync workers and nothing in front.", Kind::Flaw(vec![http_api::PRODUCTION]), Server::Sync)
+            row(
+                "sync-alone",
+                "gunicorn with two sync workers and nothing in front.",
+                Kind::Flaw(vec![http_api::PRODUCTION]),
+                Server::Sync,
+            )
             .only(&[http_api::BASICS, http_api::PRODUCTION]),
-        row("flask-debug", "`flask run --debug`.", Kind::Flaw(vec![http_api::PRODUCTION]), Server::Development)
+            row(
+                "flask-debug",
+                "`flask run --debug`.",
+                Kind::Flaw(vec![http_api::PRODUCTION]),
+                Server::Development,
+            )
             .only(&[http_api::BASICS, http_api::ROUTING, http_api::PRODUCTION]),
-    ];
+        ];
     let introduction = "\
 The service of `tests/servers/api` in Flask, as the servers of the field serve it. These run with the feature `live-servers`.";
     let matrix = http_api::matrix();
@@ -174,15 +187,28 @@ fn gateway_of_servers_of_the_field() {
     let rows = vec![
         row("nginx", both, Kind::Odd, Server::Nginx),
         row("gevent", "gunicorn with an event loop.", Kind::Odd, Server::Gevent).only(&[gateway::SLOW]),
-        row("sync-alone", "gunicorn with two sync workers and nothing in front.", Kind::Flaw(vec![gateway::SLOW]), Server::Sync)
-            .only(&[gateway::SLOW]),
-        row("gthread-8", "gunicorn with one worker of eight threads.", Kind::Flaw(vec![gateway::SLOW]), Server::Threads(8))
-            .only(&[gateway::SLOW]),
+        row(
+            "sync-alone",
+            "gunicorn with two sync workers and nothing in front.",
+            Kind::Flaw(vec![gateway::SLOW]),
+            Server::Sync,
+        )
+        .only(&[gateway::SLOW]),
+        row(
+            "gthread-8",
+            "gunicorn with one worker of eight threads.",
+            Kind::Flaw(vec![gateway::SLOW]),
+            Server::Threads(8),
+        )
+        .only(&[gateway::SLOW]),
         row("no-limit", "gunicorn without a limit.", Kind::Flaw(vec![gateway::RATE]), Server::Threads(64))
             .only(&[gateway::RATE]),
-        Row::new("one-limit-for-all", "nginx with one bucket for all clients.", Kind::Flaw(vec![gateway::RATE]), move || {
-            Server::Nginx.start().asked_with(together.clone())
-        })
+        Row::new(
+            "one-limit-for-all",
+            "nginx with one bucket for all clients.",
+            Kind::Flaw(vec![gateway::RATE]),
+            move || Server::Nginx.start().asked_with(together.clone()),
+        )
         .only(&[gateway::RATE]),
     ];
     let mut columns = gateway::columns();

@@ -181,7 +181,8 @@ mod live {
 
     /// The orders in Flask under gunicorn, which mustdo starts.
     fn service(database: &Database, schema: &str, flaw: &str) -> (Place, Launch) {
-        let venv = std::env::var_os("MUSTDO_TEST_VENV").expect("MUSTDO_TEST_VENV names the Python environment");
+        let venv =
+            std::env::var_os("MUSTDO_TEST_VENV").expect("MUSTDO_TEST_VENV names the Python environment");
         let gunicorn = Path::new(&venv).join("bin/gunicorn");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/sql");
         let words = [
@@ -237,7 +238,12 @@ mod live {
         let no_key = Definition { key: "", ..GOOD };
         let empty = Arc::clone(&database);
         let rows = vec![
-            of("good", "The good table, and a service that inserts and catches error 1062.", Kind::Good, GOOD),
+            of(
+                "good",
+                "The good table, and a service that inserts and catches error 1062.",
+                Kind::Good,
+                GOOD,
+            ),
             Row::new("schema-empty", "The schema has no table.", smoke(), move || {
                 let schema = empty.schema("");
                 Subject::tcp("db", empty.address()).asked_with(json!({ "schema": schema }))
@@ -268,7 +274,12 @@ mod live {
                 guard(),
                 no_key,
             ),
-            of("no-unique-key", "The number has an index that is not unique.", guard(), Definition { key: ", KEY (no)", ..GOOD }),
+            of(
+                "no-unique-key",
+                "The number has an index that is not unique.",
+                guard(),
+                Definition { key: ", KEY (no)", ..GOOD },
+            ),
             of(
                 "nullable",
                 "The unique key is on a column that may be NULL.",

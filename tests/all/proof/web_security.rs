@@ -24,13 +24,13 @@ const THROTTLE: &str = "throttle";
 const QUICK: [&str; 3] = [HEADERS, PATHS, CSRF];
 
 fn columns() -> Vec<Column> {
-    let checks =
-        [REGISTER, XSS, CSRF, SESSION, HEADERS, SQLI, PATHS, ACCESS, ENUMERATION, THROTTLE];
+    let checks = [REGISTER, XSS, CSRF, SESSION, HEADERS, SQLI, PATHS, ACCESS, ENUMERATION, THROTTLE];
     checks.map(|check| Column::new(check, json!({}))).to_vec()
 }
 
 fn row(flaw: Flaw) -> Row {
-    let check = flaw.refused_by().and_then(|check| columns().into_iter().find(|column| column.check == check));
+    let check =
+        flaw.refused_by().and_then(|check| columns().into_iter().find(|column| column.check == check));
     let row = |kind| {
         Row::new(flaw.name(), flaw.summary(), kind, move || {
             let site = Site::start(Some(flaw)).unwrap();
