@@ -140,6 +140,8 @@ fn serve_another(probe: &mut Probe<'_, '_>) -> Result<(), Fault> {
     let half = Text::new("one client sent half a request", "一个客户端只发了半个请求");
     let talk = probe.connect().map_err(|trouble| fault(trouble, &opening()))?;
     talk.send(first).map_err(|trouble| fault(trouble, &half))?;
+    // Until the server has read it, nobody waits for it.
+    probe.context().sleep(LONG_PAUSE);
     let sent = Text::new(
         "one client sent half a request; then another sent a whole one",
         "一个客户端只发了半个请求，随后另一个发了完整的请求",
