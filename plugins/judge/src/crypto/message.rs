@@ -144,7 +144,9 @@ impl<'a, 'host> Talk<'a, 'host> {
 pub(super) fn remembered(exam: &Exam<'_, '_>, op: &Op, answer: &Answer) -> Fault {
     let (name, came) = (op.name, cut(&shown(answer)));
     let summary = Text::new(
-        format!("{name} works only in the process that made what it is asked about; another one answered {came}"),
+        format!(
+            "{name} works only in the process that made what it is asked about; another one answered {came}"
+        ),
         format!("{name} 只在当初生成它的那个进程里有效；另一个进程返回 {came}"),
     );
     let message = Text::new(
