@@ -13,7 +13,7 @@ use crate::browser::{Browser, Visit};
 use crate::check::{reach, run, visiting};
 use crate::crawl;
 use crate::flow::{Flow, Member};
-use crate::form::{Form, Kind};
+use crate::form::{Field, Form, Kind, is_token};
 use crate::sink::{self, People, Sink};
 
 const ADVICE: Advice = Advice {
@@ -372,12 +372,17 @@ fn as_other(
     }
     Ok(form.submit(|field| match field.kind {
         Kind::Text | Kind::User => Some(word.to_owned()),
-        Kind::Hidden => own
-            .iter()
-            .find(|other| other.name == field.name && other.kind == Kind::Hidden)
-            .map(|other| other.value.clone()),
+        Kind::Hidden => token_of(field, &own),
         Kind::Email | Kind::Password | Kind::Url | Kind::Number | Kind::Fixed | Kind::File => None,
     }))
+}
+
+/// The sender's own token for a field of the owner's form; none for any other field: it may say which thing is meant, and
+/// whose.
+fn token_of(field: &Field, own: &[Field]) -> Option<String> {
+    let is_same = |other: &&Field| other.name == field.name && other.kind == Kind::Hidden;
+    let found = own.iter().find(is_same).filter(|_| is_token(&field.name));
+    found.map(|other| other.value.clone())
 }
 
 /// One user sends another's form for a new password.
@@ -402,15 +407,10 @@ fn own_password(probe: &mut Probe, flow: &Flow) -> Result<(), Fault> {
         .into_iter()
         .find(|theirs| theirs.action == form.action);
     let own = token_form.map(|form| form.fields).unwrap_or_default();
-    let (name, email) = (owner.account.name.clone(), owner.account.email.clone());
-    let is_identity = |value: &str| value == name || value == email;
-    // The owner's form, with every field that does not say who it is from the other user's own.
-    let request = form.submit(|field| {
-        if field.kind == Kind::Password {
-            return Some(password.clone());
-        }
-        let same = own.iter().find(|theirs| theirs.name == field.name && !is_identity(&field.value));
-        Some(same.unwrap_or(field).value.clone())
+    let request = form.submit(|field| match field.kind {
+        Kind::Password => Some(password.clone()),
+        Kind::Hidden => token_of(field, &own),
+        Kind::User | Kind::Email | Kind::Text | Kind::Url | Kind::Number | Kind::Fixed | Kind::File => None,
     });
     let line = format!("{} {}", request.method, request.path);
     other.browser.visit(probe, request)?;
@@ -480,4 +480,23 @@ fn nothing_owned() -> Fault {
     );
     Fault::inconclusive(summary)
         .with(Finding::new(Severity::Warning, "web-security.nothing-owned", message).hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_token_is_the_senders_own() {
+        let field = |name: &str, value: &str| Field {
+            name: name.to_owned(),
+            kind: Kind::Hidden,
+            value: value.to_owned(),
+        };
+        let own = [field("csrf_token", "mine"), field("note_id", "7"), field("user_id", "2")];
+        assert_eq!(token_of(&field("csrf_token", "theirs"), &own).as_deref(), Some("mine"));
+        assert_eq!(token_of(&field("note_id", "5"), &own), None);
+        assert_eq!(token_of(&field("user_id", "1"), &own), None);
+        assert_eq!(token_of(&field("_token", "theirs"), &own), None);
+    }
 }

@@ -13,7 +13,7 @@ use crate::advice::problem;
 use crate::browser::Browser;
 use crate::check::{reach, run, visiting};
 use crate::flow::{Flow, Member};
-use crate::form::{Form, Kind};
+use crate::form::{Form, Kind, is_token};
 use crate::jar::From;
 use crate::session_cookie::session_cookie;
 use crate::sink::{self, People, Sink};
@@ -309,10 +309,6 @@ fn tokens(probe: &mut Probe, people: &People, action: &Sink, form: &Form) -> Res
     let differs = |name: &str, value: &str| {
         let fields = other.iter().flat_map(|form| &form.fields);
         fields.into_iter().any(|field| field.name == name && field.value != value)
-    };
-    let is_token = |name: &str| {
-        let lower = name.to_ascii_lowercase();
-        ["csrf", "xsrf", "token", "authenticity", "nonce"].iter().any(|word| lower.contains(word))
     };
     let hidden = form.fields.iter().filter(|field| field.kind == Kind::Hidden);
     Ok(hidden
