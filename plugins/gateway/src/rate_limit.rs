@@ -114,7 +114,9 @@ impl RateLimit {
         let flood = report.judge(
             "flood",
             Need::Must,
-            flood.and_then(|flood| self.limited(flood, "flood")),
+            flood
+                .and_then(|flood| self.limited(flood, "flood"))
+                .and_then(|flood| self.not_all_refused(flood)),
             |flood| {
                 Text::new(
                     format!(
@@ -286,6 +288,35 @@ impl RateLimit {
             "在服务前面按连接的地址限流（nginx 的 limit_req）；并写明你设的限额：",
         );
         let finding = Finding::new(Severity::Problem, format!("gateway.{code}"), message).hint(hint);
+        Err(Fault::fail(summary).with(finding))
+    }
+
+    /// What the limit allows is served, also to whoever asks for more. A service that only falls over under load, or shuts
+    /// the client out at once, turns everything away.
+    fn not_all_refused(&self, flood: Flood) -> Result<Flood, Fault> {
+        if flood.served > 0 {
+            return Ok(flood);
+        }
+        let Flood { sent, .. } = flood;
+        let summary = Text::new(
+            format!("none of the {sent} requests of a flood was served, though the limit allows some"),
+            format!("洪水的 {sent} 个请求一个也没得到服务，而限额允许其中一部分"),
+        );
+        let message = Text::new(
+            format!(
+                "sent GET {} {sent} times from one client that had been silent; with {} a second and {} at once the first of them are within the limit. A service that breaks down under load looks like this, too",
+                self.path, self.limit, self.burst
+            ),
+            format!(
+                "一个安静了一阵的客户端发送 {sent} 次 GET {}；限额每秒 {}、突发 {}，最前面的几个并没有超过。被压垮的服务看起来也是这样",
+                self.path, self.limit, self.burst
+            ),
+        );
+        let hint = ADVICE.hint(
+            "serve what the limit allows and refuse the rest with 429; and name the limit that you set:",
+            "限额以内照常服务，其余返回 429；并写明你设的限额：",
+        );
+        let finding = Finding::new(Severity::Problem, "gateway.all-refused", message).hint(hint);
         Err(Fault::fail(summary).with(finding))
     }
 
@@ -507,4 +538,34 @@ fn retry_after(flood: &Flood) -> Result<(), Fault> {
         "the refusal does not say when to come again (Retry-After)",
         "拒绝时没有说明何时再来（Retry-After）",
     )))
+}
+
+#[cfg(test)]
+mod tests {
+    use mustdo_plugin::verdict::Status;
+
+    use super::*;
+
+    fn flood(served: u32) -> Flood {
+        Flood {
+            sent: BATCHES * BATCH,
+            served,
+            turned_away: BATCHES * BATCH - served,
+            odd: None,
+            took: Duration::from_secs(1),
+            calm: Vec::new(),
+            other_status: None,
+            retry_after: true,
+        }
+    }
+
+    #[test]
+    fn a_service_that_turns_everything_away_has_no_limit() {
+        let check = RateLimit::default();
+        let judged =
+            |served| check.limited(flood(served), "flood").and_then(|flood| check.not_all_refused(flood));
+        assert!(judged(1).is_ok() && judged(30).is_ok());
+        assert!(judged(0).is_err_and(|fault| fault.status() == Status::Fail));
+        assert!(judged(200).is_err_and(|fault| fault.status() == Status::Fail));
+    }
 }

@@ -13,7 +13,7 @@ use crate::browser::{Browser, Visit};
 use crate::check::{reach, run, visiting};
 use crate::crawl;
 use crate::flow::{Flow, Member};
-use crate::form::{Form, Kind};
+use crate::form::{Field, Form, Kind, is_token};
 use crate::sink::{self, People, Sink};
 
 const ADVICE: Advice = Advice {
@@ -223,6 +223,7 @@ fn make(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<Option<Th
     }
     forms.dedup_by(|one, other| one.action == other.action);
     Ok(Some(Thing {
+        made_by: sink.clone(),
         secret,
         page: alone.path.clone(),
         pages: shown.into_iter().map(|visit| visit.path).collect(),
@@ -232,6 +233,8 @@ fn make(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<Option<Th
 
 /// Something that one user wrote.
 struct Thing {
+    /// By what it was made; everybody can make one of their own.
+    made_by: Sink,
     /// The word in it that nothing else has.
     secret: String,
     /// Where it is shown alone, or the list that shows it.
@@ -299,7 +302,13 @@ fn changes_of_others(probe: &mut Probe, people: &mut People, things: &[Thing]) -
     for thing in things {
         forms += unchanged(probe, people, thing)?;
     }
-    Ok(forms)
+    if forms > 0 {
+        return Ok(forms);
+    }
+    Err(Fault::skip(Text::new(
+        "not judged: no form was found by which the owner changes or deletes it",
+        "没有判断：没有找到主人用来修改或删除它的表单",
+    )))
 }
 
 /// Others send the owner's forms; the owner then looks whether the thing is still there and the same.
@@ -310,7 +319,7 @@ fn unchanged(probe: &mut Probe, people: &mut People, thing: &Thing) -> Result<us
             ("a stranger", "陌生人", Browser::default()),
         ] {
             let word = probe.generator().token(14);
-            let request = as_other(probe, &mut browser, form, &word)?;
+            let request = as_other(probe, &mut browser, &thing.made_by, form, &word)?;
             let line = format!("{} {}", request.method, request.path);
             let status = browser.visit(probe, request)?.first;
             let mut owner = people.writer.browser.clone();
@@ -348,20 +357,32 @@ fn unchanged(probe: &mut Probe, people: &mut People, thing: &Thing) -> Result<us
     Ok(thing.forms.len())
 }
 
-/// The owner's form as somebody else sends it: with a token of their own, from a page that they can see.
-fn as_other(probe: &mut Probe, browser: &mut Browser, form: &Form, word: &str) -> Result<Request, Fault> {
-    let mut own = Vec::new();
+/// The owner's form as somebody else sends it: with a token of their own, from a page that they can see. A request that
+/// is refused for its token says nothing of who may send it.
+fn as_other(
+    probe: &mut Probe,
+    browser: &mut Browser,
+    made_by: &Sink,
+    form: &Form,
+    word: &str,
+) -> Result<Request, Fault> {
+    let mut own: Vec<_> = made_by.form(probe, browser)?.into_iter().flat_map(|form| form.fields).collect();
     for path in [form.page.as_str(), "/", "/login"] {
         own.extend(browser.open(probe, path)?.forms().into_iter().flat_map(|form| form.fields));
     }
     Ok(form.submit(|field| match field.kind {
         Kind::Text | Kind::User => Some(word.to_owned()),
-        Kind::Hidden => own
-            .iter()
-            .find(|other| other.name == field.name && other.kind == Kind::Hidden)
-            .map(|other| other.value.clone()),
+        Kind::Hidden => token_of(field, &own),
         Kind::Email | Kind::Password | Kind::Url | Kind::Number | Kind::Fixed | Kind::File => None,
     }))
+}
+
+/// The sender's own token for a field of the owner's form; none for any other field: it may say which thing is meant, and
+/// whose.
+fn token_of(field: &Field, own: &[Field]) -> Option<String> {
+    let is_same = |other: &&Field| other.name == field.name && other.kind == Kind::Hidden;
+    let found = own.iter().find(is_same).filter(|_| is_token(&field.name));
+    found.map(|other| other.value.clone())
 }
 
 /// One user sends another's form for a new password.
@@ -386,15 +407,10 @@ fn own_password(probe: &mut Probe, flow: &Flow) -> Result<(), Fault> {
         .into_iter()
         .find(|theirs| theirs.action == form.action);
     let own = token_form.map(|form| form.fields).unwrap_or_default();
-    let (name, email) = (owner.account.name.clone(), owner.account.email.clone());
-    let is_identity = |value: &str| value == name || value == email;
-    // The owner's form, with every field that does not say who it is from the other user's own.
-    let request = form.submit(|field| {
-        if field.kind == Kind::Password {
-            return Some(password.clone());
-        }
-        let same = own.iter().find(|theirs| theirs.name == field.name && !is_identity(&field.value));
-        Some(same.unwrap_or(field).value.clone())
+    let request = form.submit(|field| match field.kind {
+        Kind::Password => Some(password.clone()),
+        Kind::Hidden => token_of(field, &own),
+        Kind::User | Kind::Email | Kind::Text | Kind::Url | Kind::Number | Kind::Fixed | Kind::File => None,
     });
     let line = format!("{} {}", request.method, request.path);
     other.browser.visit(probe, request)?;
@@ -464,4 +480,23 @@ fn nothing_owned() -> Fault {
     );
     Fault::inconclusive(summary)
         .with(Finding::new(Severity::Warning, "web-security.nothing-owned", message).hint(hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_token_is_the_senders_own() {
+        let field = |name: &str, value: &str| Field {
+            name: name.to_owned(),
+            kind: Kind::Hidden,
+            value: value.to_owned(),
+        };
+        let own = [field("csrf_token", "mine"), field("note_id", "7"), field("user_id", "2")];
+        assert_eq!(token_of(&field("csrf_token", "theirs"), &own).as_deref(), Some("mine"));
+        assert_eq!(token_of(&field("note_id", "5"), &own), None);
+        assert_eq!(token_of(&field("user_id", "1"), &own), None);
+        assert_eq!(token_of(&field("_token", "theirs"), &own), None);
+    }
 }

@@ -13,7 +13,7 @@ use crate::advice::problem;
 use crate::browser::Browser;
 use crate::check::{reach, run, visiting};
 use crate::flow::{Flow, Member};
-use crate::form::{Form, Kind};
+use crate::form::{Form, Kind, is_token};
 use crate::jar::From;
 use crate::session_cookie::session_cookie;
 use crate::sink::{self, People, Sink};
@@ -81,7 +81,7 @@ impl Csrf {
             }
             Ok((flow, people, actions, found.refused))
         });
-        let (flow, people, actions, refused) =
+        let (flow, mut people, actions, refused) =
             report.judge("actions", Need::Must, found, |(_, _, actions, _)| {
                 let list = actions.iter().map(Sink::line).collect::<Vec<_>>().join("; ");
                 Text::new(format!("a user can do this: {list}"), format!("用户能做：{list}"))
@@ -93,7 +93,7 @@ impl Csrf {
         let mut tried = 0;
         let outcome = actions.iter().try_for_each(|action| {
             probe.progress(0.5, &action.line());
-            tried += foreign(probe, &flow, &people, action)?;
+            tried += foreign(probe, &flow, &mut people, action)?;
             Ok(())
         });
         report.judge("foreign-requests", Need::Must, outcome, |()| {
@@ -154,13 +154,17 @@ impl Forgery {
 }
 
 /// Sends the action as other sites would, each time with a word of its own, and looks for the word.
-fn foreign(probe: &mut Probe, flow: &Flow, people: &People, action: &Sink) -> Result<u32, Fault> {
-    let count = forgeries(probe, flow, people, action, "")?.len();
+fn foreign(probe: &mut Probe, flow: &Flow, people: &mut People, action: &Sink) -> Result<u32, Fault> {
+    let old = old_form(probe, flow, action, people)?;
+    // Where a login or a logout ends a user's other sessions, the victim's has ended now, and nothing would be done.
+    people.writer.browser = flow.log_in(probe, &people.writer.account)?.browser;
+    let old = old.as_ref();
+    let count = forgeries(probe, flow, people, action, old, "")?.len();
     let mut tried = 0;
     for place in 0..count {
         let word = probe.generator().token(12);
         // Built anew each time: a token may be good for one use.
-        let Some(forgery) = forgeries(probe, flow, people, action, &word)?.into_iter().nth(place) else {
+        let Some(forgery) = forgeries(probe, flow, people, action, old, &word)?.into_iter().nth(place) else {
             break;
         };
         if was_done(probe, people, action, &forgery, &word)? {
@@ -168,7 +172,24 @@ fn foreign(probe: &mut Probe, flow: &Flow, people: &People, action: &Sink) -> Re
         }
         tried += 1;
     }
+    still_done(probe, people, action)?;
     Ok(tried)
+}
+
+/// What the victim cannot do any more, nobody can do in their name either.
+fn still_done(probe: &mut Probe, people: &mut People, action: &Sink) -> Result<(), Fault> {
+    let word = probe.generator().token(12);
+    let victim = &mut people.writer.browser;
+    let text = action.plain_text(probe, victim, &word)?;
+    let answer = action.submit(probe, victim, &text)?;
+    if !action.shown(probe, victim, answer.as_ref(), &[], &word)?.is_empty() {
+        return Ok(());
+    }
+    let line = action.line();
+    Err(Fault::inconclusive(Text::new(
+        format!("{line} no longer works for the user either, so that other sites cannot do it says nothing"),
+        format!("{line} 用户自己也做不了了，别的网站做不了说明不了什么"),
+    )))
 }
 
 fn was_done(
@@ -190,6 +211,7 @@ fn forgeries(
     flow: &Flow,
     people: &People,
     action: &Sink,
+    old: Option<&Form>,
     word: &str,
 ) -> Result<Vec<Forgery>, Fault> {
     let mut victim = people.writer.browser.clone();
@@ -268,8 +290,8 @@ fn forgeries(
                 &planted,
             ));
         }
-        if let Some(old) = old_form(probe, flow, action, &people.writer)? {
-            let request = form.request(&with(Some(&old)));
+        if old.is_some() {
+            let request = form.request(&with(old));
             forgeries.push(Forgery::new(
                 "with the token of a session that has ended",
                 "带已经退出的会话的令牌",
@@ -287,10 +309,6 @@ fn tokens(probe: &mut Probe, people: &People, action: &Sink, form: &Form) -> Res
     let differs = |name: &str, value: &str| {
         let fields = other.iter().flat_map(|form| &form.fields);
         fields.into_iter().any(|field| field.name == name && field.value != value)
-    };
-    let is_token = |name: &str| {
-        let lower = name.to_ascii_lowercase();
-        ["csrf", "xsrf", "token", "authenticity", "nonce"].iter().any(|word| lower.contains(word))
     };
     let hidden = form.fields.iter().filter(|field| field.kind == Kind::Hidden);
     Ok(hidden
@@ -313,12 +331,15 @@ fn planted(probe: &mut Probe, flow: &Flow, victim: &Member, attacker: &Browser) 
     Ok(browser)
 }
 
-/// The form of a session of the victim that was logged out again.
-fn old_form(probe: &mut Probe, flow: &Flow, action: &Sink, victim: &Member) -> Result<Option<Form>, Fault> {
-    let mut browser = flow.log_in(probe, &victim.account)?.browser;
-    let form = action.form(probe, &mut browser)?;
+/// The form of a session of the victim that was logged out again; none where forms have no token.
+fn old_form(probe: &mut Probe, flow: &Flow, action: &Sink, people: &People) -> Result<Option<Form>, Fault> {
+    let mut browser = flow.log_in(probe, &people.writer.account)?.browser;
+    let Some(form) = action.form(probe, &mut browser)? else { return Ok(None) };
+    if tokens(probe, people, action, &form)?.is_empty() {
+        return Ok(None);
+    }
     flow.log_out(probe, &mut browser)?;
-    Ok(form)
+    Ok(Some(form))
 }
 
 /// What another site can send to an interface without asking first: the media types of forms (Fetch standard, 2.2.2).

@@ -116,6 +116,15 @@ impl Enumeration {
                 ),
             )));
         }
+        if let Some(failed) = known.iter().chain(&unknown).find(|failed| failed.status >= 500) {
+            let (line, status) = (flow.login_line(), failed.status);
+            return Err(Fault::inconclusive(Text::new(
+                format!(
+                    "{line} answers {status} to a wrong password: an error, and no answer that could tell"
+                ),
+                format!("{line}对错误的密码返回 {status}：这是出错，看不出会不会透露什么"),
+            )));
+        }
         Ok((known, unknown))
     }
 

@@ -224,6 +224,11 @@ impl<'check> Flow<'check> {
         })
     }
 
+    /// What somebody is known by at the login: the name, or the address of mail.
+    pub(crate) fn known_as<'account>(&self, account: &'account Account) -> &'account str {
+        if self.by_email { &account.email } else { &account.name }
+    }
+
     /// Registers somebody, with a browser of their own.
     pub(crate) fn register(&self, probe: &mut Probe, account: &Account) -> Result<Attempt, Fault> {
         self.attempt(probe, &self.register, account)

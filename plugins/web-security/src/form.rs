@@ -146,6 +146,12 @@ impl Form {
     }
 }
 
+/// Whether a hidden field of this name is a token against forgery.
+pub(crate) fn is_token(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    ["csrf", "xsrf", "token", "authenticity", "nonce"].iter().any(|word| lower.contains(word))
+}
+
 /// The field of an `input` or `button`; none for one that is not sent.
 fn input(element: &str, attributes: &[(String, String)]) -> Option<Field> {
     let default = if element == "button" { "submit" } else { "text" };

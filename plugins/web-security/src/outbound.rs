@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mustdo_plugin::http::Request;
 use mustdo_plugin::service::{Advice, Probe};
-use mustdo_plugin::verdict::Need;
+use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text};
 
 use crate::address::encode;
@@ -14,6 +14,7 @@ use crate::browser::Browser;
 use crate::check::{reach, run, visiting};
 use crate::crawl;
 use crate::flow::{Flow, Member};
+use crate::sink::{self, Sink};
 
 const ADVICE: Advice = Advice {
     item: "challenge.web-security",
@@ -39,6 +40,9 @@ const ELSEWHERE: [&str; 6] = [
     "/\t/evil.example/",
     "https:evil.example",
 ];
+
+/// Fields of posted forms that are tried.
+const POSTED: usize = 4;
 
 /// How long a fetch may take to reach the plugin.
 const FETCH: Duration = Duration::from_secs(2);
@@ -80,19 +84,48 @@ impl Check for Outbound {
     }
 }
 
-/// An address with `{value}`, and what it answered to a harmless value.
-struct Feature {
-    path: String,
+/// Something that takes a value.
+enum Feature {
+    /// An address with `{value}`.
+    Address(String),
+    /// A field of a form that is posted.
+    Field(Sink),
 }
 
 impl Feature {
-    fn request(&self, value: &str) -> Request {
-        Request::get(self.path.replace("{value}", &encode(value)))
+    /// The request with a value; none when the form is gone.
+    fn request(
+        &self,
+        probe: &mut Probe,
+        browser: &mut Browser,
+        value: &str,
+    ) -> Result<Option<Request>, Fault> {
+        match self {
+            Self::Address(path) => Ok(Some(Request::get(path.replace("{value}", &encode(value))))),
+            Self::Field(sink) => sink.request(probe, browser, value),
+        }
     }
 
     fn line(&self) -> String {
-        format!("GET {}", self.path)
+        match self {
+            Self::Address(path) => format!("GET {path}"),
+            Self::Field(sink) => format!("{} {}", sink.line(), sink.field()),
+        }
     }
+}
+
+/// Fields of forms that hold an address or a host.
+struct Forms {
+    /// Of forms that are sent by GET: addresses with `{value}`.
+    paths: Vec<String>,
+    posted: Vec<Sink>,
+}
+
+/// What takes a value on this site.
+struct Features {
+    all: Vec<Feature>,
+    /// Whether one of them answered a harmless value with success.
+    work: bool,
 }
 
 impl Outbound {
@@ -119,14 +152,8 @@ impl Outbound {
             Ok(forms) => forms,
             Err(fault) => return report.judge("forms", Need::Must, Err(fault), |()| Text::same("")),
         };
-        let previews = features(
-            probe,
-            &mut member.browser,
-            self.doors().features.previews,
-            &PREVIEWS,
-            &forms,
-            "https://example.com/",
-        );
+        let own = self.doors().features.previews;
+        let previews = features(probe, &mut member.browser, own, &PREVIEWS, &forms, "https://example.com/");
         let outcome = previews.and_then(|features| fetches_nothing(probe, &mut member.browser, &features));
         report.judge("fetches", Need::Must, outcome, |count| {
             Text::new(
@@ -134,14 +161,8 @@ impl Outbound {
                 format!("{count} 个功能接受网址，都没有抓取本机"),
             )
         });
-        let commands = features(
-            probe,
-            &mut member.browser,
-            self.doors().features.commands,
-            &COMMANDS,
-            &forms,
-            "localhost",
-        );
+        let own = self.doors().features.commands;
+        let commands = features(probe, &mut member.browser, own, &COMMANDS, &forms, "localhost");
         let outcome = commands.and_then(|features| runs_nothing(probe, &mut member.browser, &features));
         report.judge("commands", Need::Must, outcome, |count| {
             Text::new(
@@ -155,19 +176,24 @@ impl Outbound {
     fn redirects_stay(&self, probe: &mut Probe, browser: &mut Browser) -> Result<usize, Fault> {
         let inside = "/robots.txt";
         let mut count = 0;
-        for path in written(self.doors().features.redirects, &REDIRECTS) {
-            let feature = Feature { path };
-            let answer = browser.send(probe, feature.request(inside))?;
+        let own = self.doors().features.redirects;
+        for path in written(own, &REDIRECTS) {
+            let request = |value| Request::get(path.replace("{value}", &encode(value)));
+            let line = format!("GET {path}");
+            let answer = browser.send(probe, request(inside))?;
             if !answer.header("location").is_some_and(|location| location.ends_with(inside)) {
+                if !own.is_empty() {
+                    return Err(does_not_work(&line, inside, answer.status));
+                }
                 continue;
             }
             count += 1;
             for elsewhere in ELSEWHERE {
-                let answer = browser.send(probe, feature.request(elsewhere))?;
+                let answer = browser.send(probe, request(elsewhere))?;
                 if let Some(location) = answer.header("location")
                     && leads_away(location)
                 {
-                    return Err(led_away(&feature.line(), elsewhere, location));
+                    return Err(led_away(&line, elsewhere, location));
                 }
             }
         }
@@ -181,6 +207,26 @@ impl Outbound {
 
 fn nothing(what: &str, zh: &str) -> Fault {
     Fault::skip(Text::new(format!("no feature was found that {what}"), format!("没有找到会{zh}的功能")))
+}
+
+/// What the learner named must be there: a misspelt address would show nothing.
+fn does_not_work(line: &str, harmless: &str, status: u16) -> Fault {
+    let summary = Text::new(
+        format!(
+            "{line}, which you named, answered {status} to {harmless}, so it is not what it is named for"
+        ),
+        format!("你写明的 {line} 对 {harmless} 返回 {status}，它没有这个功能"),
+    );
+    let message = Text::new(
+        format!("sent {line} with the harmless value {harmless} as a logged-in user"),
+        format!("以登录用户的身份发送 {line}，值为无害的 {harmless}"),
+    );
+    let hint = ADVICE.hint("mend the address in mustdo.toml:", "在 mustdo.toml 里改正地址：");
+    Fault::inconclusive(summary).with(
+        Finding::new(Severity::Warning, "web-security.feature-missing", message)
+            .at(crate::advice::place(line))
+            .hint(hint),
+    )
 }
 
 fn written(own: &[String], usual: &[&str]) -> Vec<String> {
@@ -241,13 +287,15 @@ fn login_stays(probe: &mut Probe, flow: &Flow, member: &Member) -> Result<(), Fa
 }
 
 /// Fields of forms that hold an address or a host.
-fn form_features(probe: &mut Probe, flow: &Flow, member: &mut Member) -> Result<Vec<String>, Fault> {
+fn form_features(probe: &mut Probe, flow: &Flow, member: &mut Member) -> Result<Forms, Fault> {
     let pages = crawl::walk(probe, &mut member.browser, &["/", &flow.whoami])?;
+    let is_asked = |name: &str| FIELDS.contains(&name.to_ascii_lowercase().as_str());
+    let (posted, asked): (Vec<_>, Vec<_>) = crawl::forms(&pages).into_iter().partition(|form| form.posts);
+    let posted = posted.iter().flat_map(sink::of_form).filter(|sink| is_asked(sink.field())).take(POSTED);
+    let posted = posted.collect();
     let mut paths = Vec::new();
-    for form in crawl::forms(&pages).into_iter().filter(|form| !form.posts) {
-        for tried in
-            form.fields.iter().filter(|field| FIELDS.contains(&field.name.to_ascii_lowercase().as_str()))
-        {
+    for form in asked {
+        for tried in form.fields.iter().filter(|field| is_asked(&field.name)) {
             let value = |field: &crate::form::Field| {
                 if field.name == tried.name { "{value}".to_owned() } else { encode(&field.value) }
             };
@@ -257,37 +305,49 @@ fn form_features(probe: &mut Probe, flow: &Flow, member: &mut Member) -> Result<
             paths.push(format!("{path}?{}", pairs.join("&")));
         }
     }
-    Ok(paths)
+    Ok(Forms { paths, posted })
 }
 
-/// Those that answer a harmless value with success.
+/// Those that are there: with what was named, that is all of it.
 fn features(
     probe: &mut Probe,
     browser: &mut Browser,
     own: &[String],
     usual: &[&str],
-    forms: &[String],
+    forms: &Forms,
     harmless: &str,
-) -> Result<Vec<Feature>, Fault> {
-    let mut paths = written(own, usual);
+) -> Result<Features, Fault> {
+    let mut candidates: Vec<_> = written(own, usual).into_iter().map(Feature::Address).collect();
     if own.is_empty() {
-        paths.extend(forms.iter().cloned());
+        candidates.extend(forms.paths.iter().cloned().map(Feature::Address));
+        candidates.extend(forms.posted.iter().cloned().map(Feature::Field));
     }
     let mut known = BTreeSet::new();
-    let mut found = Vec::new();
-    for path in paths {
-        let feature = Feature { path };
-        if known.insert(feature.path.clone()) && browser.send(probe, feature.request(harmless))?.is_success()
-        {
-            found.push(feature);
+    let mut found = Features { all: Vec::new(), work: false };
+    for feature in candidates {
+        if !known.insert(feature.line()) {
+            continue;
         }
+        let Some(request) = feature.request(probe, browser, harmless)? else { continue };
+        let answer = browser.send(probe, request)?;
+        let leads_on = (300..400).contains(&answer.status);
+        let is_posted = matches!(feature, Feature::Field(_));
+        if matches!(answer.status, 401 | 403 | 404 | 405 | 410) || (leads_on && !is_posted) {
+            if own.is_empty() {
+                continue;
+            }
+            return Err(does_not_work(&feature.line(), harmless, answer.status));
+        }
+        // An error is no refusal: without the internet, whoever fetches anything answers 502 as well.
+        found.work |= answer.is_success() || leads_on;
+        found.all.push(feature);
     }
     Ok(found)
 }
 
 /// Gives each feature an address of the plugin's own, and sees whether anybody comes.
-fn fetches_nothing(probe: &mut Probe, browser: &mut Browser, features: &[Feature]) -> Result<usize, Fault> {
-    if features.is_empty() {
+fn fetches_nothing(probe: &mut Probe, browser: &mut Browser, features: &Features) -> Result<usize, Fault> {
+    if features.all.is_empty() {
         return Err(nothing("fetches an address that it is given", "抓取给出的网址"));
     }
     let listener = match probe.context().listen() {
@@ -301,11 +361,12 @@ fn fetches_nothing(probe: &mut Probe, browser: &mut Browser, features: &[Feature
         }
     };
     let port = listener.local().port;
-    for feature in features {
+    for feature in &features.all {
         for host in ["127.0.0.1", "localhost", "0x7f000001", "[::ffff:127.0.0.1]"] {
             let secret = probe.generator().token(12);
             let url = format!("http://{host}:{port}/{secret}");
-            let request = browser.dress(feature.request(&url), crate::jar::From::SameSite);
+            let Some(request) = feature.request(probe, browser, &url)? else { continue };
+            let request = browser.dress(request, crate::jar::From::SameSite);
             // Whoever fetches waits for an answer that does not come; the answer to this is of no interest.
             let held = probe.send_and_hold(request, FETCH)?;
             let caller = listener.accept(Duration::from_millis(100));
@@ -316,7 +377,7 @@ fn fetches_nothing(probe: &mut Probe, browser: &mut Browser, features: &[Feature
             }
         }
     }
-    Ok(features.len())
+    if features.work { Ok(features.all.len()) } else { Err(nothing("fetches an address", "抓取网址")) }
 }
 
 fn fetched(line: &str, url: &str) -> Fault {
@@ -340,11 +401,8 @@ fn fetched(line: &str, url: &str) -> Fault {
 }
 
 /// Gives each feature a sum behind a host; only a shell calculates it.
-fn runs_nothing(probe: &mut Probe, browser: &mut Browser, features: &[Feature]) -> Result<usize, Fault> {
-    if features.is_empty() {
-        return Err(nothing("takes a host", "接受主机名"));
-    }
-    for feature in features {
+fn runs_nothing(probe: &mut Probe, browser: &mut Browser, features: &Features) -> Result<usize, Fault> {
+    for feature in &features.all {
         for shape in [
             "localhost;echo SUM",
             "localhost|echo SUM",
@@ -358,7 +416,8 @@ fn runs_nothing(probe: &mut Probe, browser: &mut Browser, features: &[Feature]) 
             let [one, other] = [(); 2].map(|()| probe.generator().number(10_000..99_999));
             let word = probe.generator().token(8);
             let sent = shape.replace("SUM", &format!("{word}$(({one}*{other}))"));
-            let answer = browser.visit(probe, feature.request(&sent))?;
+            let Some(request) = feature.request(probe, browser, &sent)? else { continue };
+            let answer = browser.visit(probe, request)?;
             if answer.response.text().contains(&format!("{word}{}", one * other)) {
                 let line = feature.line();
                 let summary = Text::new(
@@ -388,7 +447,7 @@ fn runs_nothing(probe: &mut Probe, browser: &mut Browser, features: &[Feature]) 
             }
         }
     }
-    Ok(features.len())
+    if features.work { Ok(features.all.len()) } else { Err(nothing("takes a host", "接受主机名")) }
 }
 
 #[cfg(test)]

@@ -32,7 +32,24 @@ const PARAMETERS: [&str; 10] =
     ["file", "filename", "name", "path", "page", "doc", "document", "download", "template", "image"];
 
 /// What the files above a served folder say: every system has the first, every workspace of mustdo the second.
-const CANARIES: [(&str, &str); 2] = [("etc/passwd", "root:"), ("mustdo.toml", "[targets")];
+const CANARIES: [Canary; 2] = [
+    Canary { target: "etc/passwd", place: of_superuser },
+    Canary { target: "mustdo.toml", place: |body| body.find("[targets") },
+];
+
+/// A file that is not served, and where a body shows it: it may stand in the middle of a page or of JSON.
+struct Canary {
+    target: &'static str,
+    place: fn(&str) -> Option<usize>,
+}
+
+/// Where the account of the superuser stands: `root:x:0:0:` (passwd(5)).
+fn of_superuser(body: &str) -> Option<usize> {
+    const NAME: &str = "root:";
+    body.match_indices(NAME)
+        .map(|(at, _)| at)
+        .find(|at| body[at + NAME.len()..].split_once(':').is_some_and(|(_, ids)| ids.starts_with("0:0:")))
+}
 
 visiting! {
     /// What is served from files.
@@ -199,13 +216,18 @@ fn ways(endpoint: &Endpoint, target: &str) -> Vec<String> {
 
 fn stays_inside(probe: &mut Probe, endpoint: &Endpoint) -> Result<u32, Fault> {
     let mut tried = 0;
-    for (target, sign) in CANARIES {
+    let (_, served) = raw(probe, endpoint, &format!("{}{}", endpoint.prefix, endpoint.file))?;
+    for Canary { target, place } in CANARIES {
+        // What the served file says itself tells nothing of another one.
+        if place(body_of(&served)).is_some() {
+            continue;
+        }
         for path in ways(endpoint, target) {
             tried += 1;
             let (status, answer) = raw(probe, endpoint, &path)?;
             let line = format!("GET {path}");
-            if status == 200 && body_of(&answer).lines().any(|text| text.trim_start().starts_with(sign)) {
-                return Err(read(&line, &answer, sign));
+            if let Some(at) = place(body_of(&answer)) {
+                return Err(read(&line, &answer, at));
             }
             if status == 500 {
                 return Err(broke(&line, &answer));
@@ -256,16 +278,15 @@ fn still_served(probe: &mut Probe, endpoint: &Endpoint) -> Result<(), Fault> {
     )))
 }
 
-fn read(line: &str, answer: &str, sign: &str) -> Fault {
+fn read(line: &str, answer: &str, at: usize) -> Fault {
     let body = body_of(answer);
-    let at = body.find(sign).unwrap_or_default();
     let shown = excerpt(&body.as_bytes()[at..(at + 24).min(body.len())]);
     let summary = Text::new(format!("{line} reads a file outside"), format!("{line} 读到了目录以外的文件"));
     let message = Text::new(
         format!(
-            "sent {line}, and the answer has a line that begins with {shown}. Whoever can do that reads every file that the server can"
+            "sent {line}, and the answer has {shown}, which is not in the served file. Whoever can do that reads every file that the server can"
         ),
-        format!("发送 {line}，回应里有一行以 {shown} 开头。能这样做，就能读服务器能读的任何文件"),
+        format!("发送 {line}，回应里有 {shown}，原来的文件里没有。能这样做，就能读服务器能读的任何文件"),
     );
     let hint = Text::new(
         "decode first, join the name to the folder, make the path absolute, and refuse it unless it still lies inside; better, let the framework serve files",
@@ -312,6 +333,16 @@ mod tests {
         assert_eq!(of("/files?name=a.txt"), pair("/files?name=", "a.txt"));
         assert_eq!(of("/posts"), None);
         assert_eq!(of("/search?q=word"), None);
+    }
+
+    #[test]
+    fn the_superuser_is_found_inside_a_page_and_nobody_else_is() {
+        for body in ["root:x:0:0:root:/root:/bin/sh", "<pre>root:*:0:0:", "{\"text\":\"a\\nroot::0:0:r"] {
+            assert!(of_superuser(body).is_some(), "{body}");
+        }
+        for body in ["root: not found", "/root:0:0", "root:x:1:1:", ""] {
+            assert_eq!(of_superuser(body), None, "{body}");
+        }
     }
 
     #[test]

@@ -240,10 +240,14 @@ fn guessable(cookie: &str, (en, zh): (&str, &str), (why, why_zh): (String, Strin
     ))
 }
 
-/// Whether the value carries data and a signature, as those of itsdangerous, JWT and Django's signer do.
+/// Whether the value carries data and a signature, as those of itsdangerous, JWT and Django's signer do. What ends in less
+/// than a signature's 128 bits has to be hard to guess itself.
 fn is_signed(value: &str) -> bool {
+    const SIGNATURE: usize = 22;
     let parts: Vec<_> = value.split(['.', ':']).collect();
-    parts.len() >= 3 && parts.iter().rev().take(2).all(|part| !part.is_empty())
+    parts.len() >= 3
+        && parts.iter().rev().take(2).all(|part| !part.is_empty())
+        && parts.last().is_some_and(|part| part.len() >= SIGNATURE)
 }
 
 /// Puts values in their order: numbers by size, anything else by its text.
@@ -361,8 +365,9 @@ mod tests {
 
     #[test]
     fn values_that_carry_data_are_known() {
-        assert!(is_signed("eyJ1IjoxfQ.Z1xYaA.k3J-x"));
-        assert!(is_signed("eyJ1IjoxfQ:1tXy:sig"));
+        assert!(is_signed("eyJ1IjoxfQ.Z1xYaA.k3J-xZ1xYaAk3J-xZ1xYaAk3J-x"));
+        assert!(is_signed("eyJ1IjoxfQ:1tXy:k3J-xZ1xYaAk3J-xZ1xYaAk3J-xk3J-xZ1xYaAk3J-x"));
+        assert!(!is_signed("ann.1.000017"));
         assert!(!is_signed("0f3c9a"));
     }
 

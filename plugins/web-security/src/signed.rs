@@ -157,6 +157,26 @@ impl Signed {
     }
 }
 
+/// A value that says something in plain text, in base64 or in hexadecimal digits, with a word of it exchanged; none where
+/// the word is not in it. Both words have the same length, so what is packed in binary stays whole.
+pub(crate) fn renamed(value: &str, from: &str, to: &str) -> Option<String> {
+    if value.contains(from) {
+        return Some(value.replace(from, to));
+    }
+    let exchanged = |bytes: Vec<u8>| {
+        // A char for each byte: what is not text survives.
+        let text: String = bytes.into_iter().map(char::from).collect();
+        let bytes =
+            |text: String| text.chars().filter_map(|char| u8::try_from(char).ok()).collect::<Vec<_>>();
+        text.contains(from).then(|| bytes(text.replace(from, to)))
+    };
+    let plain = value.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=");
+    let in_hex = hex::decode(&plain).ok().and_then(exchanged).map(hex::encode);
+    let in_url = || URL.decode(&plain).ok().and_then(exchanged).map(|bytes| URL.encode(bytes));
+    let in_base64 = || PLAIN.decode(&plain).ok().and_then(exchanged).map(|bytes| PLAIN.encode(bytes));
+    in_hex.or_else(in_url).or_else(in_base64)
+}
+
 /// The `alg` of the header that a token begins with.
 fn algorithm(body: &str) -> Option<String> {
     let header: Value = serde_json::from_slice(&URL.decode(body.split('.').next()?).ok()?).ok()?;
@@ -184,6 +204,16 @@ mod tests {
         let other = Signed::of(&signed.with_claim("John Doe", "Jane Doe").unwrap());
         assert!(!other.is_made_with("your-256-bit-secret"));
         assert!(signed.unsigned("none").unwrap().ends_with('.'));
+    }
+
+    #[test]
+    fn a_name_is_exchanged_however_it_is_written() {
+        let told = |value: &str| renamed(value, "alice", "bobby");
+        assert_eq!(told("user-alice").as_deref(), Some("user-bobby"));
+        assert_eq!(told(&URL.encode("{\"u\":\"alice\"}")), Some(URL.encode("{\"u\":\"bobby\"}")));
+        assert_eq!(told(&PLAIN.encode(b"\xffalice\xfb")), Some(PLAIN.encode(b"\xffbobby\xfb")));
+        assert_eq!(told("616c696365").as_deref(), Some("626f626279"));
+        assert_eq!(told("0f3c9a"), None);
     }
 
     #[test]

@@ -284,7 +284,7 @@ pub(crate) fn find(
 }
 
 /// The text fields of a form that is not about accounts.
-fn of_form(form: &Form) -> Vec<Sink> {
+pub(crate) fn of_form(form: &Form) -> Vec<Sink> {
     if form.asks_password() {
         return Vec::new();
     }
@@ -310,12 +310,7 @@ fn control(
     paths: &[String],
 ) -> Result<Control, Fault> {
     let word = probe.generator().token(12);
-    // A field of an address takes nothing but one.
-    let text = if sink.is_url(probe, &mut people.writer.browser)? {
-        format!("https://example.com/{word}")
-    } else {
-        word.clone()
-    };
+    let text = sink.plain_text(probe, &mut people.writer.browser, &word)?;
     let Some(answer) = sink.submit(probe, &mut people.writer.browser, &text)? else {
         return Ok(Control::Unseen);
     };
@@ -344,10 +339,17 @@ fn control(
 }
 
 impl Sink {
-    fn is_url(&self, probe: &mut Probe, browser: &mut Browser) -> Result<bool, Fault> {
+    /// A text with this word that any such field takes: a field of an address takes nothing but one.
+    pub(crate) fn plain_text(
+        &self,
+        probe: &mut Probe,
+        browser: &mut Browser,
+        word: &str,
+    ) -> Result<String, Fault> {
         let form = self.form(probe, browser)?;
-        let fields = form.iter().flat_map(|form| &form.fields);
-        Ok(fields.into_iter().any(|field| field.name == self.field() && field.kind == Kind::Url))
+        let mut fields = form.iter().flat_map(|form| &form.fields);
+        let is_url = fields.any(|field| field.name == self.field() && field.kind == Kind::Url);
+        Ok(if is_url { format!("https://example.com/{word}") } else { word.to_owned() })
     }
 }
 

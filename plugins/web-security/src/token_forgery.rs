@@ -11,7 +11,7 @@ use crate::browser::Browser;
 use crate::check::{reach, run, visiting};
 use crate::flow::{Flow, Member};
 use crate::session_cookie::session_cookie;
-use crate::signed::{Kind, Signed};
+use crate::signed::{Kind, Signed, renamed};
 
 const ADVICE: Advice = Advice { item: "challenge.web-security", with: "whoami = \"/\"" };
 
@@ -190,6 +190,16 @@ fn forgeries(
     if signed.kind == Kind::Opaque {
         let other = probe.generator().token(value.len().max(8));
         forged.push((("a made-up value", "编造的值"), other, own.clone()));
+        let victim = flow.member(probe)?.account;
+        for (from, to) in [(own, &victim.name), (&member.account.email, &victim.email)] {
+            forged.extend(renamed(value, from, to).map(|token| {
+                (
+                    ("another user's name, written as the value writes names", "按原来的写法换成别人的名字"),
+                    token,
+                    victim.name.clone(),
+                )
+            }));
+        }
     } else {
         forged.push((
             ("a signature that is wrong", "错误的签名"),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mustdo_plugin::service::{Advice, Probe, excerpt};
-use mustdo_plugin::verdict::Need;
+use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text};
 
 use crate::advice::problem;
@@ -141,7 +141,35 @@ fn stays_text(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<u32
         }
     }
     computed(probe, people, sink)?;
+    still_shown(probe, people, sink)?;
     Ok(shown)
+}
+
+/// A site that stopped taking texts on the way shows none of them, hostile or not.
+fn still_shown(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<(), Fault> {
+    let word = probe.generator().token(12);
+    let text = sink.plain_text(probe, &mut people.writer.browser, &word)?;
+    if !send(probe, people, sink, &text, &word)?.is_empty() {
+        return Ok(());
+    }
+    let line = sink.line();
+    let summary = Text::new(
+        format!("{line} no longer shows a plain word, so that hostile texts are not shown says nothing"),
+        format!("{line} 已经连普通的词都不显示了，恶意内容没显示说明不了什么"),
+    );
+    let message = Text::new(
+        "a plain word was shown at first; after the hostile texts the same form was sent another one, and no page shows it",
+        "开始时普通的词能显示；发完恶意内容之后再用同一个表单发一个，哪个页面都看不到",
+    );
+    let hint = Text::new(
+        "lift limits on how much one user writes while testing, and show the newest first",
+        "测试时放开单个用户的写入限制，并把最新的排在最前面",
+    );
+    Err(Fault::inconclusive(summary).with(
+        Finding::new(Severity::Warning, "web-security.no-longer-shown", message)
+            .at(crate::advice::place(&line))
+            .hint(hint),
+    ))
 }
 
 /// Sends a text and gives the answers that show its marker, as another user where another user sees them.

@@ -24,6 +24,17 @@ impl Message {
         Self { key: draw(32, random), text: draw(length, random), data: draw(data, random) }
     }
 
+    /// The operation that asks for it back.
+    fn decryption(&self, blob: &[u8]) -> Op {
+        op!("DEC", hex::encode(&self.key), hex::encode(blob), hex::encode(&self.data))
+    }
+
+    fn is_text_of(&self, answer: &Answer) -> bool {
+        let right = hex::encode(&self.text);
+        let digits = answer.as_ref().ok().and_then(Value::as_str);
+        digits.is_some_and(|digits| digits.eq_ignore_ascii_case(&right))
+    }
+
     /// How many bytes a blob has beside the message.
     pub(super) fn overhead(&self, exam: &Exam<'_, '_>, blob: &[u8]) -> Result<usize, Fault> {
         let length = self.text.len();
@@ -87,8 +98,7 @@ impl<'a, 'host> Talk<'a, 'host> {
         message: &Message,
         blob: &[u8],
     ) -> Result<Answer, Fault> {
-        let Message { key, data, .. } = message;
-        self.ask(exam, &op!("DEC", hex::encode(key), hex::encode(blob), hex::encode(data)))
+        self.ask(exam, &message.decryption(blob))
     }
 
     /// The blob gives the message back.
@@ -99,16 +109,25 @@ impl<'a, 'host> Talk<'a, 'host> {
         blob: &[u8],
     ) -> Result<(), Fault> {
         let answer = self.decrypt(exam, message, blob)?;
-        let right = hex::encode(&message.text);
-        if answer
-            .as_ref()
-            .is_ok_and(|value| value.as_str().is_some_and(|digits| digits.eq_ignore_ascii_case(&right)))
-        {
+        if message.is_text_of(&answer) {
             return Ok(());
         }
-        let Message { key, data, .. } = message;
-        let op = op!("DEC", hex::encode(key), hex::encode(blob), hex::encode(data));
-        Err(unfit(exam, &op, &answer, &shown(&Ok(Value::from(right)))))
+        let right = Value::from(hex::encode(&message.text));
+        Err(unfit(exam, &message.decryption(blob), &answer, &shown(&Ok(right))))
+    }
+
+    /// The blob, which another process made, gives the message back.
+    pub(super) fn expect_back_here(
+        &mut self,
+        exam: &Exam<'_, '_>,
+        message: &Message,
+        blob: &[u8],
+    ) -> Result<(), Fault> {
+        let answer = self.decrypt(exam, message, blob)?;
+        if message.is_text_of(&answer) {
+            return Ok(());
+        }
+        Err(remembered(exam, &message.decryption(blob), &answer))
     }
 
     /// The processor time so far, in milliseconds; none where the system does not tell.
@@ -119,6 +138,32 @@ impl<'a, 'host> Talk<'a, 'host> {
     pub(super) fn finish(self) -> Result<(), Fault> {
         self.session.finish().map_err(|breach| breach.fault())
     }
+}
+
+/// The fault of a program that gives back only what it remembers.
+pub(super) fn remembered(exam: &Exam<'_, '_>, op: &Op, answer: &Answer) -> Fault {
+    let (name, came) = (op.name, cut(&shown(answer)));
+    let summary = Text::new(
+        format!(
+            "{name} works only in the process that made what it is asked about; another one answered {came}"
+        ),
+        format!("{name} 只在当初生成它的那个进程里有效；另一个进程返回 {came}"),
+    );
+    let message = Text::new(
+        format!(
+            "one process made it, and a second one of the same program was asked: {}\ncame back: {came}\nA program that remembers, or has a secret of its own, has lost everything once it is started again",
+            cut(op.line(1).trim())
+        ),
+        format!(
+            "一个进程生成，再问同一程序的另一个进程：{}\n返回：{came}\n靠记忆或进程自己的秘密，重启之后就什么都解不开了",
+            cut(op.line(1).trim())
+        ),
+    );
+    let hint = Text::new(
+        "put everything that is needed beside the key or the password into what you give out: nonce, salt, tag, cost; keep nothing in memory",
+        "除了密钥或密码，需要的一切都放进输出里：随机数、盐、标签、代价参数；内存里什么都不留",
+    );
+    exam.fail("remembered", summary, message, hint)
 }
 
 /// The fault of an answer that is not what the operation is to give.

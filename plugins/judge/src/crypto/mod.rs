@@ -101,31 +101,39 @@ impl Crypto {
     }
 }
 
-/// Encrypts messages of many lengths, and decrypts each after another one was encrypted. The most bytes that a blob has
-/// beside its message.
+/// Encrypts messages of many lengths, and decrypts each after another one was encrypted: in the same process, and in
+/// one that knows nothing but key and blob. The most bytes that a blob has beside its message.
 fn round_trips(count: u32, exam: &mut Exam<'_, '_>) -> Result<usize, Fault> {
-    let mut talk = Talk::open(exam)?;
+    let [mut talk, mut elsewhere] = [Talk::open(exam)?, Talk::open(exam)?];
     let mut waiting: Option<(Message, Vec<u8>)> = None;
     let mut overhead = 0;
-    for number in 0..count {
-        let length = match number {
-            0 => 0,
-            1 => LARGEST,
-            _ => {
-                let most = exam.random().sample(&[2, 17, 300, 5_000], 1)[0];
-                exam.random().number(0..most)
-            }
+    for number in 0..=count {
+        let next = if number < count {
+            let message = Message::draw(length_of(number, exam), exam.random());
+            let blob = talk.encrypt(exam, &message)?;
+            overhead = overhead.max(message.overhead(exam, &blob)?);
+            Some((message, blob))
+        } else {
+            None
         };
-        let message = Message::draw(length, exam.random());
-        let blob = talk.encrypt(exam, &message)?;
-        overhead = overhead.max(message.overhead(exam, &blob)?);
-        if let Some((message, blob)) = waiting.replace((message, blob)) {
+        if let Some((message, blob)) = std::mem::replace(&mut waiting, next) {
             talk.expect_back(exam, &message, &blob)?;
+            elsewhere.expect_back_here(exam, &message, &blob)?;
         }
     }
-    if let Some((message, blob)) = &waiting {
-        talk.expect_back(exam, message, blob)?;
-    }
     talk.finish()?;
+    elsewhere.finish()?;
     Ok(overhead)
+}
+
+/// The empty message, the largest one, then short and middling ones.
+fn length_of(number: u32, exam: &mut Exam<'_, '_>) -> u64 {
+    match number {
+        0 => 0,
+        1 => LARGEST,
+        _ => {
+            let most = exam.random().sample(&[2, 17, 300, 5_000], 1)[0];
+            exam.random().number(0..most)
+        }
+    }
 }

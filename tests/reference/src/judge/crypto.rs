@@ -1,5 +1,6 @@
 //! The task `crypto`: AES-256-GCM and PBKDF2.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -28,6 +29,8 @@ pub(super) struct Vault {
     /// Of the flaw that counts, and of the one that trusts the clock.
     counter: u64,
     clock: u64,
+    /// Of the flaws that remember: for each blob the key or password, the associated data and the message.
+    kept: HashMap<Vec<u8>, [Vec<u8>; 3]>,
 }
 
 type Bytes = Result<Vec<u8>, &'static str>;
@@ -35,7 +38,7 @@ type Bytes = Result<Vec<u8>, &'static str>;
 impl Vault {
     pub(super) fn new(flaw: Option<Flaw>) -> Self {
         let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        Self { flaw, random: SystemRandom::new(), counter: 0, clock }
+        Self { flaw, random: SystemRandom::new(), counter: 0, clock, kept: HashMap::new() }
     }
 
     fn fresh<const N: usize>(&self) -> [u8; N] {
@@ -68,8 +71,24 @@ impl Vault {
         }
     }
 
+    /// Random bytes, as many as an encrypted message has.
+    fn keep(&mut self, key: &[u8], text: &[u8], data: &[u8], overhead: usize) -> Bytes {
+        let mut blob = vec![0; text.len() + overhead];
+        self.random.fill(&mut blob).map_err(|_| TAMPERED)?;
+        self.kept.insert(blob.clone(), [key.to_vec(), data.to_vec(), text.to_vec()]);
+        Ok(blob)
+    }
+
+    fn kept(&self, key: &[u8], blob: &[u8], data: &[u8]) -> Bytes {
+        match self.kept.get(blob) {
+            Some([known, about, text]) if known == key && about == data => Ok(text.clone()),
+            _ => Err(TAMPERED),
+        }
+    }
+
     fn encrypt(&mut self, key: &[u8], text: &[u8], data: &[u8]) -> Bytes {
         match self.flaw {
+            Some(Flaw::CryptoKeepsMessages) => self.keep(key, text, data, NONCE + 16),
             Some(Flaw::CryptoEcb) => {
                 let blocks = encrypted_blocks(key, text, None)?;
                 let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), &[data, &blocks].concat());
@@ -97,6 +116,7 @@ impl Vault {
 
     fn decrypt(&self, key: &[u8], blob: &[u8], data: &[u8]) -> Bytes {
         let opened = match self.flaw {
+            Some(Flaw::CryptoKeepsMessages) => self.kept(key, blob, data),
             Some(Flaw::CryptoEcb) => {
                 let (blocks, tag) = blob.split_last_chunk::<32>().ok_or(TAMPERED)?;
                 let mac = hmac::Key::new(hmac::HMAC_SHA256, key);
@@ -137,6 +157,11 @@ impl Vault {
 
     fn seal(&mut self, password: &str, text: &[u8]) -> Bytes {
         let salt: [u8; SALT] = self.fresh();
+        if self.flaw == Some(Flaw::CryptoKeepsPasswords) {
+            // As slow as the good one.
+            self.key_of(password, &salt);
+            return self.keep(password.as_bytes(), text, &[], SALT + NONCE + 16);
+        }
         let salt = if self.flaw == Some(Flaw::CryptoPlainPasswordKey) { &[] } else { &salt[..] };
         let nonce = self.fresh();
         let sealed = gcm(&self.key_of(password, salt), nonce, &[], text)?;
@@ -144,6 +169,9 @@ impl Vault {
     }
 
     fn unseal(&self, password: &str, blob: &[u8]) -> Bytes {
+        if self.flaw == Some(Flaw::CryptoKeepsPasswords) {
+            return self.kept(password.as_bytes(), blob, &[]);
+        }
         let length = if self.flaw == Some(Flaw::CryptoPlainPasswordKey) { 0 } else { SALT };
         let (salt, blob) = blob.split_at_checked(length).ok_or(TAMPERED)?;
         open(&self.key_of(password, salt), &[], blob)

@@ -87,6 +87,8 @@ named! {
         CryptoEmptyOnTamper "crypto/empty-on-tamper" "What does not decrypt gives an empty message instead of an error." ["crypto"],
         CryptoClockNonce "crypto/clock-nonce" "Nonces come from a generator seeded with the second of the start." ["crypto"],
         CryptoNoData "crypto/no-data" "The associated data is left out." ["crypto"],
+        CryptoKeepsMessages "crypto/keeps-messages" "Nothing is encrypted: blobs are random, and the program remembers what each stands for." ["crypto"],
+        CryptoKeepsPasswords "crypto/keeps-passwords" "A sealed blob is random, and the program remembers the password and what it stands for." ["crypto"],
         CryptoUnsaltedHash "crypto/unsalted-hash" "Password hashes all have the same salt." ["crypto"],
         MiddlewareAfterOrder "middleware/after-order" "The way out runs in the order of the way in." ["middleware-chain"],
         MiddlewareRunsHandler "middleware/runs-handler" "A short cut answers 401 after the handler has run." ["middleware-chain"],

@@ -143,6 +143,9 @@ impl App {
             _ => secret(),
         };
         state.sessions.remove(&visitor.session);
+        if self.is(Flaw::TokenUnboundOneSession) {
+            state.sessions.retain(|_, session| session.user.as_deref() != Some(name));
+        }
         state.sessions.insert(id.clone(), Session { user: Some(name.to_owned()), token: secret() });
         let id = self.token(name, &id).unwrap_or(id);
         let to = if self.is(Flaw::SessionInQuery) { format!("/?sid={id}") } else { "/".to_owned() };

@@ -51,7 +51,7 @@ impl App {
         if self.is(Flaw::TrustsUserCookie) {
             visitor.user = request.cookie("user").filter(|name| !name.is_empty()).map(str::to_owned);
         }
-        if self.is(Flaw::TokenUnbound) {
+        if self.is_unbound() {
             visitor.token = request.cookie(TOKEN_COOKIE).map_or_else(secret, str::to_owned);
         }
         visitor
@@ -76,7 +76,7 @@ impl App {
             Some(Flaw::TokenWhenPresent) if request.form.iter().all(|(name, _)| name != "csrf_token") => {
                 return None;
             }
-            Some(Flaw::TokenUnbound) => {
+            Some(Flaw::TokenUnbound | Flaw::TokenUnboundOneSession) => {
                 let chosen = request.cookie(TOKEN_COOKIE).unwrap_or_default();
                 return if !chosen.is_empty() && chosen == request.field("csrf_token") {
                     None
@@ -89,6 +89,10 @@ impl App {
         if request.field("csrf_token") == visitor.token { None } else { refusal() }
     }
 
+    fn is_unbound(&self) -> bool {
+        self.is(Flaw::TokenUnbound) || self.is(Flaw::TokenUnboundOneSession)
+    }
+
     /// The attributes of the session's cookie.
     pub(super) fn cookie(&self, id: &str) -> String {
         let readable = self.is(Flaw::ScriptReadsSession);
@@ -98,6 +102,7 @@ impl App {
                 Flaw::NoSameSite
                     | Flaw::NoToken
                     | Flaw::TokenUnbound
+                    | Flaw::TokenUnboundOneSession
                     | Flaw::TokenWhenPresent
                     | Flaw::RefererSubstring
             )
@@ -112,7 +117,7 @@ impl App {
         if visitor.is_new && reply.is_html() && !reply.headers.iter().any(|(name, _)| *name == "set-cookie") {
             reply = reply.with("set-cookie", self.cookie(&visitor.session));
         }
-        if self.is(Flaw::TokenUnbound) && request.cookie(TOKEN_COOKIE).is_none() {
+        if self.is_unbound() && request.cookie(TOKEN_COOKIE).is_none() {
             reply = reply.with("set-cookie", format!("{TOKEN_COOKIE}={}; Path=/", visitor.token));
         }
         if self.is(Flaw::SharedCache) && request.method == Method::GET {

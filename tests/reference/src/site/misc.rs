@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use super::guard::Visitor;
 use super::request::{Reply, Request};
+use super::route::show_as;
 use super::{App, Flaw, html};
 
 impl App {
@@ -42,6 +43,12 @@ impl App {
 
     pub(super) fn download(&self, request: &Request, visitor: &Visitor) -> Reply {
         let name = request.parameter("name");
+        if self.is(Flaw::FileInPage) {
+            let Ok(text) = std::fs::read_to_string(self.files.join("static").join(name)) else {
+                return self.missing(visitor);
+            };
+            return Self::show(visitor, "File", &format!("<pre>{}</pre>", html::escape(&text)));
+        }
         if self.is(Flaw::FileByPath) {
             return self.file(&self.files.join("static").join(name), visitor);
         }
@@ -80,6 +87,16 @@ impl App {
 
     /// Shows what stands at an address; only hosts that the site knows are asked, and it knows none.
     pub(super) fn preview(&self, request: &Request, visitor: &Visitor) -> Reply {
+        if self.is(Flaw::FetchesThenFails) {
+            let _ = fetch(request.parameter("url"));
+            return show_as(StatusCode::BAD_GATEWAY, visitor, "Preview", "<p>No preview.</p>");
+        }
+        if self.is(Flaw::FetchesByPost) {
+            let field =
+                html::form("/preview", &visitor.token, "<input name=\"url\" type=\"url\">", "Preview");
+            let fetched = fetch(request.field("url")).unwrap_or_default();
+            return Self::show(visitor, "Preview", &format!("{field}<pre>{}</pre>", html::escape(&fetched)));
+        }
         let field =
             "<form action=\"/preview\"><input name=\"url\" type=\"url\"><button>Preview</button></form>";
         if self.is(Flaw::FetchesAnything) {

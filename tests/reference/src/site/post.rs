@@ -36,7 +36,7 @@ impl App {
     fn article(&self, post: &Post, visitor: &Visitor) -> String {
         let Post { id, author, title, body, link } = post;
         let text = match self.flaw {
-            Some(Flaw::RawInOneTemplate) => body.clone(),
+            Some(Flaw::RawInOneTemplate | Flaw::StopsStoring) => body.clone(),
             Some(Flaw::StripsScriptOnce) => body.replace("<script>", "").replace("</script>", ""),
             _ => html::escape(body),
         };
@@ -71,6 +71,11 @@ impl App {
         }
         let field = |name| request.field(name).to_owned();
         let mut state = self.state();
+        if self.is(Flaw::StopsStoring)
+            && state.posts.iter().filter(|post| post.author == *author).count() >= 4
+        {
+            return Reply::see_other("/posts");
+        }
         let id = state.next();
         state.posts.push(Post {
             id,

@@ -41,6 +41,9 @@ impl App {
             return Reply::see_other("/");
         }
         match (segments.as_slice(), posts) {
+            ([""], false) if self.is(Flaw::FetchesByPost) && visitor.user.is_some() => {
+                self.preview(request, visitor)
+            }
             ([""], false) => Self::show(visitor, "Home", "<p>Welcome.</p>"),
             (["register"], false) => Self::register_page(visitor, StatusCode::OK, ""),
             (["register"], true) => self.register(request, visitor),
@@ -62,6 +65,7 @@ impl App {
             (["notes", id, "delete"], true) => self.delete_note(id, visitor),
             (["files"], false) => self.download(request, visitor),
             (["go"], false) => self.go(request),
+            (["preview"], true) if self.is(Flaw::FetchesByPost) => self.preview(request, visitor),
             (["preview"], false) => self.preview(request, visitor),
             (["ping"], false) => self.ping(request, visitor),
             ([first, ..], false) if first.starts_with("static") => self.asset(&request.path, visitor),
