@@ -89,11 +89,15 @@ def secret_key():
     if FLAW == "token-forgery/weak-key":
         return "dev"
     path = os.environ.get("SITE_DATABASE", "site.db") + ".key"
+    own = f"{path}.{os.getpid()}"
+    with open(own, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32))
+    # Whole from the moment it is there: another worker may be looking for it just now.
     try:
-        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as file:
-            file.write(secrets.token_hex(32))
+        os.link(own, path)
     except FileExistsError:
         pass
+    os.unlink(own)
     with open(path, encoding="ascii") as file:
         return file.read()
 
