@@ -148,16 +148,16 @@ mod tests {
         assert_eq!(paragraph("head", "", 6, None), "head\n");
         let words = "words that have to go on in another line";
         assert_eq!(
-            paragraph("  a", words, 6, Some(40)),
+            paragraph("  a", words, 6, Some(41)),
             "  a   words that have to go on in another\n      line\n"
         );
         assert_eq!(
-            paragraph("  too-long", words, 6, Some(40)),
+            paragraph("  too-long", words, 6, Some(41)),
             "  too-long\n      words that have to go on in another\n      line\n"
         );
         // Too little room beside the head: below it.
         assert_eq!(
-            paragraph("  http:web", words, 21, Some(40)),
+            paragraph("  http:web", words, 21, Some(41)),
             "  http:web\n    words that have to go on in another\n    line\n"
         );
         let digest = "a".repeat(60);
