@@ -5,6 +5,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy as _;
@@ -27,6 +28,8 @@ pub(crate) struct Environment {
     pub(crate) color: Option<bool>,
     /// Columns of the terminal; none in a pipe.
     pub(crate) width: Option<u16>,
+    /// Columns of the terminal that standard error is, where questions are asked; none in a pipe.
+    pub(crate) asking_width: Option<u16>,
     /// Where this user's cached files go; none where there is no home.
     pub(crate) cache: Option<PathBuf>,
     /// The user's own settings file; none where there is no home.
@@ -62,7 +65,8 @@ impl Environment {
         let strategy = etcetera::choose_base_strategy().ok();
         let (stdout, stderr) = (io::stdout().is_terminal(), io::stderr().is_terminal());
         let interactive = stderr && io::stdin().is_terminal() && !set("CI");
-        let width = fixed_width().or_else(|| stdout.then(console_width).flatten());
+        let width = fixed_width().or_else(|| stdout.then(|| console_width(io::stdout())).flatten());
+        let asking_width = fixed_width().or_else(|| stderr.then(|| console_width(io::stderr())).flatten());
         Ok(Self {
             directory: env::current_dir()?,
             now: now(),
@@ -70,6 +74,7 @@ impl Environment {
             terminal: Terminal { stdout, stderr, interactive },
             color: color(),
             width,
+            asking_width,
             cache: strategy.as_ref().map(|strategy| strategy.cache_dir().join("mustdo")),
             config: strategy
                 .as_ref()
@@ -126,7 +131,7 @@ fn fixed_width() -> Option<u16> {
     env::var("COLUMNS").ok()?.parse().ok().filter(|&columns| columns >= 20)
 }
 
-fn console_width() -> Option<u16> {
-    let columns = rustix::termios::tcgetwinsize(io::stdout()).ok()?.ws_col;
+fn console_width(stream: impl AsFd) -> Option<u16> {
+    let columns = rustix::termios::tcgetwinsize(stream).ok()?.ws_col;
     (columns > 0).then_some(columns)
 }

@@ -5,7 +5,7 @@
 
 mod acquisition;
 mod argument;
-mod binding;
+pub mod binding;
 mod building;
 mod command;
 mod context;

@@ -10,6 +10,7 @@ use super::project::Project;
 use super::prompt::choose;
 use super::shelf::{PluginFile, Shelf};
 use crate::model::{Capability, Grant, Permit, PluginId, Settings, nearest, plain_line};
+use crate::report;
 use crate::store::{Workspace, WriteLock};
 use crate::syntax::{self, Source};
 use crate::target;
@@ -59,14 +60,16 @@ pub(crate) fn ask(
         let Some(file) = shelf.find(plugin) else { continue };
         words.push_str(&format!("\n{plugin} {} ({})\n", file.digest().short(), plain_line(&file.place, 200)));
         if let Some(proof) = plugins.proof(plugin) {
-            words.push_str(&format!("  {proof}\n"));
+            words.push_str(&report::paragraph("", &proof.to_string(), 2, context.environment.asking_width));
         }
         for grant in grants {
             words.push_str(&request(context, project, grant, settings));
         }
     }
     if missing.iter().any(|grant| matches!(grant.capability, Capability::Process(_))) {
-        words.push_str("\nA program runs outside the sandbox: once started, it can do whatever you can.\n");
+        words.push('\n');
+        let warning = "A program runs outside the sandbox: once started, it can do whatever you can.";
+        words.push_str(&report::paragraph("", warning, 0, context.environment.asking_width));
     }
     words.push('\n');
     let optional = missing.iter().any(|grant| !grant.required);
@@ -136,13 +139,11 @@ fn request(context: &Context, project: &Project, grant: &MissingGrant, settings:
         facts.push("can do without".to_owned());
     }
     let reason = grant.reason.get(project.language(context));
-    format!(
-        "  {:<18} {}\n{:21}{}\n",
-        grant.capability.to_string(),
-        plain_line(&facts.join("; "), 500),
-        "",
-        plain_line(reason, 500)
-    )
+    let width = context.environment.asking_width;
+    let facts = plain_line(&facts.join("; "), 500);
+    let mut text = report::paragraph(&format!("  {}", grant.capability), &facts, 21, width);
+    text.push_str(&report::paragraph("", &plain_line(reason, 500), 21, width));
+    text
 }
 
 impl Wanted {

@@ -9,6 +9,7 @@ use std::thread;
 
 use tokio::sync::mpsc;
 
+use super::binding;
 use super::context::Context;
 use super::display::Display;
 use super::edit::edit;
@@ -225,7 +226,7 @@ impl Verification<'_> {
     /// Says which checks do not run and why; true where one of them was asked for.
     fn tell_left_out(&self, plan: &Plan, asked: bool) -> bool {
         let mut unbound: BTreeMap<String, Vec<&LeftOut>> = BTreeMap::new();
-        let mut missed = false;
+        let (mut missed, mut told) = (false, vec![]);
         for left in &plan.left_out {
             let name =
                 left.check.as_ref().map_or(left.item.to_string(), |check| format!("{} ({check})", left.item));
@@ -243,10 +244,15 @@ impl Verification<'_> {
                 | Why::NotGranted(_) => {
                     missed = true;
                     printer::warn(&format!("not run: {name}: {}", left.why));
-                    for line in super::binding::lines(left) {
-                        printer::warn(&format!("    {line}"));
-                    }
+                    told.push(left);
                 }
+            }
+        }
+        let lines = binding::lines(told);
+        if !lines.is_empty() {
+            printer::warn(&format!("  add to {}, with your own values:", Workspace::SETTINGS));
+            for line in lines {
+                printer::warn(&format!("    {line}"));
             }
         }
         for (names, left) in unbound {

@@ -21,7 +21,8 @@ pub(crate) fn verdict(bytes: &[u8]) -> Option<std::result::Result<Verdict, RunFa
     let given = given_verdict(&mut Unstructured::new(bytes)).ok()?;
     let mut attachments = Attachments::new(&Limits::default());
     let _ = attachments.keep(b"attached".to_vec());
-    Some(verdict::convert(given, &mut attachments))
+    let item = "fuzz.item".parse().ok()?;
+    Some(verdict::convert(given, &item, &mut attachments))
 }
 
 /// What such a plugin says of itself.

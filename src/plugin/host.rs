@@ -406,7 +406,7 @@ impl Host {
                 Refusal::BadParams(why) => RunFault::Params(plain_line(&why, LINE_CHARS)),
                 Refusal::Internal(why) => RunFault::Internal(plain_line(&why, LINE_CHARS)),
             })?;
-            verdict::convert(given, &mut state.attachments)
+            verdict::convert(given, &task.item, &mut state.attachments)
         });
         // What was opened is told whatever came of it: a run that crashed is the one to look into.
         let Trace { elapsed: _, accesses, log } = state.trace();

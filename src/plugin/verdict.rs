@@ -2,7 +2,7 @@
 //! counts are limited; whether the verdict is honest is the model's own rule.
 
 use crate::model::{
-    Evidence, Finding, ItemId, Location, Measurement, Need, Outcome, Score, Severity, Step, TargetName,
+    Evidence, Finding, ItemId, Location, Measurement, Need, Outcome, Score, Severity, Step, TargetName, Text,
     Verdict, plain_line,
 };
 use crate::verify::RunFault;
@@ -27,8 +27,12 @@ const FINDINGS: usize = 500;
 const EVIDENCE: usize = 64;
 const MEASUREMENTS: usize = 200;
 
-/// The verdict that `given` is, or why it is none.
-pub(super) fn convert(given: types::Verdict, attachments: &mut Attachments) -> Result<Verdict, RunFault> {
+/// The verdict on `item` that `given` is, or why it is none.
+pub(super) fn convert(
+    given: types::Verdict,
+    item: &ItemId,
+    attachments: &mut Attachments,
+) -> Result<Verdict, RunFault> {
     let types::Verdict { status, summary, score, steps, findings, evidence, measurements, extras } = given;
     count("steps", steps.len(), STEPS)?;
     count("findings", findings.len(), FINDINGS)?;
@@ -39,7 +43,7 @@ pub(super) fn convert(given: types::Verdict, attachments: &mut Attachments) -> R
         summary: line(&summary, &extras, "summary.zh", SUMMARY),
         score: score.map(|types::Score { earned, possible }| Score { earned, possible }),
         steps: steps.into_iter().map(step).collect::<Result<_, _>>()?,
-        findings: findings.into_iter().map(finding).collect::<Result<_, _>>()?,
+        findings: findings.into_iter().map(|given| finding(given, item)).collect::<Result<_, _>>()?,
         evidence: evidence.into_iter().map(|given| piece(given, attachments)).collect::<Result<_, _>>()?,
         measurements: measurements.into_iter().map(measurement).collect::<Result<_, _>>()?,
     };
@@ -87,7 +91,7 @@ fn step(given: types::Step) -> Result<Step, RunFault> {
     })
 }
 
-fn finding(given: types::Finding) -> Result<Finding, RunFault> {
+fn finding(given: types::Finding, item: &ItemId) -> Result<Finding, RunFault> {
     let types::Finding { severity, code, message, at, hint, extras } = given;
     // A code has the letters of an item's id: kebab-case with dots.
     if code.parse::<ItemId>().is_err() {
@@ -102,8 +106,22 @@ fn finding(given: types::Finding) -> Result<Finding, RunFault> {
         code,
         message: text(&message, &extras, "message.zh", MESSAGE),
         at: at.map(location).transpose()?,
-        hint: hint.map(|hint| text(&hint, &extras, "hint.zh", MESSAGE)),
+        hint: hint.map(|hint| for_item(&text(&hint, &extras, "hint.zh", MESSAGE), item)),
     })
+}
+
+/// A hint whose lines for `mustdo.toml` bind `item`. A plugin is not told for which item it is asked, so its hints name one
+/// that may be another: `[item."…"]` and `[item."…".with]` on a line of their own are about the one that was asked for.
+fn for_item(hint: &Text, item: &ItemId) -> Text {
+    let line = |line: &str| {
+        let rest = line.strip_prefix("[item.\"").and_then(|rest| rest.split_once('"'));
+        match rest {
+            Some((_, rest @ ("]" | ".with]"))) => format!("[item.\"{item}\"{rest}"),
+            Some(_) | None => line.to_owned(),
+        }
+    };
+    let hint_in = |text: &str| text.split('\n').map(line).collect::<Vec<_>>().join("\n");
+    Text::new(hint_in(&hint.en), hint_in(&hint.zh))
 }
 
 fn location(given: types::Location) -> Result<Location, RunFault> {
@@ -182,7 +200,7 @@ fn measurement(given: types::Measurement) -> Result<Measurement, RunFault> {
 
 #[cfg(test)]
 mod tests {
-    use crate::model::{Limits, Text, VerdictError};
+    use crate::model::{Limits, VerdictError};
 
     use super::*;
 
@@ -221,7 +239,7 @@ mod tests {
     }
 
     fn convert(given: types::Verdict) -> Result<Verdict, RunFault> {
-        super::convert(given, &mut Attachments::new(&Limits::default()))
+        super::convert(given, &"shop.orders".parse().unwrap(), &mut Attachments::new(&Limits::default()))
     }
 
     fn broken(change: impl FnOnce(&mut types::Verdict)) -> RunFault {
@@ -239,6 +257,23 @@ mod tests {
         assert_eq!(verdict.steps[0].summary, Text::new("done", "好了"));
         assert_eq!(verdict.findings[0].message, Text::same("a\nb"));
         assert_eq!(verdict.findings[0].hint, Some(Text::new("c", "丙")));
+    }
+
+    #[test]
+    fn lines_in_a_hint_are_for_the_item_that_was_asked_for() {
+        let hinted = |hint: &str| {
+            let given = types::Finding { hint: Some(hint.to_owned()), extras: vec![], ..finding() };
+            convert(types::Verdict { findings: vec![given], ..passing() }).unwrap().findings.remove(0).hint
+        };
+        let is = |hint: &str, shown: &str| assert_eq!(hinted(hint), Some(Text::same(shown)));
+        is("say how\n[item.\"a.b\"]\nwith = { n = 1 }", "say how\n[item.\"shop.orders\"]\nwith = { n = 1 }");
+        is("[item.\"a.b\".with]\nn = 1", "[item.\"shop.orders\".with]\nn = 1");
+        // Words about another item stay about it, and so does everything that is no such line.
+        for other in
+            ["see [item.\"a.b\"]", "[item.\"a.b\"] says", "[item.\"a.b", "[targets.web]\nkind = \"http\""]
+        {
+            is(other, other);
+        }
     }
 
     #[test]

@@ -2,12 +2,14 @@
 
 use crate::model::{TargetKind, TargetName};
 
-/// Lines for `mustdo.toml` that bind `name`, to be filled in by the learner. Where nobody says which `kind` is wanted, it is
-/// the usual one of that name, if the shipped checklists share it; else the learner has to know.
+/// Lines for `mustdo.toml` that bind `name`, to be filled in by the learner. Of the `kinds` that would do, likeliest first,
+/// the usual one of that name is taken, if the shipped checklists share it, else the first. Where nobody says which would do,
+/// `kinds` is empty, and the learner has to know the kind of a name that is not shared.
 #[must_use]
-pub fn binding(name: &TargetName, kind: Option<TargetKind>) -> Vec<String> {
+pub fn binding(name: &TargetName, kinds: &[TargetKind]) -> Vec<String> {
     let mut lines = vec![format!("[targets.{name}]")];
-    let rest: &[&str] = match kind.or_else(|| usual(name)) {
+    let usual = usual(name).filter(|kind| kinds.is_empty() || kinds.contains(kind));
+    let rest: &[&str] = match usual.or(kinds.first().copied()) {
         Some(TargetKind::Http) => &["kind = \"http\"", "url = \"http://127.0.0.1:8000\""],
         Some(TargetKind::Tcp) => &["kind = \"tcp\"", "address = \"127.0.0.1:9000\""],
         Some(TargetKind::Udp) => &["kind = \"udp\"", "address = \"127.0.0.1:9000\""],
@@ -23,10 +25,13 @@ pub fn binding(name: &TargetName, kind: Option<TargetKind>) -> Vec<String> {
 fn usual(name: &TargetName) -> Option<TargetKind> {
     Some(match name.as_str() {
         "web" | "gateway" => TargetKind::Http,
-        "socket" | "db" | "redis" | "amqp" => TargetKind::Tcp,
-        "datagram" => TargetKind::Udp,
-        "src" => TargetKind::Dir,
-        "program" | "worker" => TargetKind::Command,
+        "socket" | "db" | "redis" | "amqp" | "dns-tcp" | "tuple" | "tuple-address" | "tuple-port" => {
+            TargetKind::Tcp
+        }
+        "datagram" | "dns" | "tuple-datagram" => TargetKind::Udp,
+        "src" | "c-list-source" => TargetKind::Dir,
+        "program" | "worker" | "client" | "array" | "queue" | "stack" | "list" | "tree" | "dict"
+        | "ordered-dict" | "c-list" | "cc" | "btree" | "crypto" | "middleware" => TargetKind::Command,
         _ => return None,
     })
 }
@@ -37,9 +42,13 @@ mod tests {
 
     #[test]
     fn shared_names_have_their_kind_and_others_name_the_choice() {
-        let lines = |name: &str| binding(&name.parse().unwrap(), None);
+        let lines = |name: &str| binding(&name.parse().unwrap(), &[]);
         assert_eq!(lines("web")[..2], ["[targets.web]", "kind = \"http\""]);
         assert_eq!(lines("worker")[1], "kind = \"command\"");
         assert!(lines("shop")[1].contains("or tcp, udp, dir, command"));
+        let of_kind = |name: &str, kinds: &[TargetKind]| binding(&name.parse().unwrap(), kinds)[1].clone();
+        assert_eq!(of_kind("web", &[TargetKind::Tcp, TargetKind::Http]), "kind = \"http\"");
+        assert_eq!(of_kind("web", &[TargetKind::Dir]), "kind = \"dir\"");
+        assert_eq!(of_kind("shop", &[TargetKind::Tcp, TargetKind::Http]), "kind = \"tcp\"");
     }
 }

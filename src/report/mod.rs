@@ -29,6 +29,7 @@ pub use binding::binding;
 pub use phrase::staleness;
 pub use transcript::{Transcript, TranscriptAccess, TranscriptTarget, transcript};
 pub use tree::{Input, Report};
+pub use wrap::paragraph;
 
 use crate::model::{Language, Outcome, Status};
 use paint::Ink;

@@ -247,7 +247,7 @@ fn unbound(report: &Report, language: Language) -> Note {
         ink: Ink::Faint,
         name: target.to_string(),
         title: phrase::needed_by(&items, language),
-        lines: vec![Line::Text(phrase::paste(language).to_owned()), Line::Code(binding(target, None))],
+        lines: vec![Line::Text(phrase::paste(language).to_owned()), Line::Code(binding(target, &[]))],
     });
     note(Word::Unbound, entries.collect(), None, language)
 }

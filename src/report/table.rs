@@ -21,7 +21,8 @@ const SIDE_BY_SIDE: usize = 110;
 /// How many headings an item's path names, the nearest ones.
 const PATH: usize = 4;
 
-/// The report as text whose lines are at most as wide as the view, 24 columns at least.
+/// The report as text whose lines are at most as wide as the view, 24 columns at least. Lines to paste are as long as they
+/// are: broken, they would not mean the same.
 pub(super) fn table(report: &Report, view: View) -> String {
     let Report {
         version,
@@ -282,7 +283,7 @@ impl Page<'_> {
                     Line::Advice(text) => self.advice("    ", text),
                     Line::Code(lines) => {
                         for line in lines {
-                            self.paragraph("      ", line, Ink::Plain);
+                            self.line(&format!("      {line}"));
                         }
                     }
                 }
@@ -432,6 +433,8 @@ impl Items {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
@@ -446,12 +449,34 @@ mod tests {
                     for items in [false, true] {
                         let view = View { language, width: Some(width), items, ..sample::VIEW };
                         for line in table(&report, view).lines() {
-                            assert!(line.width() <= usize::from(width), "{width}: {line}");
+                            let fits = line.width() <= usize::from(width);
+                            assert!(fits || code(&report, language).contains(line.trim()), "{width}: {line}");
                             assert_eq!(line, line.trim_end());
                         }
                     }
                 }
             }
+        }
+    }
+
+    /// The lines to paste.
+    fn code(report: &Report, language: Language) -> BTreeSet<String> {
+        let entries = note::notes(report, language).into_iter().flat_map(|note| note.entries);
+        let lines = entries.flat_map(|entry| entry.lines).filter_map(|line| match line {
+            Line::Code(lines) => Some(lines),
+            Line::Text(_) | Line::Advice(_) => None,
+        });
+        lines.flatten().collect()
+    }
+
+    #[test]
+    fn lines_to_paste_stay_whole_however_narrow_the_terminal() {
+        let report = sample::mixed();
+        let code = code(&report, Language::En);
+        assert!(code.iter().any(|line| line.width() > 24), "{code:?}");
+        let narrow = table(&report, View { width: Some(24), ..sample::VIEW });
+        for line in code {
+            assert!(narrow.lines().any(|shown| shown.trim() == line), "{line} is broken in\n{narrow}");
         }
     }
 

@@ -7,6 +7,43 @@ use unicode_width::UnicodeWidthChar as _;
 /// Lines break at spaces and beside characters that are two columns wide, but never before punctuation that closes or
 /// after punctuation that opens; a word wider than a line is cut.
 pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+    broken(text, width, Wide::Cut)
+}
+
+/// Lines that begin with `head` and have `text` from `column` on, each ended by a line break, broken at `width` columns; none
+/// for no limit. A word wider than a line stays whole: an address or a digest is there to be copied. Where the column
+/// leaves the text too little room, or the head reaches into it, the text stands below the head, less far in.
+#[must_use]
+pub fn paragraph(head: &str, text: &str, column: usize, width: Option<u16>) -> String {
+    /// Columns that a text gets at least.
+    const LEAST: usize = 32;
+    /// How far in a text stands below a head.
+    const BELOW: usize = 4;
+    let room = width.map_or(usize::MAX, usize::from);
+    let column = if room.saturating_sub(column) < LEAST { column.min(BELOW) } else { column };
+    let lines = broken(text, room.saturating_sub(column).max(2), Wide::Whole);
+    let mut lines = lines.into_iter().filter(|line| !line.is_empty());
+    let mut shown = String::new();
+    if !head.is_empty() {
+        let gap = column.saturating_sub(self::width(head));
+        let first = if gap > 0 { lines.next() } else { None };
+        let line = format!("{head}{:gap$}{}", "", first.unwrap_or_default());
+        shown.push_str(&format!("{}\n", line.trim_end()));
+    }
+    for line in lines {
+        shown.push_str(&format!("{:column$}{line}\n", ""));
+    }
+    shown
+}
+
+/// What becomes of a word that is wider than a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wide {
+    Cut,
+    Whole,
+}
+
+fn broken(text: &str, width: usize, wide: Wide) -> Vec<String> {
     let mut lines = vec![];
     let mut line = Line::default();
     let mut previous = None;
@@ -17,7 +54,8 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
         if previous.is_some_and(|previous| may_break(previous, c)) {
             line.mark();
         }
-        while line.width + columns(c) > width && !line.text.is_empty() {
+        let may_cut = |line: &Line| wide == Wide::Cut || line.rest.is_some_and(|(at, _)| at > 0);
+        while line.width + columns(c) > width && !line.text.is_empty() && may_cut(&line) {
             lines.push(line.cut());
         }
         if !(line.text.is_empty() && c == ' ') {
@@ -101,6 +139,32 @@ mod tests {
     fn chinese_breaks_anywhere_but_beside_punctuation_that_belongs() {
         assert_eq!(wrap("同一个键，同样的内容", 8), ["同一个", "键，同样", "的内容"]);
         assert_eq!(wrap("用 Idempotency-Key（幂等键）", 16), ["用", "Idempotency-Key", "（幂等键）"]);
+    }
+
+    #[test]
+    fn paragraph_hangs_below_its_head_and_keeps_long_words_whole() {
+        assert_eq!(paragraph("  a", "one two", 6, None), "  a   one two\n");
+        assert_eq!(paragraph("", "one two", 2, None), "  one two\n");
+        assert_eq!(paragraph("head", "", 6, None), "head\n");
+        let words = "words that have to go on in another line";
+        assert_eq!(
+            paragraph("  a", words, 6, Some(41)),
+            "  a   words that have to go on in another\n      line\n"
+        );
+        assert_eq!(
+            paragraph("  too-long", words, 6, Some(41)),
+            "  too-long\n      words that have to go on in another\n      line\n"
+        );
+        // Too little room beside the head: below it.
+        assert_eq!(
+            paragraph("  http:web", words, 21, Some(41)),
+            "  http:web\n    words that have to go on in another\n    line\n"
+        );
+        let digest = "a".repeat(60);
+        assert_eq!(
+            paragraph("", &format!("sha256 {digest} b"), 0, Some(40)),
+            format!("sha256\n{digest}\nb\n")
+        );
     }
 
     proptest! {

@@ -20,6 +20,7 @@ mod guest;
 mod host;
 mod hostile;
 mod invalid;
+mod items;
 mod layers;
 mod limits;
 mod network;

@@ -190,9 +190,9 @@ fn nothing_to_check_is_not_success() {
     assert!(printed.stderr.contains("web") && printed.stderr.contains("not bound"), "{}", printed.stderr);
     let printed = sandbox.run(&["verify", "--status", "failing"]).ends(3);
     assert!(printed.stderr.contains("no item is selected"), "{}", printed.stderr);
-    let printed = sandbox.run(&["verify", "must-do"]).ends(3);
+    let printed = sandbox.run(&["verify", "lineage"]).ends(3);
     assert!(printed.stderr.contains("no selected item has a check"), "{}", printed.stderr);
-    let printed = sandbox.run(&["verify", "must-do.xss"]).ends(3);
+    let printed = sandbox.run(&["verify", "lineage.background"]).ends(3);
     assert!(printed.stderr.contains("has no check"), "{}", printed.stderr);
     let printed = sandbox.run(&["verify", SAFE_GET]).ends(3);
     assert!(printed.stderr.contains("[targets.web]"), "{}", printed.stderr);

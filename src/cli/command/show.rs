@@ -1,5 +1,7 @@
 //! `mustdo show`: everything about one item.
 
+use std::collections::BTreeSet;
+
 use clap::Args;
 
 use crate::cli::context::Context;
@@ -12,6 +14,7 @@ use crate::model::{
     Asked, Definition, Entry, Item, Language, Outcome, Record, Selection, Standing, plain_line, plain_text,
 };
 use crate::report;
+use crate::store::Workspace;
 use crate::syntax;
 
 /// What can follow `mustdo show`.
@@ -126,10 +129,27 @@ impl Page<'_> {
                     }
                 }
             }
-            if asked.unbound.is_empty() {
-                text.push_str(&format!("  run it: mustdo verify {}\n", self.item.id));
+        }
+        text.push_str(&self.next(asked));
+        text
+    }
+
+    /// What to do so that its checks run. A plugin is not opened for this: what it says of its checks is one command away.
+    fn next(&self, asked: &[Asked]) -> String {
+        let mut text = String::new();
+        let unbound: BTreeSet<_> = asked.iter().flat_map(|asked| &asked.unbound).collect();
+        if !unbound.is_empty() {
+            text.push_str(&format!("\nnot bound: add to {}, with your own values:\n", Workspace::SETTINGS));
+            for line in unbound.into_iter().flat_map(|name| report::binding(name, &[])) {
+                text.push_str(&format!("    {line}\n"));
             }
         }
+        text.push('\n');
+        let plugins: BTreeSet<_> = asked.iter().map(|asked| &asked.definition.uses.plugin).collect();
+        for plugin in plugins {
+            text.push_str(&format!("what it does and takes: mustdo plugin info {plugin}\n"));
+        }
+        text.push_str(&format!("run it: mustdo verify {}\n", self.item.id));
         text
     }
 
@@ -141,12 +161,6 @@ impl Page<'_> {
         }
         if !definition.with.is_empty() {
             text.push_str(&format!("  with {}\n", line(&syntax::params_json(&definition.with))));
-        }
-        if !asked.unbound.is_empty() {
-            text.push_str("  not bound: add to mustdo.toml, with your own address:\n");
-            for line in asked.unbound.iter().flat_map(|name| report::binding(name, None)) {
-                text.push_str(&format!("    {line}\n"));
-            }
         }
         text
     }

@@ -12,6 +12,7 @@ use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::{Provenance, Shelf};
 use crate::model::PluginSource;
+use crate::report::paragraph;
 use crate::store::Workspace;
 
 /// What can follow `mustdo plugin add`.
@@ -50,18 +51,20 @@ pub(crate) fn run(context: &Context, args: &AddArgs) -> Result<Exit, Failure> {
         .hint(format!("mustdo plugin add {}    takes that one", file.place))
         .hint(format!("mustdo plugin remove {id}    takes it away")));
     }
+    let width = context.environment.width;
     let before = shelf.lock().plugins.get(id).cloned();
     install(&workspace, id, &acquired.bytes, entry.clone())?;
-    answer(&page::head(opened, language, &[("from", entry.source.to_string())]))?;
-    answer(&page::requests(&opened.info, language))?;
+    answer(&page::head(opened, language, width, &[("from", entry.source.to_string())]))?;
+    answer(&page::requests(&opened.info, language, width))?;
     match before {
         Some(before) if before == entry => context.printer.note(&format!("{id} was there already, as it is")),
         Some(before) => context.printer.note(&format!("replaced {id} {}, {}", before.version, before.digest)),
         None => context.printer.note(&format!("wrote {place} and {}; nothing is granted", Workspace::LOCK)),
     }
-    context.printer.note(&format!(
+    let next = format!(
         "next: name a check in a checklist (uses = \"{id}/{}\"); mustdo verify asks you before the plugin reaches anything",
         opened.info.checks.first().map_or("CHECK", |check| &check.id)
-    ));
+    );
+    context.printer.note(paragraph("", &next, 0, context.environment.asking_width).trim_end());
     Ok(Exit::Holds)
 }

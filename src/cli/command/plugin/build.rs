@@ -69,7 +69,7 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<Exit, Failure> 
         ("size", format!("{} bytes", component.len())),
         ("checks", checks.join(", ")),
     ];
-    answer(&page::head(&opened, language, &rows))?;
+    answer(&page::head(&opened, language, context.environment.width, &rows))?;
     context.printer.note(&format!("built in {:.1} s", began.elapsed().as_secs_f64()));
     if !opened.proof.is_proven() {
         context.printer.note("to prove it: mustdo plugin test --record");

@@ -2,9 +2,15 @@
 
 use crate::cli::plugins::Opened;
 use crate::model::{Language, PluginInfo};
+use crate::report::paragraph;
 
 /// Its name and title, its digest, contract and proof, and `more` rows.
-pub(super) fn head(opened: &Opened, language: Language, more: &[(&str, String)]) -> String {
+pub(super) fn head(
+    opened: &Opened,
+    language: Language,
+    width: Option<u16>,
+    more: &[(&str, String)],
+) -> String {
     const OWN: &str = "mustdo:verifier/";
     let Opened { info, digest, contract, sources, imports, proof } = opened;
     let own = imports.iter().filter_map(|import| import.strip_prefix(OWN)?.split('@').next());
@@ -22,13 +28,13 @@ pub(super) fn head(opened: &Opened, language: Language, more: &[(&str, String)])
         ("homepage", info.homepage.clone()),
     ];
     for (name, value) in rows.iter().chain(more).filter(|(_, value)| !value.is_empty()) {
-        text.push_str(&format!("  {name:<9} {value}\n"));
+        text.push_str(&paragraph(&format!("  {name}"), value, 12, width));
     }
     text
 }
 
 /// What it asks for, all checks together.
-pub(super) fn requests(info: &PluginInfo, language: Language) -> String {
+pub(super) fn requests(info: &PluginInfo, language: Language, width: Option<u16>) -> String {
     let requests = info.requests();
     if requests.is_empty() {
         return "  asks for nothing\n".to_owned();
@@ -36,7 +42,8 @@ pub(super) fn requests(info: &PluginInfo, language: Language) -> String {
     let mut text = "  asks for\n".to_owned();
     for request in requests.values() {
         let must = if request.required { "" } else { " (if you like)" };
-        text.push_str(&format!("    {}{must}: {}\n", request.capability, request.reason.get(language)));
+        let words = format!("{}{must}: {}", request.capability, request.reason.get(language));
+        text.push_str(&paragraph("", &words, 4, width));
     }
     text
 }

@@ -18,6 +18,7 @@ use crate::model::{
     Artifact, Digest, Language, LockedPlugin, PluginId, PluginSource, Remote, Settings, SourcePlace, nearest,
 };
 use crate::plugin::COMPONENT_BYTES;
+use crate::report::paragraph;
 use crate::store::{Workspace, read_at_most};
 
 /// What can follow `mustdo plugin update`.
@@ -131,7 +132,8 @@ impl Update<'_> {
                 Some(file) => Plugins::one(self.context, self.settings, file).await,
                 None => None,
             };
-            answer(&difference(locked, &entry, before.as_ref(), &opened, self.language))?;
+            let width = self.context.environment.width;
+            answer(&difference(locked, &entry, before.as_ref(), &opened, self.language, width))?;
         }
         if self.check { Ok(()) } else { install(self.workspace, id, &bytes, entry) }
     }
@@ -186,6 +188,7 @@ fn difference(
     before: Option<&Opened>,
     after: &Opened,
     language: Language,
+    width: Option<u16>,
 ) -> String {
     let Opened { info: after, proof, .. } = after;
     let mut text = format!("{} {} → {}\n", after.id, old.version, new.version);
@@ -202,12 +205,13 @@ fn difference(
     }
     let Some(before) = before.map(|before| &before.info) else {
         text.push_str("  its file is not the one that was added, so what is new can not be told; now it\n");
-        return text + &page::requests(after, language);
+        return text + &page::requests(after, language, width);
     };
     let (asked, asks) = (before.requests(), after.requests());
     let added = asks.values().filter(|request| !asked.contains_key(&request.capability));
     for request in added {
-        text.push_str(&format!("  + {}: {}\n", request.capability, request.reason.get(language)));
+        let words = format!("+ {}: {}", request.capability, request.reason.get(language));
+        text.push_str(&paragraph("", &words, 2, width));
     }
     for request in asked.values().filter(|request| !asks.contains_key(&request.capability)) {
         text.push_str(&format!("  - {}\n", request.capability));
