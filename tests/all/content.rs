@@ -325,7 +325,8 @@ fn a_check_is_the_one_the_enumeration_names() {
         for check in entry.tables("check") {
             let uses = check["uses"].as_str().unwrap();
             // A suite is no check: the item binds what it is made of, one by one.
-            let is_part = named.strip_suffix("/suite").is_some_and(|plugin| uses.starts_with(&format!("{plugin}/")));
+            let is_part =
+                named.strip_suffix("/suite").is_some_and(|plugin| uses.starts_with(&format!("{plugin}/")));
             assert!(uses == named || is_part, "{}: {uses}", entry.id());
             seen += 1;
         }

@@ -106,6 +106,8 @@ pub(crate) struct Row {
     pub(crate) columns: Vec<&'static str>,
     /// Whether it is left out of two runs in three.
     pub(crate) slow: bool,
+    /// Whether a refusal is a fail or an inconclusive depends on the machine, and is not kept.
+    pub(crate) depends_on_load: bool,
     /// Starts a fresh one: every cell has its own.
     pub(crate) start: Arc<dyn Fn() -> Subject + Send + Sync>,
 }
@@ -118,7 +120,15 @@ impl Row {
         start: impl Fn() -> Subject + Send + Sync + 'static,
     ) -> Self {
         let (name, summary) = (name.into(), summary.into());
-        Self { name, summary, kind, columns: Vec::new(), slow: false, start: Arc::new(start) }
+        Self {
+            name,
+            summary,
+            kind,
+            columns: Vec::new(),
+            slow: false,
+            depends_on_load: false,
+            start: Arc::new(start),
+        }
     }
 
     /// Asked these questions only.
@@ -129,6 +139,11 @@ impl Row {
     /// Costs so much that a run takes only a third of such rows.
     pub(crate) fn slow(self) -> Self {
         Self { slow: true, ..self }
+    }
+
+    /// What is wrong with it shows in how long it takes: a busy machine can not tell.
+    pub(crate) fn depending_on_load(self) -> Self {
+        Self { depends_on_load: true, ..self }
     }
 
     fn is_asked(&self, column: &Column) -> bool {

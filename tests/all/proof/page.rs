@@ -101,6 +101,9 @@ fn line(matrix: &Matrix, cells: &[Cell], place: usize) -> String {
     for (column, asked) in matrix.columns.iter().enumerate() {
         let cell = cells.iter().find(|cell| (cell.row, cell.column) == (place, column));
         marks.push(match cell {
+            Some(cell) if row.depends_on_load && cell.answer.outcome() != Outcome::Pass => {
+                "✘ or ?".to_owned()
+            }
             Some(cell) => mark(&cell.answer),
             None if row.is_asked(asked) => String::new(),
             None => NOT_ASKED.to_owned(),
