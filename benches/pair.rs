@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use nix::sys::resource::{UsageWho, getrusage};
-use nix::sys::time::TimeVal;
+use wait4::Wait4 as _;
 
 /// A command line that must succeed, in a clean environment.
 #[derive(Debug, Clone)]
@@ -27,25 +26,6 @@ pub(crate) struct Cost {
     pub(crate) processor: Duration,
     /// By the clock.
     pub(crate) clock: Duration,
-}
-
-impl Cost {
-    /// Of `work`, done by this process or by programs that it starts and waits for.
-    pub(crate) fn of(who: UsageWho, work: impl FnOnce() -> io::Result<()>) -> io::Result<Self> {
-        let (before, began) = (processor(who)?, Instant::now());
-        work()?;
-        Ok(Self { clock: began.elapsed(), processor: processor(who)?.saturating_sub(before) })
-    }
-}
-
-/// Processor time since this process began (getrusage(2)).
-fn processor(who: UsageWho) -> io::Result<Duration> {
-    let usage = getrusage(who)?;
-    let time = |value: TimeVal| {
-        Duration::new(value.tv_sec().unsigned_abs(), 0)
-            + Duration::from_micros(value.tv_usec().unsigned_abs())
-    };
-    Ok(time(usage.user_time()) + time(usage.system_time()))
 }
 
 /// What was seen in pairs: what drifts between minutes drifts for both of a pair.
@@ -88,11 +68,17 @@ impl Program {
     pub(crate) fn run(&self) -> io::Result<Cost> {
         let mut command = self.command();
         command.stdout(Stdio::null());
-        Cost::of(UsageWho::RUSAGE_CHILDREN, || {
-            let status = command.status()?;
-            assert!(status.success(), "{} {:?} ended with {status}", self.path.display(), self.arguments);
-            Ok(())
-        })
+        let began = Instant::now();
+        let ended = command.spawn()?.wait4()?;
+        let clock = began.elapsed();
+        assert!(
+            ended.status.success(),
+            "{} {:?} ended with {}",
+            self.path.display(),
+            self.arguments,
+            ended.status
+        );
+        Ok(Cost { processor: ended.rusage.utime + ended.rusage.stime, clock })
     }
 
     /// What [`Program::run`] starts.
