@@ -122,7 +122,10 @@ impl Bench {
             let name = format!("`mustdo {}`, shipped", arguments.join(" "));
             self.row([&name, "`git status`"], Some(2.0), [&mustdo(arguments), &status])?;
         }
-        let described = mustdo(&["plugin", "info", "http-idempotency"]);
+        let cache = self.folder("cache-of-info")?;
+        let described = mustdo(&["plugin", "info", "http-idempotency"]).with("XDG_CACHE_HOME", &cache);
+        described.run()?;
+        settle(&cache)?;
         self.row(
             ["`mustdo plugin info`, compiled before", "empty Rust program"],
             Some(3.0),
