@@ -1,7 +1,7 @@
-//! Many checks and many requests: mustdo beside Hurl, ApacheBench, a plain hyper client and a bare wasmtime loop. Prints
+//! Many checks and many requests: mustdo beside Hurl, `ab`, a plain hyper client and a bare wasmtime loop. Prints
 //! a table in Markdown.
 //!
-//! `cargo bench --bench load [-- PAIRS]`; takes along Hurl and ApacheBench where `hurl` and `ab` are found (`benches/peers`
+//! `cargo bench --bench load [-- PAIRS]`; takes along Hurl and `ab` where they are found (`benches/peers`
 //! gets both). The service answers every request with the same two bytes, so what is left is what the clients cost.
 #![expect(
     clippy::disallowed_methods,
@@ -34,7 +34,8 @@ use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use mustdo::plugin::{CachePolicy, Host, HostOptions};
 use mustdo::verify::{Task, Verifier as _};
-use pair::{Program, compare, in_turn, line};
+use pair::{Cost, Program, compare, head, in_turn, line};
+use rustix::time::{ClockId, clock_gettime};
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{self, Runtime};
@@ -71,7 +72,7 @@ fn measure(pairs: usize) -> Outcome {
     let runtime = runtime()?;
     let service = runtime.block_on(serve())?;
     let bench = Bench { root: tempfile::tempdir()?, pairs, service };
-    println!("| A | B | A, ms | B, ms | A / B | goal |\n|---|---|---:|---:|---:|---:|");
+    head();
     bench.loops()?;
     bench.one()?;
     bench.many()?;
@@ -154,8 +155,14 @@ impl Bench {
         let checks = || timed(&runtime, |_| checks(host.clone(), task.clone()));
         let loops = || timed(&runtime, |_| loops(bare.clone()));
         let comparison = in_turn(self.pairs, checks, loops)?;
-        let a_second = u32::try_from(CHECKS)? * 1_000_000 / u32::try_from(comparison.first.as_micros())?;
-        let name = format!("{CHECKS} checks that do nothing, two at a time: {a_second} instances a second");
+        let Cost { processor, clock } = comparison.first;
+        let checks = f64::from(u32::try_from(CHECKS)?);
+        let a_second = |time: Duration| checks / time.as_secs_f64();
+        let name = format!(
+            "{CHECKS} checks that do nothing, two at a time: {:.0} instances a second of processor time, {:.0} by the clock",
+            a_second(processor),
+            a_second(clock)
+        );
         line([&name, "bare wasmtime, the same calls"], None, comparison);
         Ok(())
     }
@@ -236,7 +243,7 @@ impl Bench {
 
     fn hurl(&self, requests: usize) -> Outcome<Option<Program>> {
         let Some(hurl) = found("hurl") else {
-            println!("| Hurl is not installed: skipped | | | | | |");
+            println!("| Hurl is not installed: skipped | | | | | | |");
             return Ok(None);
         };
         let file = self.root.path().join(format!("{requests}.hurl"));
@@ -336,8 +343,8 @@ fn flood() -> Guest {
 fn timed<F: Future<Output = ()> + Send + 'static>(
     runtime: &Runtime,
     half: impl Fn(usize) -> F,
-) -> io::Result<Duration> {
-    let began = Instant::now();
+) -> io::Result<Cost> {
+    let (before, began) = (processor(), Instant::now());
     runtime.block_on(async {
         let halves: Vec<_> = (0..2).map(|number| tokio::spawn(half(number))).collect();
         for half in halves {
@@ -345,7 +352,12 @@ fn timed<F: Future<Output = ()> + Send + 'static>(
         }
         Ok::<_, io::Error>(())
     })?;
-    Ok(began.elapsed())
+    Ok(Cost { clock: began.elapsed(), processor: processor().saturating_sub(before) })
+}
+
+/// What the threads of this process have taken since it began.
+fn processor() -> Duration {
+    clock_gettime(ClockId::ProcessCPUTime).try_into().expect("a process takes no less than nothing")
 }
 
 async fn checks(host: Arc<Host>, task: Task) {

@@ -1,10 +1,13 @@
-//! Two programs run in turn, and how their times compare.
+//! Two programs run in turn, and how what they cost compares.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use wait4::Wait4 as _;
 
 /// A command line that must succeed, in a clean environment.
 #[derive(Debug, Clone)]
@@ -15,17 +18,33 @@ pub(crate) struct Program {
     variables: Vec<(String, PathBuf)>,
 }
 
-/// Medians of both, and the median of the ratios within each pair: what drifts between minutes drifts for both.
+/// What something took.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    /// Time on processors, all threads together, in the program and in the kernel on its behalf: waiting is not in it, and
+    /// others who want the processors make it hardly longer.
+    pub(crate) processor: Duration,
+    /// By the clock.
+    pub(crate) clock: Duration,
+}
+
+/// What was seen in pairs: what drifts between minutes drifts for both of a pair.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Comparison {
-    /// Of the first.
-    pub(crate) first: Duration,
-    /// Of the second.
-    pub(crate) second: Duration,
-    /// First by second.
-    pub(crate) ratio: f64,
+    /// Median of the first.
+    pub(crate) first: Cost,
+    /// Median of the second.
+    pub(crate) second: Cost,
+    processor: Ratio,
+    clock: Ratio,
+}
+
+/// First by second, within each pair.
+#[derive(Debug, Clone, Copy)]
+struct Ratio {
+    median: f64,
     /// What half of the ratios lie between.
-    pub(crate) noise: [f64; 2],
+    quartiles: [f64; 2],
 }
 
 impl Program {
@@ -46,14 +65,20 @@ impl Program {
     }
 
     /// Runs it with nobody reading what it prints.
-    pub(crate) fn run(&self) -> io::Result<Duration> {
+    pub(crate) fn run(&self) -> io::Result<Cost> {
         let mut command = self.command();
         command.stdout(Stdio::null());
         let began = Instant::now();
-        let status = command.status()?;
-        let elapsed = began.elapsed();
-        assert!(status.success(), "{} {:?} ended with {status}", self.path.display(), self.arguments);
-        Ok(elapsed)
+        let ended = command.spawn()?.wait4()?;
+        let clock = began.elapsed();
+        assert!(
+            ended.status.success(),
+            "{} {:?} ended with {}",
+            self.path.display(),
+            self.arguments,
+            ended.status
+        );
+        Ok(Cost { processor: ended.rusage.utime + ended.rusage.stime, clock })
     }
 
     /// What [`Program::run`] starts.
@@ -87,36 +112,65 @@ pub(crate) fn compare(
     in_turn(pairs, || run(first), || run(second))
 }
 
-/// The same with anything that says how long it took.
+/// The same with anything that says what it cost.
 pub(crate) fn in_turn(
     pairs: usize,
-    mut first: impl FnMut() -> io::Result<Duration>,
-    mut second: impl FnMut() -> io::Result<Duration>,
+    mut first: impl FnMut() -> io::Result<Cost>,
+    mut second: impl FnMut() -> io::Result<Cost>,
 ) -> io::Result<Comparison> {
-    let (mut firsts, mut seconds, mut ratios) = (vec![], vec![], vec![]);
+    let (mut firsts, mut seconds) = (vec![], vec![]);
     for pair in 0..pairs + 2 {
         let (one, two) = (first()?, second()?);
         if pair >= 2 {
             firsts.push(one);
             seconds.push(two);
-            ratios.push(one.as_secs_f64() / two.as_secs_f64());
         }
     }
-    firsts.sort_unstable();
-    seconds.sort_unstable();
-    ratios.sort_unstable_by(f64::total_cmp);
-    let middle = pairs / 2;
-    let noise = [ratios[pairs / 4], ratios[pairs * 3 / 4]];
-    Ok(Comparison { first: firsts[middle], second: seconds[middle], ratio: ratios[middle], noise })
+    let ratio = |time: fn(&Cost) -> Duration| Ratio::of(&firsts, &seconds, time);
+    let (processor, clock) = (ratio(|cost| cost.processor), ratio(|cost| cost.clock));
+    Ok(Comparison { first: median(&firsts), second: median(&seconds), processor, clock })
 }
 
-/// Prints a comparison as a row: A, B, their medians in milliseconds, the ratio with its quartiles, the goal.
+/// Of each time by itself.
+fn median(costs: &[Cost]) -> Cost {
+    let middle = |time: fn(&Cost) -> Duration| {
+        let mut times: Vec<Duration> = costs.iter().map(time).collect();
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    Cost { processor: middle(|cost| cost.processor), clock: middle(|cost| cost.clock) }
+}
+
+impl Ratio {
+    fn of(firsts: &[Cost], seconds: &[Cost], time: fn(&Cost) -> Duration) -> Self {
+        let seconds = seconds.iter().map(|second| time(second).as_secs_f64());
+        let mut ratios: Vec<f64> =
+            firsts.iter().zip(seconds).map(|(first, second)| time(first).as_secs_f64() / second).collect();
+        ratios.sort_unstable_by(f64::total_cmp);
+        let count = ratios.len();
+        Self { median: ratios[count / 2], quartiles: [ratios[count / 4], ratios[count * 3 / 4]] }
+    }
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        write!(formatter, "{:.2} ({:.2}–{:.2})", self.median, self.quartiles[0], self.quartiles[1])
+    }
+}
+
+/// Prints what stands above the rows of [`line`].
+pub(crate) fn head() {
+    println!("| A | B | A, ms | B, ms | A / B | by the clock | goal |\n|---|---|---:|---:|---:|---:|---:|");
+}
+
+/// Prints a comparison as a row: A, B, the medians of their processor time in milliseconds, its ratio with the quartiles,
+/// the same ratio by the clock, the goal.
 pub(crate) fn line(names: [&str; 2], goal: Option<f64>, comparison: Comparison) {
-    let Comparison { first, second, ratio, noise: [low, high] } = comparison;
+    let Comparison { first, second, processor, clock } = comparison;
     let goal = goal.map_or(String::new(), |goal| format!("{goal:.2}"));
-    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    let milliseconds = |cost: Cost| cost.processor.as_secs_f64() * 1e3;
     println!(
-        "| {} | {} | {:.2} | {:.2} | {ratio:.2} ({low:.2}–{high:.2}) | {goal} |",
+        "| {} | {} | {:.2} | {:.2} | {processor} | {clock} | {goal} |",
         names[0],
         names[1],
         milliseconds(first),

@@ -21,8 +21,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use mustdo::plugin::{Backend, Backends, CachePolicy, Host, HostOptions};
 use mustdo::reference::{Options, Running, Service};
-use pair::{Program, compare, line};
+use mustdo::store::PLUGINS;
+use pair::{Program, compare, head, line};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::runtime::{self, Runtime};
@@ -42,6 +44,7 @@ fn main() -> Outcome {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["replay", script, service] => replay(script.as_ref(), service.parse()?),
+        ["first", backend, plugin, cache] => first(backend, plugin, cache.as_ref()),
         [] => measure(PAIRS),
         [pairs] => measure(pairs.parse()?),
         _ => Err("usage: cargo bench --bench process [-- PAIRS]".into()),
@@ -55,13 +58,25 @@ fn replay(script: &Path, service: SocketAddr) -> Outcome {
     Ok(())
 }
 
+/// What the first command that needs a shipped plugin has to wait for, with one compiler.
+fn first(backend: &str, plugin: &str, cache: &Path) -> Outcome {
+    let backend = Backend::named(backend).ok_or("there is no such compiler")?;
+    let shipped = PLUGINS.iter().find(|shipped| shipped.id == plugin).ok_or("there is no such plugin")?;
+    let options = HostOptions::new(CachePolicy::Directory(cache.to_owned()));
+    let host = Host::new(HostOptions { backends: Backends::Only(backend), ..options })?;
+    let plugin = host.load_own(shipped.bytes, shipped.digest)?.plugin;
+    runtime::Builder::new_current_thread().enable_all().build()?.block_on(host.describe(&plugin))?;
+    Ok(())
+}
+
 fn measure(pairs: usize) -> Outcome {
     let root = tempfile::tempdir()?;
     let bench = Bench { root, pairs };
-    println!("| A | B | A, ms | B, ms | A / B | goal |\n|---|---|---:|---:|---:|---:|");
+    head();
     bench.start_up()?;
     bench.growth()?;
     bench.tasks()?;
+    bench.compilers()?;
     bench.verification()
 }
 
@@ -107,7 +122,10 @@ impl Bench {
             let name = format!("`mustdo {}`, shipped", arguments.join(" "));
             self.row([&name, "`git status`"], Some(2.0), [&mustdo(arguments), &status])?;
         }
-        let described = mustdo(&["plugin", "info", "http-idempotency"]);
+        let cache = self.folder("cache-of-info")?;
+        let described = mustdo(&["plugin", "info", "http-idempotency"]).with("XDG_CACHE_HOME", &cache);
+        described.run()?;
+        settle(&cache)?;
         self.row(
             ["`mustdo plugin info`, compiled before", "empty Rust program"],
             Some(3.0),
@@ -125,7 +143,7 @@ impl Bench {
             self.row([&names[0], &names[1]], Some(11.0), [&many, &few])?;
             let (few, many) = (peak(&few)?, peak(&many)?);
             println!(
-                "| its peak memory | the same | {:.1} MiB | {:.1} MiB | {:.2} | 11.00 |",
+                "| its peak memory | the same | {:.1} MiB | {:.1} MiB | {:.2} | | 11.00 |",
                 mebibytes(many),
                 mebibytes(few),
                 mebibytes(many) / mebibytes(few)
@@ -137,7 +155,7 @@ impl Bench {
     /// The same lists in Taskwarrior.
     fn tasks(&self) -> Outcome {
         if Command::new("task").arg("--version").stdout(Stdio::null()).status().is_err() {
-            println!("| Taskwarrior is not installed: skipped | | | | | |");
+            println!("| Taskwarrior is not installed: skipped | | | | | | |");
             return Ok(());
         }
         for (items, needs, goal) in [(1_000, false, 1.0), (1_000, true, 0.15), (10_000, false, 0.5)] {
@@ -149,6 +167,27 @@ impl Bench {
                 let name = format!("`mustdo {}`, {items}, with needs", arguments.join(" "));
                 self.row([&name, &peer], Some(goal), [&Program::new(MUSTDO, arguments, &folder), &list])?;
             }
+        }
+        Ok(())
+    }
+
+    /// The first use of the smallest and of the largest shipped plugin, with nothing compiled before.
+    fn compilers(&self) -> Outcome {
+        let cache = self.folder("compiled")?;
+        let mut plugins: Vec<_> = PLUGINS.iter().collect();
+        plugins.sort_by_key(|plugin| plugin.bytes.len());
+        for plugin in [plugins[0], plugins[plugins.len() - 1]] {
+            let program = |backend: Backend| {
+                let arguments = ["first", backend.name(), plugin.id, &cache.to_string_lossy()];
+                Ok::<_, io::Error>(Program::new(std::env::current_exe()?, &arguments, self.root.path()))
+            };
+            let comparison =
+                compare(self.pairs, &program(Backend::Winch)?, &program(Backend::Cranelift)?, |_| {
+                    fs::remove_dir_all(&cache)?;
+                    fs::create_dir(&cache)
+                })?;
+            let name = format!("first use of {}, {} KB, Winch", plugin.id, plugin.bytes.len() / 1_000);
+            line([&name, "Cranelift"], None, comparison);
         }
         Ok(())
     }
@@ -259,7 +298,7 @@ fn peak(program: &Program) -> io::Result<u64> {
     answer.read_exact(&mut [0])?;
     let status = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
     let rest = io::copy(&mut answer, &mut io::sink())?;
-    assert!(rest >= 64 << 10, "the answer of {:?} fits into a pipe", program);
+    assert!(rest >= 64 << 10, "the answer of {program:?} fits into a pipe");
     child.wait()?;
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
     peak.and_then(|peak| peak.parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())

@@ -42,7 +42,8 @@ impl Display {
 
     /// Begins to show a plan.
     pub(crate) fn begin<'a>(&'a self, plan: &'a Plan, language: Language) -> Progress<'a> {
-        Progress { display: self, plan, language, running: HashMap::new() }
+        let widest = plan.tasks.iter().map(|task| task.item.as_str().len()).max().unwrap_or_default();
+        Progress { display: self, plan, widest, language, running: HashMap::new() }
     }
 
     /// Says that a target is being started: it may take a while. A labelled verification has said so in its own words.
@@ -72,6 +73,8 @@ impl Display {
 pub(crate) struct Progress<'a> {
     display: &'a Display,
     plan: &'a Plan,
+    /// Bytes of the longest item's id, so that what comes after it stands in line.
+    widest: usize,
     language: Language,
     running: HashMap<TaskId, ProgressBar>,
 }
@@ -146,7 +149,7 @@ impl Progress<'_> {
 
     fn name(&self, id: TaskId) -> String {
         let label = self.display.label;
-        let widest = self.plan.tasks.iter().map(|task| task.item.as_str().len()).max().unwrap_or_default();
+        let widest = self.widest;
         self.task(id).map_or(String::new(), |task| format!("{label}{:<widest$}", task.item))
     }
 

@@ -18,7 +18,7 @@ pub struct EmbeddedPlugin {
 macro_rules! checklists {
     ($($name:literal),+ $(,)?) => {
         /// The shipped checklists: name and text, in reading order.
-        pub const CHECKLISTS: &[(&str, &str)] = &[
+        pub static CHECKLISTS: &[(&str, &str)] = &[
             $((concat!("checklists/", $name, ".toml"), include_str!(concat!("../../checklists/", $name, ".toml")))),+
         ];
     };
@@ -39,8 +39,8 @@ checklists![
 
 macro_rules! plugins {
     ($($name:literal),+ $(,)?) => {
-        /// The shipped plugins.
-        pub const PLUGINS: &[EmbeddedPlugin] = &[
+        /// The shipped plugins. No constant: of that, each part of the program that uses it has a copy of its own.
+        pub static PLUGINS: &[EmbeddedPlugin] = &[
             $(EmbeddedPlugin {
                 id: $name,
                 bytes: include_bytes!(concat!("../../plugins/", $name, ".wasm")),

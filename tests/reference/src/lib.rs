@@ -8,7 +8,6 @@
 //! cargo run --example reference -- PROGRAM [ARGUMENT…]
 //! ```
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "all flaws but one leave a place as it is")]
 #![expect(clippy::unnecessary_box_returns, reason = "a tree that is turned is a box, as its links are")]
 
 pub mod api;
