@@ -72,11 +72,8 @@ impl Shipped {
         let bound = syntax::read_settings(&Source::new("mustdo.toml", known.join("\n"))).value.unwrap();
         let plan = self.plan(item, bound.settings());
         for left in &plan.left_out {
-            let only_values = match &left.why {
-                Why::NotBound { targets, .. } => targets.is_empty(),
-                Why::NotGranted(_) => true,
-                _ => false,
-            };
+            let only_values = matches!(&left.why, Why::NotGranted(_))
+                || matches!(&left.why, Why::NotBound { targets, .. } if targets.is_empty());
             assert!(only_values, "{} is not bound by\n{}\n{}", item.id, lines.join("\n"), left.why);
         }
         (lines, plan.missing_grants)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use mustdo_plugin::http::Response;
 use mustdo_plugin::service::{Advice, Probe};
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text};
@@ -97,11 +98,7 @@ impl Throttle {
         let mut statuses = Vec::new();
         let mut wait = None;
         for _ in 0..self.tries {
-            let wrong = probe.generator().token(14);
-            let mut browser = Browser::default();
-            let request = flow.login_request(probe, &mut browser, &victim.with_password(wrong))?;
-            let request = request.header("X-Forwarded-For", address(probe));
-            let response = browser.send(probe, request)?;
+            let response = guess_once(probe, flow, victim)?;
             times.push(response.timing.total);
             statuses.push(response.status);
             wait = response
@@ -125,7 +122,18 @@ impl Throttle {
                 format!("一分钟只回应了 {count} 次错误登录，太少，看不出限制"),
             )));
         }
-        let (inside, _) = enters(probe, flow, victim)?;
+        let (mut inside, _) = enters(probe, flow, victim)?;
+        // A pause that the site makes may just have ended: then the right password comes right behind a refusal.
+        let ordinary = statuses[0];
+        let is_refusal = |status: u16| matches!(status, 403 | 423 | 429) && status != ordinary;
+        if inside && statuses.iter().copied().any(is_refusal) {
+            for _ in 0..self.tries {
+                if is_refusal(guess_once(probe, flow, victim)?.status) {
+                    (inside, _) = enters(probe, flow, victim)?;
+                    break;
+                }
+            }
+        }
         if !inside {
             return Ok(Stopped { statuses, slowed: None, wait });
         }
@@ -188,6 +196,15 @@ impl Stopped {
 /// An address that nobody has (RFC 5737).
 fn address(probe: &mut Probe) -> String {
     format!("203.0.113.{}", probe.generator().number(1..255))
+}
+
+/// Sends a wrong password that was never sent before, from what claims to be another address each time.
+fn guess_once(probe: &mut Probe, flow: &Flow, victim: &Account) -> Result<Response, Fault> {
+    let wrong = probe.generator().token(14);
+    let mut browser = Browser::default();
+    let request = flow.login_request(probe, &mut browser, &victim.with_password(wrong))?;
+    let request = request.header("X-Forwarded-For", address(probe));
+    browser.send(probe, request)
 }
 
 /// Whether this account logs in now, and what it was answered. A 429 is not waited for.

@@ -53,6 +53,7 @@ fn refused_by(flaw: Flaw) -> Vec<&'static str> {
     labels.collect()
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others say themselves what refuses them")]
 fn kind(flaw: Flaw) -> Option<Kind> {
     match flaw {
         Flaw::AlwaysFails | Flaw::ConstantPage | Flaw::AlwaysMissing => Some(Kind::Trap),

@@ -176,6 +176,7 @@ const ENDED: &[&str] = &["half-close", "time-wait"];
 const END: &str = "it waits for the server's end as well";
 
 /// Whether nonsense, a busy machine or two clients at once bring the mistake out is a matter of the moment: not asked.
+#[expect(clippy::wildcard_enum_match_arm, reason = "what all others do is certain")]
 fn is_left_to_chance(flaw: Flaw, column: &str) -> bool {
     match flaw {
         Flaw::GlobalBuffer => ["dribble", "error-survival"].contains(&column),

@@ -68,7 +68,7 @@ fn run(mut command: Command, folder: TempDir, address: SocketAddr) -> Running {
         .stdout(log.try_clone().unwrap())
         .stderr(log)
         .process_group(0);
-    let mut running = Running { process: command.spawn().unwrap(), folder: folder };
+    let mut running = Running { process: command.spawn().unwrap(), folder };
     let deadline = Instant::now() + PATIENCE;
     while TcpStream::connect(address).is_err() {
         let is_up = matches!(running.process.try_wait(), Ok(None)) && Instant::now() < deadline;

@@ -130,7 +130,7 @@ mod live {
                 .stderr(log)
                 .spawn()
                 .unwrap();
-            let database = Self { server, port, schemas: AtomicU32::new(0), folder: folder };
+            let database = Self { server, port, schemas: AtomicU32::new(0), folder };
             let deadline = Instant::now() + PATIENCE;
             while !database.run("SELECT 1;") {
                 assert!(Instant::now() < deadline, "{}", told(database.folder.path()));
