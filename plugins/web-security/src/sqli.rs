@@ -90,13 +90,33 @@ impl Input {
 
     fn ask(&self, probe: &mut Probe, browser: &mut Browser, value: &str) -> Result<Answer, Fault> {
         let visit = browser.open(probe, &self.path.replace("{value}", &encode(value)))?;
-        let mut words = visit.words();
-        // What was asked for may be repeated, as it is or as an address; so may what it finds.
-        words = words.replace(value, " ").replace(&encode(value), " ");
-        let words = words.split_whitespace().filter(|word| *word != self.found).map(str::to_owned).collect();
+        // What was asked for may be repeated, as it is or as an address; so may what it finds. The same is taken out of
+        // every answer, or a short number would take parts of other words out of the plain answer alone.
+        let said = [value, &encode(value), &self.found]
+            .iter()
+            .fold(visit.words(), |said, part| without(&said, part));
+        let words = said.split_whitespace().map(str::to_owned).collect();
         let error = ERRORS.iter().find(|error| visit.response.text().contains(**error)).copied();
         Ok(Answer { status: visit.first, words, error, visit })
     }
+}
+
+/// The text without `part` where it stands for itself, not inside a longer word or number.
+fn without(text: &str, part: &str) -> String {
+    let glues = |inside: Option<char>, outside: Option<char>| {
+        inside.is_some_and(char::is_alphanumeric) && outside.is_some_and(char::is_alphanumeric)
+    };
+    let mut left = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(place) = rest.find(part).filter(|_| !part.is_empty()) {
+        let (before, behind) = (&rest[..place], &rest[place + part.len()..]);
+        left.push_str(before);
+        let is_inside = glues(part.chars().next(), left.chars().next_back())
+            || glues(part.chars().next_back(), behind.chars().next());
+        left.push_str(if is_inside { part } else { " " });
+        rest = behind;
+    }
+    left + rest
 }
 
 /// What an input was answered.
@@ -459,6 +479,17 @@ fn no_input() -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_inside_words_stay_in_every_answer() {
+        assert_eq!(
+            without("post 5 by u5x, 2025: '5'", "5").split_whitespace().collect::<Vec<_>>(),
+            ["post", "by", "u5x,", "2025:", "'", "'"]
+        );
+        assert_eq!(without("for 5 AND 2=2, nothing", "5 AND 2=2"), "for  , nothing");
+        assert_eq!(without("5' 5'5", "5'"), "   5");
+        assert_eq!(without("as it is", ""), "as it is");
+    }
 
     #[test]
     fn a_trick_stands_behind_name_and_address() {

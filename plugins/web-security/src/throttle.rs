@@ -204,7 +204,7 @@ fn guess_once(probe: &mut Probe, flow: &Flow, victim: &Account) -> Result<Respon
     let mut browser = Browser::default();
     let request = flow.login_request(probe, &mut browser, &victim.with_password(wrong))?;
     let request = request.header("X-Forwarded-For", address(probe));
-    browser.send(probe, request)
+    Ok(browser.send(probe, request)?)
 }
 
 /// Whether this account logs in now, and what it was answered. A 429 is not waited for.
