@@ -60,7 +60,7 @@ flaws! {
     RawInOneTemplate "xss/raw-in-one-template"
         "One template, that of the post's text, marks user text as safe."
     JsonInScript "xss/json-in-script"
-        "Posts are put into a script block as plain JSON, where </script> ends it."
+        "Posts are put into a script block as plain JSON, where `</script>` ends it."
     JavascriptLink "xss/javascript-link"
         "A link of the scheme javascript is taken as it is."
     TextAsHtml "xss/text-as-html"
