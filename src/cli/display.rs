@@ -7,7 +7,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::context::Context;
 use super::printer::disarmed;
-use crate::model::{Language, TargetName, plain};
+use crate::model::{CheckId, ItemId, Language, TargetName, plain};
 use crate::report;
 use crate::verify::{Event, Plan, Planned, TaskId};
 
@@ -42,8 +42,8 @@ impl Display {
 
     /// Begins to show a plan.
     pub(crate) fn begin<'a>(&'a self, plan: &'a Plan, language: Language) -> Progress<'a> {
-        let widest = plan.tasks.iter().map(|task| task.item.as_str().len()).max().unwrap_or_default();
-        Progress { display: self, plan, widest, language, running: HashMap::new() }
+        let names = names(plan.tasks.iter().map(|task| (&task.item, &task.definition.uses)));
+        Progress { display: self, plan, names, language, running: HashMap::new() }
     }
 
     /// Says that a target is being started: it may take a while. A labelled verification has said so in its own words.
@@ -73,8 +73,8 @@ impl Display {
 pub(crate) struct Progress<'a> {
     display: &'a Display,
     plan: &'a Plan,
-    /// Bytes of the longest item's id, so that what comes after it stands in line.
-    widest: usize,
+    /// What each task is called, by its id: all equally wide, so that what comes after stands in line.
+    names: Vec<String>,
     language: Language,
     running: HashMap<TaskId, ProgressBar>,
 }
@@ -149,13 +149,26 @@ impl Progress<'_> {
 
     fn name(&self, id: TaskId) -> String {
         let label = self.display.label;
-        let widest = self.widest;
-        self.task(id).map_or(String::new(), |task| format!("{label}{:<widest$}", task.item))
+        self.names.get(id.0).map_or(String::new(), |name| format!("{label}{name}"))
     }
 
     fn task(&self, id: TaskId) -> Option<&Planned> {
         self.plan.tasks.get(id.0)
     }
+}
+
+/// An item's id, and the check where it has several; all padded to the widest. Both are ASCII.
+fn names<'a>(tasks: impl Iterator<Item = (&'a ItemId, &'a CheckId)> + Clone) -> Vec<String> {
+    let mut checks: HashMap<&ItemId, usize> = HashMap::new();
+    for (item, _) in tasks.clone() {
+        *checks.entry(item).or_default() += 1;
+    }
+    let name = |(item, uses): (&ItemId, &CheckId)| {
+        if checks[item] > 1 { format!("{item} {}", uses.check) } else { item.to_string() }
+    };
+    let names: Vec<String> = tasks.map(name).collect();
+    let widest = names.iter().map(String::len).max().unwrap_or_default();
+    names.into_iter().map(|name| format!("{name:<widest$}")).collect()
 }
 
 /// The templates above are constants: one that does not parse shows as the library's default.
@@ -164,4 +177,19 @@ fn style(template: &str) -> ProgressStyle {
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("━╸─")
         .tick_chars("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏ ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_of_several_checks_of_an_item_is_named() {
+        let tasks: Vec<(ItemId, CheckId)> =
+            [("a.one", "web/xss"), ("b.many", "web/csrf"), ("b.many", "web/sqli")]
+                .map(|(item, uses)| (item.parse().unwrap(), uses.parse().unwrap()))
+                .into();
+        let names = names(tasks.iter().map(|(item, uses)| (item, uses)));
+        assert_eq!(names, ["a.one      ", "b.many csrf", "b.many sqli"]);
+    }
 }
