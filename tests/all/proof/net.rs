@@ -80,7 +80,9 @@ fn flawed(flaw: Flaw) -> Row {
     // Waiting replies cost memory and no byte: a `should`.
     let kind = if flaw == Flaw::Unbounded { Kind::Weak(vec!["large-write"]) } else { kind(flaw.name()) };
     let asked: Vec<&str> = STREAM.into_iter().filter(|column| !is_left_to_chance(flaw, column)).collect();
-    stream(flaw.name(), flaw.summary(), kind, framing, Some(flaw)).only(&asked).slow()
+    let row = stream(flaw.name(), flaw.summary(), kind, framing, Some(flaw)).only(&asked).slow();
+    // The step at which the server is gone is a matter of the moment.
+    if flaw == Flaw::ReadErrorKills { row.depending_on_load() } else { row }
 }
 
 /// Mistakes that other checks see as well, and why.
@@ -450,7 +452,8 @@ mod live {
                 json!("echo"),
                 &["socat", "TCP-LISTEN:{port},bind=127.0.0.1,reuseaddr,fork", "EXEC:cat"],
             )
-            .only(&["echo", "exact-bytes", "dribble", "interleaved", "half-close", "close-wait"]),
+            // Where many connections come at once on a busy machine it breaks one off now and then: not asked interleaved.
+            .only(&["echo", "exact-bytes", "dribble", "half-close", "close-wait"]),
             dnsmasq(),
         ];
         let checks = [&STREAM[..], &["beyond-select", "suite", "dns-round-robin"]].concat();
