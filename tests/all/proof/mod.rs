@@ -95,6 +95,17 @@ pub(crate) enum Kind {
     Trap,
 }
 
+/// What of a refusal its page keeps: as much as is the same in every run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Whether it is a fail or an inconclusive, and the step that decided.
+    Step,
+    /// Whether it is a fail or an inconclusive; the step is a matter of the seed.
+    Outcome,
+    /// That it is a refusal; a busy machine can not tell more.
+    Refusal,
+}
+
 /// One program, or one variant of it, that the questions are asked about.
 pub(crate) struct Row {
     /// Unique.
@@ -106,8 +117,8 @@ pub(crate) struct Row {
     pub(crate) columns: Vec<&'static str>,
     /// Whether it is left out of two runs in three.
     pub(crate) slow: bool,
-    /// Whether a refusal is a fail or an inconclusive depends on the machine, and is not kept.
-    pub(crate) depends_on_load: bool,
+    /// What of a refusal is the same in every run.
+    pub(crate) kept: Kept,
     /// Starts a fresh one: every cell has its own.
     pub(crate) start: Arc<dyn Fn() -> Subject + Send + Sync>,
 }
@@ -126,7 +137,7 @@ impl Row {
             kind,
             columns: Vec::new(),
             slow: false,
-            depends_on_load: false,
+            kept: Kept::Step,
             start: Arc::new(start),
         }
     }
@@ -143,7 +154,12 @@ impl Row {
 
     /// What is wrong with it shows in how long it takes: a busy machine can not tell.
     pub(crate) fn depending_on_load(self) -> Self {
-        Self { depends_on_load: true, ..self }
+        Self { kept: Kept::Refusal, ..self }
+    }
+
+    /// Which step sees what is wrong with it depends on the seed.
+    pub(crate) fn depending_on_seed(self) -> Self {
+        Self { kept: Kept::Outcome, ..self }
     }
 
     fn is_asked(&self, column: &Column) -> bool {

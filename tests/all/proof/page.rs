@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use mustdo::model::Outcome;
 
-use super::{Answer, Cell, Entangled, Kind, Matrix};
+use super::{Answer, Cell, Entangled, Kept, Kind, Matrix};
 
 /// Stands where a row is not asked.
 const NOT_ASKED: &str = "·";
@@ -101,10 +101,7 @@ fn line(matrix: &Matrix, cells: &[Cell], place: usize) -> String {
     for (column, asked) in matrix.columns.iter().enumerate() {
         let cell = cells.iter().find(|cell| (cell.row, cell.column) == (place, column));
         marks.push(match cell {
-            Some(cell) if row.depends_on_load && cell.answer.outcome() != Outcome::Pass => {
-                "✘ or ?".to_owned()
-            }
-            Some(cell) => mark(&cell.answer),
+            Some(cell) => mark(&cell.answer, row.kept),
             None if row.is_asked(asked) => String::new(),
             None => NOT_ASKED.to_owned(),
         });
@@ -112,14 +109,18 @@ fn line(matrix: &Matrix, cells: &[Cell], place: usize) -> String {
     format!("| `{}` | {} | {} |\n", row.name, row.summary.replace('|', "\\|"), marks.join(" | "))
 }
 
-/// What was concluded, at which step, and the score where it is not full.
-fn mark(answer: &Answer) -> String {
-    let step = answer.decisive().map(|step| format!(" `{step}`")).unwrap_or_default();
-    match answer.outcome() {
-        Outcome::Pass if answer.score() < 1.0 => format!("✔ {:.0}%", answer.score() * 100.0),
-        Outcome::Pass => "✔".to_owned(),
-        Outcome::Fail => format!("✘{step}"),
-        Outcome::Inconclusive | Outcome::Skip => format!("?{step}"),
+/// What was concluded, at which step, and the score where it is not full; as much of it as is `kept`.
+fn mark(answer: &Answer, kept: Kept) -> String {
+    let sign = match answer.outcome() {
+        Outcome::Pass if answer.score() < 1.0 => return format!("✔ {:.0}%", answer.score() * 100.0),
+        Outcome::Pass => return "✔".to_owned(),
+        Outcome::Fail => "✘",
+        Outcome::Inconclusive | Outcome::Skip => "?",
+    };
+    match (kept, answer.decisive()) {
+        (Kept::Refusal, _) => "✘ or ?".to_owned(),
+        (Kept::Step, Some(step)) => format!("{sign} `{step}`"),
+        (Kept::Outcome, _) | (Kept::Step, None) => sign.to_owned(),
     }
 }
 
