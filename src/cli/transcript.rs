@@ -73,10 +73,7 @@ pub(crate) fn keep(
         .flat_map(|item| item.checks.iter().map(|check| (item.id.clone(), check.uses.clone())));
     let kept = || -> Result<(), StoreError> {
         let lock = workspace.lock()?;
-        for ((item, check), text) in &texts {
-            workspace.write_transcript(&lock, item, check, text)?;
-        }
-        workspace.clear_transcripts(&lock, &known.collect())
+        workspace.keep_transcripts(&lock, texts, &known.collect())
     };
     if let Err(error) = kept() {
         printer::warn(&format!("warning: what the plugins opened can not be kept: {error}"));

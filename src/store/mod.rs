@@ -22,4 +22,5 @@ pub use folder::{changed, files, make_folder, newest, read_file};
 pub use git::{Commit, Repository};
 pub use lock::WriteLock;
 pub use scratch::Scratch;
+pub use transcript::TranscriptKey;
 pub use workspace::{TextFile, Workspace, read_at_most, read_text};

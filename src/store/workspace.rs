@@ -136,6 +136,11 @@ impl Workspace {
     /// A path in the private folder, which is made if it is missing and ignores itself in git.
     pub fn private(&self, name: &str) -> Result<PathBuf, StoreError> {
         let folder = self.root.join(Self::PRIVATE);
+        // Whoever committed one would choose a folder of the user's to be written to.
+        if folder.is_symlink() {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a link: remove it");
+            return Err(StoreError::Write { path: folder, source });
+        }
         let ignore = folder.join(".gitignore");
         if !ignore.exists() {
             fs::create_dir_all(&folder)
@@ -372,6 +377,17 @@ mod tests {
             workspace.remove(&lock, "plugins/acme.x.wasm").unwrap();
             assert_eq!(workspace.plugin(&id).unwrap(), None);
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn private_folder_that_is_a_link_is_not_written_to() {
+        let (folder, workspace) = workspace();
+        let elsewhere = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), folder.path().join(".mustdo")).unwrap();
+        let error = workspace.lock().unwrap_err();
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("link"), "{error}");
+        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     }
 
     #[test]
