@@ -22,6 +22,9 @@ pub use error::FetchError;
 
 use client::Client;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use registry::read as read_registry;
+
 /// How much one fetch may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {

@@ -145,6 +145,15 @@ impl Session<'_> {
     }
 }
 
+/// What a registry says, for the fuzzer: the layer that `bytes` name as a manifest, or what the user would read; and the
+/// address that they lead to as the header of a challenge.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn read(bytes: &[u8]) -> (Result<(Digest, u64), String>, Option<String>) {
+    let layer = manifest::layer(bytes).map(|layer| (layer.digest, layer.size));
+    let header = std::str::from_utf8(bytes).ok().and_then(Challenge::parse);
+    (layer.map_err(|why| plain_line(&why, WORDS)), header.map(|challenge| challenge.url()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -25,6 +25,8 @@ pub enum Door {
     Recording,
     /// A server's answer to an HTTP request.
     Answer,
+    /// A registry's manifest, or its challenge to who asks for one.
+    Registry,
     /// A plugin's verdict.
     Verdict,
     /// A plugin's description of itself.
@@ -33,7 +35,7 @@ pub enum Door {
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Checklist,
         Self::Settings,
         Self::Progress,
@@ -42,6 +44,7 @@ impl Door {
         Self::Lock,
         Self::Recording,
         Self::Answer,
+        Self::Registry,
         Self::Verdict,
         Self::Description,
     ];
@@ -58,6 +61,7 @@ impl Door {
             Self::Lock => "lock",
             Self::Recording => "recording",
             Self::Answer => "answer",
+            Self::Registry => "registry",
             Self::Verdict => "verdict",
             Self::Description => "description",
         }
@@ -78,6 +82,7 @@ impl Door {
             Self::Lock => content::lock(bytes),
             Self::Recording => told::recording(bytes),
             Self::Answer => crate::plugin::fuzz::answer(bytes),
+            Self::Registry => told::registry(bytes),
             Self::Verdict => told::verdict(bytes),
             Self::Description => told::description(bytes),
         }

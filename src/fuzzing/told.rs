@@ -1,10 +1,11 @@
-//! What plugins tell.
+//! What plugins and registries tell.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use semver::Version;
 
+use crate::fetch::read_registry;
 use crate::model::{
     Asked, Catalog, Digest, Entry, ItemId, Language, Need, Outcome, Policy, Progress, Record, Settings,
     Verdict,
@@ -43,6 +44,30 @@ pub(super) fn recording(bytes: &[u8]) {
         }
         Err(error) => assert_plain(&error.to_string(), "what is wrong with a recording"),
     }
+}
+
+/// Digest and size of a layer stand in its manifest; what is wrong with one is told in plain words of a bounded length; the
+/// address that a challenge leads to is made of its own words.
+pub(super) fn registry(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let (layer, address) = read_registry(bytes);
+    match layer {
+        Ok((digest, size)) => {
+            // JSON may write any of these characters as an escape.
+            let escaped = text.contains('\\');
+            assert!(escaped || text.contains(&digest.to_string()), "{digest} is not in {text}");
+            assert!(escaped || text.contains(&size.to_string()), "{size} is not in {text}");
+        }
+        Err(why) => {
+            assert_plain(&why, "what is wrong with a manifest");
+            assert!(!why.contains('\n') && why.chars().count() < 1_000, "{why}");
+        }
+    }
+    // An escape makes three characters of one.
+    assert!(
+        address.is_none_or(|address| address.len() <= 3 * text.len() + "?service=&scope=".len()),
+        "{text}"
+    );
 }
 
 pub(super) fn verdict(bytes: &[u8]) {

@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::atomic::replace_without_waiting;
 use super::{StoreError, Workspace, WriteLock};
@@ -25,22 +25,6 @@ const LEFT_OUT: &str = "this account was left out: all accounts together would h
 
 /// Which run an account is of: that of this check of this item.
 pub type TranscriptKey = (ItemId, CheckId);
-
-/// One line of the file.
-#[derive(Serialize, Deserialize)]
-struct Entry {
-    item: String,
-    check: String,
-    text: String,
-}
-
-impl Entry {
-    /// None where its names are no names.
-    fn read(line: &[u8]) -> Option<(TranscriptKey, String)> {
-        let Self { item, check, text } = serde_json::from_slice(line).ok()?;
-        Some(((item.parse().ok()?, check.parse().ok()?), text))
-    }
-}
 
 impl Workspace {
     /// The account of a check's last run; none where there is none.
@@ -59,16 +43,13 @@ impl Workspace {
         let mut accounts = self.transcripts()?;
         accounts.retain(|key, _| known.contains(key));
         accounts.extend(fresh);
-        let path = self.private(FILE)?;
-        let mut lines = Vec::new();
+        let mut lines = String::new();
         for ((item, check), text) in accounts {
             let text = if lines.len() + text.len() > LARGEST { LEFT_OUT.to_owned() } else { text };
-            let entry = Entry { item: item.to_string(), check: check.to_string(), text };
-            serde_json::to_writer(&mut lines, &entry)
-                .map_err(|error| StoreError::Write { path: path.clone(), source: error.into() })?;
-            lines.push(b'\n');
+            let entry = json!({ "item": item.to_string(), "check": check.to_string(), "text": text });
+            lines.push_str(&format!("{entry}\n"));
         }
-        replace_without_waiting(&path, &lines)
+        replace_without_waiting(&self.private(FILE)?, lines.as_bytes())
     }
 
     /// All of them. A line that can not be read is one that mustdo did not write, or that was lost with the power: it counts
@@ -80,8 +61,15 @@ impl Workspace {
             Err(source) => return Err(StoreError::Read { path, source }),
             Ok(text) => text,
         };
-        Ok(text.split(|byte| *byte == b'\n').filter_map(Entry::read).collect())
+        Ok(text.split(|byte| *byte == b'\n').filter_map(entry).collect())
     }
+}
+
+/// What a line says; none where mustdo did not write it.
+fn entry(line: &[u8]) -> Option<(TranscriptKey, String)> {
+    let entry: Value = serde_json::from_slice(line).ok()?;
+    let word = |name: &str| entry.get(name)?.as_str();
+    Some(((word("item")?.parse().ok()?, word("check")?.parse().ok()?), word("text")?.to_owned()))
 }
 
 /// Its bytes, as far as such a file can be mustdo's own: escapes make text longer, at most six times.

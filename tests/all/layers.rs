@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("toolchain", &["model", "syntax"]),
     ("plugin", &["model", "process", "verify"]),
     ("reference", &[]),
-    ("fuzzing", &["model", "syntax", "report", "plugin"]),
+    ("fuzzing", &["model", "syntax", "report", "fetch", "plugin"]),
     (
         "cli",
         &[
