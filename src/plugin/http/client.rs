@@ -47,7 +47,24 @@ struct Idle {
 /// An open connection. Dropping it closes the socket, whatever is still on the way.
 struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
-    driver: JoinHandle<()>,
+    /// What ended it, where that was an error.
+    driver: JoinHandle<Option<hyper::Error>>,
+}
+
+impl Connection {
+    /// Why no answer came. Where a server speaks before it is asked, hyper tells the driver so, and whoever asked only that
+    /// the connection is gone.
+    async fn refused(&mut self, error: hyper::Error) -> Failure {
+        if error.is_canceled()
+            && let Ok(Some(end)) = (&mut self.driver).await
+            && failure::io_cause(&end).is_none()
+            && !end.is_closed()
+            && !end.is_incomplete_message()
+        {
+            return Failure::Protocol("the server speaks before it is asked, which is not HTTP/1.1".to_owned());
+        }
+        of_hyper(&error)
+    }
 }
 
 impl Drop for Connection {
@@ -186,8 +203,10 @@ async fn send_on_new(
 ) -> Result<Sent, Failure> {
     let mut connection = connect(upstream).await?;
     let connect = began.at.elapsed();
-    let response = connection.sender.send_request(request).await.map_err(|error| of_hyper(&error))?;
-    Ok(Sent { connection, connect, response })
+    match connection.sender.send_request(request).await {
+        Ok(response) => Ok(Sent { connection, connect, response }),
+        Err(error) => Err(connection.refused(error).await),
+    }
 }
 
 async fn connect(upstream: &Upstream) -> Result<Connection, Failure> {
@@ -198,8 +217,7 @@ async fn connect(upstream: &Upstream) -> Result<Connection, Failure> {
         .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| of_hyper(&error))?;
-    // How a connection ends is told to whoever waits for an answer on it.
-    let driver = tokio::spawn(async move { drop(driver.await) });
+    let driver = tokio::spawn(async move { driver.await.err() });
     Ok(Connection { sender, driver })
 }
 
@@ -459,6 +477,27 @@ mod tests {
         assert_eq!(server.connections(), 3);
         assert!(server.requests()[2].contains("connection: close\r\n"));
         assert!(!server.requests()[1].contains("connection"));
+    }
+
+    #[tokio::test]
+    async fn server_that_speaks_first_is_no_web_server() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let mut open = Vec::new();
+            while let Ok((mut stream, _)) = listener.accept().await {
+                stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await.unwrap();
+                open.push(stream);
+            }
+        });
+        let authority = Authority { host: "127.0.0.1".to_owned(), port };
+        let upstream = Arc::new(Upstream::web(&authority, "", Dial::default()).await);
+        let client = Client::new(upstream, false, Instant::now());
+        // Whether its words or the request are first is a matter of the moment.
+        for _ in 0..100 {
+            let answer = post(&client).await;
+            assert!(matches!(answer, Err(Failure::Protocol(_))), "{answer:?}");
+        }
     }
 
     #[tokio::test]
