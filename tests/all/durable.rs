@@ -19,7 +19,7 @@ use mustdo::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{examiner::SLOW, shop::Shop};
+use crate::{proof::http_idempotency::SLOW, shop::Shop};
 
 /// The arguments that make this binary the shop.
 const ROLE: [&str; 4] = ["--exact", "durable::serve", "--ignored", "--nocapture"];

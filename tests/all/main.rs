@@ -13,7 +13,6 @@ mod command;
 mod content;
 mod download;
 mod durable;
-mod examiner;
 #[cfg(feature = "live-servers")]
 mod flask;
 mod guest;

@@ -61,7 +61,9 @@ impl Connection {
             && !end.is_closed()
             && !end.is_incomplete_message()
         {
-            return Failure::Protocol("the server speaks before it is asked, which is not HTTP/1.1".to_owned());
+            return Failure::Protocol(
+                "the server speaks before it is asked, which is not HTTP/1.1".to_owned(),
+            );
         }
         of_hyper(&error)
     }

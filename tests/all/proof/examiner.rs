@@ -40,12 +40,25 @@ impl Examiner {
         Self { host, plugin: digest, info }
     }
 
+    /// The host, to record or to replay with.
+    pub(crate) fn host(&mut self) -> &mut Host {
+        &mut self.host
+    }
+
+    /// The shipped plugin's bytes.
+    pub(crate) fn plugin(&self) -> Digest {
+        self.plugin
+    }
+
+    /// A column's question about a subject that runs already.
+    pub(crate) fn task_of(&self, column: &Column, subject: &Subject) -> Task {
+        self.task(column, subject, (&attached(subject), &Services::new()))
+    }
+
     /// Asks a column's question about a subject, with every permission the check asks for, and a seed that was never used
     /// before. What mustdo starts for it is stopped again.
     pub(crate) async fn ask(&self, column: &Column, subject: &Subject) -> Answer {
-        let Column { label, check, .. } = column;
-        let known = self.info.check(check);
-        let check = known.unwrap_or_else(|| panic!("{} has no check '{check}'", self.info.id));
+        let label = column.label;
         let options = StartOptions {
             root: Path::new("/"),
             logs: None,
@@ -53,17 +66,13 @@ impl Examiner {
             mask: &Mask::default(),
             guard: Some(Path::new(env!("CARGO_BIN_EXE_mustdo"))),
         };
-        // What is only attached to needs nobody behind it here: a closed port is a subject as well.
-        let is_attached = |target: &Target| target.launch.is_none() && attached_at(target).is_some();
-        let targets = subject.targets.iter().filter(|(_, target)| !is_attached(target));
+        let targets = subject.targets.iter().filter(|(_, target)| attached_at(target).is_none());
         let started = start(targets.map(|(name, target)| (name.clone(), target)).collect(), &options).await;
         let failures = started.failures();
         assert!(failures.is_empty(), "{label}: {failures:?}");
-        let attached = subject.targets.iter().filter(|(_, target)| is_attached(target));
-        let mut endpoints: BTreeMap<TargetName, Endpoint> =
-            attached.filter_map(|(name, target)| Some((name.clone(), attached_at(target)?))).collect();
+        let mut endpoints = attached(subject);
         endpoints.extend(started.endpoints().clone());
-        let task = self.task(check, column, subject, (&endpoints, &started.supervised()));
+        let task = self.task(column, subject, (&endpoints, &started.supervised()));
         let seed = task.seed;
         let run = self.host.verify(&task, Reporter::new(TaskId(0), unbounded_channel().0)).await;
         let run = run.unwrap_or_else(|error| panic!("{label} with seed {seed}: {error}"));
@@ -74,11 +83,13 @@ impl Examiner {
 
     fn task(
         &self,
-        check: &CheckInfo,
         column: &Column,
         subject: &Subject,
         (endpoints, services): (&BTreeMap<TargetName, Endpoint>, &Services),
     ) -> Task {
+        let known = self.info.check(column.check);
+        let check: &CheckInfo =
+            known.unwrap_or_else(|| panic!("{} has no check '{}'", self.info.id, column.check));
         // What the plugin calls its targets, and what the subject calls them.
         let asked = check.capabilities.iter().map(|request| &request.capability);
         let roles = asked.clone().filter_map(Capability::target);
@@ -125,8 +136,17 @@ impl Examiner {
     }
 }
 
+/// The targets that are only attached to. They need nobody behind them here: a closed port is a subject as well.
+fn attached(subject: &Subject) -> BTreeMap<TargetName, Endpoint> {
+    let targets = subject.targets.iter();
+    targets.filter_map(|(name, target)| Some((name.clone(), attached_at(target)?))).collect()
+}
+
 /// Where a target is that mustdo does not start; none for what it starts or looks up.
 fn attached_at(target: &Target) -> Option<Endpoint> {
+    if target.launch.is_some() {
+        return None;
+    }
     let authority = |address: &Address| Some(Authority { host: address.host.clone(), port: address.port? });
     match &target.place {
         Place::Http { address, prefix } => {

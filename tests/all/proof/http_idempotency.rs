@@ -9,16 +9,19 @@ use mustdo::{
 use serde_json::{Value, json};
 
 use super::{Column, Entangled, Examiner, Kind, Matrix, Row, Subject, Wrong, expect_nothing_told};
-use crate::{durable, examiner::SLOW};
+use crate::durable;
 
 pub(crate) const PLUGIN: &str = "http-idempotency";
 
+/// How long an order takes at the services under test.
+pub(crate) const SLOW: Duration = Duration::from_millis(300);
+
 /// One way to look at a service.
-const REPEAT: &str = "repeat-effect";
-const HEADER: &str = "double-submit";
-const FORM: &str = "double-submit, token in the form";
-const SAFE: &str = "safe-get";
-const KEYS: &str = "key-protocol";
+pub(crate) const REPEAT: &str = "repeat-effect";
+pub(crate) const HEADER: &str = "double-submit";
+pub(crate) const FORM: &str = "double-submit, token in the form";
+pub(crate) const SAFE: &str = "safe-get";
+pub(crate) const KEYS: &str = "key-protocol";
 const STRICT: &str = "key-protocol, strict";
 
 fn key_protocol(strict: bool) -> Value {
@@ -48,7 +51,6 @@ fn columns() -> Vec<Column> {
 }
 
 /// One way to ask about each promise: the columns without the strict one.
-#[cfg(feature = "live-servers")]
 pub(crate) fn questions() -> Vec<Column> {
     columns().into_iter().filter(|column| column.label != STRICT).collect()
 }

@@ -8,12 +8,7 @@
 //! Rows marked [`Row::slow`] are run by a third each time, chosen by `MUSTDO_MATRIX_SEED` or by chance; with
 //! `MUSTDO_FULL_MATRIX=1` all are. `MUSTDO_UPDATE=1` runs all and writes the page anew.
 
-#![allow(
-    clippy::allow_attributes,
-    dead_code,
-    unused_imports,
-    reason = "without live servers some of this is not needed"
-)]
+#![cfg_attr(not(feature = "live-servers"), expect(dead_code, reason = "what only real servers need"))]
 
 mod examiner;
 mod gateway;

@@ -12,8 +12,9 @@ use mustdo::plugin::{
 use mustdo::reference::{Flaw, Options, Service};
 use mustdo::verify::{Run, RunError, RunFault, Task, TaskId, Verifier};
 
-use crate::examiner::{Examiner, Question, SLOW};
 use crate::guest::{Guest, Status, silent};
+use crate::proof::http_idempotency::{FORM, HEADER, KEYS, PLUGIN, REPEAT, SAFE, SLOW, questions};
+use crate::proof::{Examiner, Subject};
 
 mod command;
 mod handle;
@@ -46,20 +47,21 @@ fn forged(text: &str, from: &str, to: &str) -> String {
 /// One check of a shop, recorded.
 struct Seen {
     flaw: Option<Flaw>,
-    question: Question,
+    question: &'static str,
     verdict: Verdict,
     log: Vec<String>,
     text: String,
 }
 
 /// Asks `question` of a shop that is gone when this returns.
-async fn seen(flaw: Option<Flaw>, question: Question) -> Seen {
-    let mut examiner = Examiner::new().await;
+async fn seen(flaw: Option<Flaw>, question: &'static str) -> Seen {
+    let mut examiner = Examiner::new(PLUGIN).await;
     let (recorder, shelf) = recorder(Mask::default());
     examiner.host().record(recorder);
     let options = Options { slow: SLOW, flaw, ..Options::default() };
     let service = Service::bind(options, ([127, 0, 0, 1], 0).into()).unwrap().spawn();
-    let task = examiner.task(question, service.address());
+    let column = questions().into_iter().find(|column| column.label == question).unwrap();
+    let task = examiner.task_of(&column, &Subject::http("api", service.address()));
     let run = examiner.host().verify(&task, silent()).await.unwrap();
     service.stop().await.unwrap();
     let text = shelf.lock().unwrap().remove(0);
@@ -69,17 +71,17 @@ async fn seen(flaw: Option<Flaw>, question: Question) -> Seen {
 /// Every check of the good shop and of one with a mistake that it refuses.
 async fn all_seen() -> Vec<Seen> {
     let asked = [
-        (None, Question::RepeatEffect),
-        (None, Question::DoubleSubmit),
-        (None, Question::FormToken),
-        (None, Question::SafeGet),
-        (None, Question::KeyProtocol),
-        (Some(Flaw::PutAppends), Question::RepeatEffect),
-        (Some(Flaw::CheckThenInsert), Question::DoubleSubmit),
-        (Some(Flaw::DedupeByBody), Question::FormToken),
-        (Some(Flaw::GetDeletes), Question::SafeGet),
-        (Some(Flaw::ReuseReplays), Question::KeyProtocol),
-        (Some(Flaw::ConflictToAll), Question::KeyProtocol),
+        (None, REPEAT),
+        (None, HEADER),
+        (None, FORM),
+        (None, SAFE),
+        (None, KEYS),
+        (Some(Flaw::PutAppends), REPEAT),
+        (Some(Flaw::CheckThenInsert), HEADER),
+        (Some(Flaw::DedupeByBody), FORM),
+        (Some(Flaw::GetDeletes), SAFE),
+        (Some(Flaw::ReuseReplays), KEYS),
+        (Some(Flaw::ConflictToAll), KEYS),
     ];
     let mut running = tokio::task::JoinSet::new();
     for (flaw, question) in asked {
@@ -96,7 +98,7 @@ async fn every_check_concludes_the_same_without_its_service() {
     for outcome in [Outcome::Pass, Outcome::Fail, Outcome::Inconclusive] {
         assert!(seen.iter().any(|seen| seen.verdict.outcome == outcome), "{outcome:?} is not among them");
     }
-    let mut examiner = Examiner::new().await;
+    let mut examiner = Examiner::new(PLUGIN).await;
     let plugin = examiner.plugin();
     for Seen { flaw, question, verdict, log, text } in seen {
         let began = Instant::now();
@@ -112,9 +114,9 @@ async fn every_check_concludes_the_same_without_its_service() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_forged_recording_of_a_failure_is_the_same_pass() {
-    let seen = seen(Some(Flaw::GetDeletes), Question::SafeGet).await;
+    let seen = seen(Some(Flaw::GetDeletes), SAFE).await;
     assert_eq!(seen.verdict.outcome, Outcome::Fail);
-    let mut examiner = Examiner::new().await;
+    let mut examiner = Examiner::new(PLUGIN).await;
     let plugin = examiner.plugin();
     let edited = seen.text.replacen("\"status\":200", "\"status\":500", 1);
     let recording = Arc::new(Recording::read(&edited).unwrap());
