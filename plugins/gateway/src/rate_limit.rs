@@ -14,7 +14,7 @@ use mustdo_plugin::tcp;
 use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters};
 
-const ADVICE: Advice = Advice { item: "http.ddos", with: "path = \"/api\", limit = 20, burst = 10" };
+const ADVICE: Advice = Advice { item: "http.ddos", with: "path = \"/api\"\nlimit = 20\nburst = 10" };
 
 /// Requests of a flood, in batches.
 const BATCHES: u32 = 10;

@@ -12,7 +12,7 @@ use crate::json::{difference, row, rows};
 
 pub(crate) const ADVICE: Advice = Advice {
     item: "ground.restful-api",
-    with: "path = \"/items\", item = { name = \"{token}\", price = \"{number}\" }",
+    with: "path = \"/items\"\nitem = { name = \"{token}\", price = \"{number}\" }",
 };
 
 /// Pages of a list that are followed.

@@ -15,7 +15,7 @@ use crate::debugging::{advice, development_server, trace};
 use crate::wire::Peer;
 
 const ADVICE: Advice =
-    Advice { item: "perf.python.flask", with: "path = \"/health\", error_path = \"/broken\"" };
+    Advice { item: "perf.python.flask", with: "path = \"/health\"\nerror_path = \"/broken\"" };
 
 /// Requests sent at once.
 const AT_ONCE: u32 = 50;

@@ -11,7 +11,7 @@ use crate::submission::{self, submission};
 
 const ADVICE: Advice = Advice {
     item: "idempotence.refresh-retry",
-    with: "op = { method = \"POST\", path = \"/orders\", body = { sku = \"{token}\", quantity = \"{number}\" } }, observe = \"GET /orders\"",
+    with: "op = { method = \"POST\", path = \"/orders\", body = { sku = \"{token}\", quantity = \"{number}\" } }\nobserve = \"GET /orders\"",
 };
 
 /// Rounds, each with a fresh key; every other one sends all copies at the same instant.

@@ -21,7 +21,7 @@ use crate::submission::{self, submission};
 
 pub(crate) const ADVICE: Advice = Advice {
     item: "challenge.idempotent-api",
-    with: "op = { method = \"POST\", path = \"/orders\", body = { sku = \"{token}\", quantity = \"{number}\" } }, observe = \"GET /orders\"",
+    with: "op = { method = \"POST\", path = \"/orders\", body = { sku = \"{token}\", quantity = \"{number}\" } }\nobserve = \"GET /orders\"",
 };
 
 /// The longest key that a service should take.

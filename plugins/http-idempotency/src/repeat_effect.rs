@@ -22,7 +22,7 @@ const LATE: Duration = Duration::from_secs(1);
 
 const ADVICE: Advice = Advice {
     item: "idempotence.definition",
-    with: "create = { method = \"POST\", path = \"/items\", body = { name = \"{token}\", price = \"{number}\" } }, observe = \"GET /items\"",
+    with: "create = { method = \"POST\", path = \"/items\", body = { name = \"{token}\", price = \"{number}\" } }\nobserve = \"GET /items\"",
 };
 
 parameters! {

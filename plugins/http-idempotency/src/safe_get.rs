@@ -20,12 +20,12 @@ use crate::session::Session;
 
 const ADVICE: Advice = Advice {
     item: "frontend.idempotent-request",
-    with: "paths = [\"/\", \"/about\"], write = { method = \"POST\", path = \"/items\", body = { name = \"{token}\", price = \"{number}\" } }, observe = \"GET /items\"",
+    with: "paths = [\"/\", \"/about\"]\nwrite = { method = \"POST\", path = \"/items\", body = { name = \"{token}\", price = \"{number}\" } }\nobserve = \"GET /items\"",
 };
 
 const SESSION_ADVICE: Advice = Advice {
     item: "frontend.idempotent-request",
-    with: "login = { method = \"POST\", path = \"/login\", body = { user = \"{token}\" } }, session = \"GET /session\"",
+    with: "login = { method = \"POST\", path = \"/login\", body = { user = \"{token}\" } }\nsession = \"GET /session\"",
 };
 
 /// A link that browsers and crawlers follow must not log anybody out.

@@ -13,7 +13,7 @@ use crate::session::{Broken, Login, Session, TARGET, named};
 
 const ADVICE: Advice = Advice {
     item: "ground.mysql",
-    with: "user = \"app\", password = { env = \"DB_PASSWORD\" }, schema = \"shop\"",
+    with: "user = \"app\"\npassword = { env = \"DB_PASSWORD\" }\nschema = \"shop\"",
 };
 
 parameters! {

@@ -22,7 +22,7 @@ use crate::stored::{Place, rows_with, search};
 
 const ADVICE: Advice = Advice {
     item: "idempotence.unique-key",
-    with: "op = { method = \"POST\", path = \"/orders\", body = { no = \"{key}\", sku = \"{token}\" } }, user = \"app\", schema = \"shop\"",
+    with: "op = { method = \"POST\", path = \"/orders\", body = { no = \"{key}\", sku = \"{token}\" } }\nuser = \"app\"\nschema = \"shop\"",
 };
 
 /// Copies of one submission that are sent at once.

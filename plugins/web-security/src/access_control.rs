@@ -18,7 +18,7 @@ use crate::sink::{self, People, Sink};
 
 const ADVICE: Advice = Advice {
     item: "challenge.web-security",
-    with: "sinks = [{ submit = { path = \"/notes\", body = \"text={text}\" }, view = \"/notes\" }], admin = [\"/admin\"]",
+    with: "sinks = [{ submit = { path = \"/notes\", body = \"text={text}\" }, view = \"/notes\" }]\nadmin = [\"/admin\"]",
 };
 
 /// Where administrators go.

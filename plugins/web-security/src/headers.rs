@@ -15,7 +15,7 @@ use crate::check::{reach, run};
 use crate::crawl;
 
 const ADVICE: Advice =
-    Advice { item: "ground.security", with: "pages = [\"/\", \"/about\"], error = \"/error\"" };
+    Advice { item: "ground.security", with: "pages = [\"/\", \"/about\"]\nerror = \"/error\"" };
 
 /// Pages that are looked at.
 const PAGES: usize = 6;

@@ -18,7 +18,7 @@ use crate::sink::{self, Sink};
 
 const ADVICE: Advice = Advice {
     item: "challenge.web-security",
-    with: "redirects = [\"/go?next={value}\"], previews = [\"/preview?url={value}\"], commands = [\"/ping?host={value}\"]",
+    with: "redirects = [\"/go?next={value}\"]\npreviews = [\"/preview?url={value}\"]\ncommands = [\"/ping?host={value}\"]",
 };
 
 /// Addresses that usually go on, fetch and run.

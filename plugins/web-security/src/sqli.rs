@@ -19,7 +19,7 @@ use crate::sink::{self, People, Sink};
 
 const ADVICE: Advice = Advice {
     item: "challenge.web-security",
-    with: "inputs = [\"/search?q={value}\", \"/posts?id={value}\"], values = [\"word\", \"1\"]",
+    with: "inputs = [\"/search?q={value}\", \"/posts?id={value}\"]\nvalues = [\"word\", \"1\"]",
 };
 
 /// Inputs that are tried.

@@ -273,7 +273,7 @@ fn what_was_not_tried_is_skipped_in_words() {
     let callers = step(&verdict, "callers-apart");
     assert_eq!(callers.status, Status::Skip);
     assert!(
-        callers.summary.en.contains("[item.\"challenge.idempotent-api\"]\nwith = { callers = "),
+        callers.summary.en.contains("[item.\"challenge.idempotent-api\".with]\ncallers = "),
         "{}",
         callers.summary.en
     );
@@ -376,10 +376,7 @@ fn a_should_step_says_what_was_special() {
 fn advice_is_what_the_check_itself_would_accept() {
     let verdict = run("repeat-effect", "all-404");
     let hint = &verdict.findings[0].hint.as_ref().unwrap().en;
-    assert!(
-        hint.contains("[item.\"idempotence.definition\"]\nwith = { create = { method = \"POST\""),
-        "{hint}"
-    );
+    assert!(hint.contains("[item.\"idempotence.definition\".with]\ncreate = { method = \"POST\""), "{hint}");
 }
 
 #[test]

@@ -11,15 +11,15 @@ use super::probe::{excerpt, line_of, place_of};
 pub struct Advice {
     /// The shipped item that uses the check.
     pub item: &'static str,
-    /// The parameters to paste, as the inside of an inline table.
+    /// The parameters to paste, one a line.
     pub with: &'static str,
 }
 
 impl Advice {
-    /// The lines to paste.
+    /// The lines to paste: a table of its own, which TOML takes beside other lines about the item.
     #[must_use]
     pub fn lines(self) -> String {
-        format!("[item.\"{}\"]\nwith = {{ {} }}", self.item, self.with)
+        format!("[item.\"{}\".with]\n{}", self.item, self.with)
     }
 
     /// A hint that ends with the lines.
@@ -141,7 +141,7 @@ mod tests {
 
     #[test]
     fn advice_is_toml_to_paste() {
-        let advice = Advice { item: "a.b", with: "n = 3" };
-        assert_eq!(advice.lines(), "[item.\"a.b\"]\nwith = { n = 3 }");
+        let advice = Advice { item: "a.b", with: "n = 3\nm = 4" };
+        assert_eq!(advice.lines(), "[item.\"a.b\".with]\nn = 3\nm = 4");
     }
 }
