@@ -6,7 +6,8 @@
 //! `docs/proof/PAGE.md`, cell by cell.
 //!
 //! Rows marked [`Row::slow`] are run by a third each time, chosen by `MUSTDO_MATRIX_SEED` or by chance; with
-//! `MUSTDO_FULL_MATRIX=1` all are. `MUSTDO_UPDATE=1` runs all and writes the page anew.
+//! `MUSTDO_FULL_MATRIX=1` all are. `MUSTDO_UPDATE=1` runs all and writes the page anew. `MUSTDO_REPEAT=50` asks about the good
+//! ones fifty times instead of ten.
 
 #![cfg_attr(not(feature = "live-servers"), expect(dead_code, reason = "what only real servers need"))]
 
@@ -192,8 +193,10 @@ impl Matrix {
     }
 
     /// Asks every column that makes sense of the rows that are good or odd, `times` over, all with fresh seeds and under the
-    /// load of each other: no verdict may change.
+    /// load of each other: no verdict may change. `MUSTDO_REPEAT` says another number of times.
     pub(crate) fn repeat_the_good(self, times: usize) {
+        let given = std::env::var("MUSTDO_REPEAT").ok();
+        let times = given.map_or(times, |given| given.parse().unwrap());
         let is_right = |row: &&Row| matches!(row.kind, Kind::Good);
         let rows: Vec<usize> =
             self.rows.iter().enumerate().filter(|(_, row)| is_right(row)).map(|(place, _)| place).collect();
