@@ -17,6 +17,7 @@ mod examiner;
 #[cfg(feature = "live-servers")]
 mod flask;
 mod guest;
+mod history;
 mod host;
 mod hostile;
 mod invalid;
