@@ -83,6 +83,8 @@ pub(crate) enum Command {
     Replay(command::replay::ReplayArgs),
     /// Report what is proven, what is only claimed and what went stale
     Report(command::report::ReportArgs),
+    /// Show readiness over the commits, and when each item was proven, failed or went stale
+    History(command::history::HistoryArgs),
     /// Allow a plugin to reach a target
     Grant(command::grant::GrantArgs),
     /// Take a plugin's permissions back

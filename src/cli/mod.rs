@@ -16,6 +16,7 @@ mod exit;
 mod failure;
 mod hidden;
 mod output;
+mod past;
 mod permission;
 mod planning;
 mod plugins;
@@ -26,6 +27,7 @@ mod proof;
 mod recording;
 mod secret;
 mod shelf;
+mod timeline;
 mod transcript;
 mod trial;
 mod verification;
@@ -90,6 +92,7 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Verify(args) => command::verify::run(context, args),
         Command::Replay(args) => command::replay::run(context, args),
         Command::Report(args) => command::report::run(context, args),
+        Command::History(args) => command::history::run(context, args),
         Command::Grant(args) => command::grant::run(context, args),
         Command::Revoke(args) => command::grant::run_revoke(context, args),
         Command::Grants(args) => command::grant::run_list(context, args),

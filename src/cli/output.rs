@@ -111,9 +111,10 @@ pub(crate) fn report(
         _ => Some(judge(context, project, shelf, selection)?),
     };
     let workspace = project.workspace.as_ref();
-    let revision = match workspace.map(Workspace::repository).transpose()?.flatten() {
-        Some(repository) => repository.head_id()?,
-        None => None,
+    let revision = match (&project.past, workspace.map(Workspace::repository).transpose()?.flatten()) {
+        (Some(past), _) => Some(past.revision.id.clone()),
+        (None, Some(repository)) => repository.head_id()?,
+        (None, None) => None,
     };
     Ok(Report::new(Input {
         catalog: &project.catalog,

@@ -6,6 +6,7 @@ use std::thread;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::past::Past;
 use super::shelf::{PluginFile, Shelf};
 use super::verification::Recorded;
 use crate::model::{
@@ -33,6 +34,29 @@ pub(crate) struct Project {
     progress: BTreeMap<ChecklistId, Progress>,
     /// Progress under former ids and in other checklists' files, by the id of today.
     moved: BTreeMap<ItemId, Entry>,
+    /// The commit it stands in; none for the work tree.
+    pub(crate) past: Option<Past>,
+}
+
+/// The files that a project is read from.
+#[derive(Debug, Default)]
+pub(crate) struct Files {
+    /// `mustdo.toml`.
+    pub(crate) settings: Option<TextFile>,
+    /// The workspace's own; none of them for the shipped ones.
+    pub(crate) checklists: Vec<TextFile>,
+    /// Whatever is recorded.
+    pub(crate) progress: Vec<TextFile>,
+}
+
+impl Files {
+    fn on_disk(workspace: &Workspace) -> Result<Self, StoreError> {
+        Ok(Self {
+            settings: workspace.settings()?,
+            checklists: workspace.checklists()?,
+            progress: workspace.progress()?,
+        })
+    }
 }
 
 /// What was read, whether it can be used or not.
@@ -55,23 +79,48 @@ impl Project {
         Self::of(context, Some(workspace))
     }
 
+    /// Reads the workspace around the current folder as the commit that `name` stands for holds it.
+    pub(crate) fn at(context: &Context, name: &str) -> Result<Self, Failure> {
+        let workspace = context.workspace()?;
+        let past = Past::of(&workspace, name)?;
+        let files = past.files()?;
+        let mut reading = Reading::new(context, Some(workspace), files)?;
+        reading.project.past = Some(past);
+        reading.told(context)
+    }
+
     fn of(context: &Context, workspace: Option<Workspace>) -> Result<Self, Failure> {
-        let Reading { project, diagnostics } = Reading::new(context, workspace)?;
-        let broken = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
-        let rendered = syntax::render(&diagnostics, context.printer.stderr_color);
-        if broken {
-            return Err(Failure::content(rendered).hint("mustdo explain CODE    tells more about a code"));
-        }
-        if !diagnostics.is_empty() {
-            context.printer.note(rendered.trim_end());
-        }
-        Ok(project)
+        let files = workspace.as_ref().map(Files::on_disk).transpose()?.unwrap_or_default();
+        Reading::new(context, workspace, files)?.told(context)
+    }
+
+    /// The content of a workspace, and nothing of its progress; every error in it where it can not be used.
+    pub(crate) fn content(
+        context: &Context,
+        workspace: Workspace,
+        files: Files,
+    ) -> Result<Result<Self, Vec<Diagnostic>>, Failure> {
+        let Reading { project, diagnostics } = Reading::new(context, Some(workspace), files)?;
+        let errors: Vec<_> =
+            diagnostics.into_iter().filter(|found| found.severity == Severity::Error).collect();
+        Ok(if errors.is_empty() { Ok(project) } else { Err(errors) })
     }
 
     /// Reads everything and gives every diagnostic back, whether the content can be used or not.
     pub(crate) fn lint(context: &Context) -> Result<(Self, Vec<Diagnostic>), Failure> {
-        let Reading { project, diagnostics } = Reading::new(context, context.find_workspace()?)?;
+        let workspace = context.find_workspace()?;
+        let files = workspace.as_ref().map(Files::on_disk).transpose()?.unwrap_or_default();
+        let Reading { project, diagnostics } = Reading::new(context, workspace, files)?;
         Ok((project, diagnostics))
+    }
+
+    /// The world as it was when the commit was made that the project stands in; as it is for the work tree.
+    pub(crate) fn moment(&self, context: &Context) -> Context {
+        let mut context = context.clone();
+        if let Some(past) = &self.past {
+            context.environment.now = past.revision.at;
+        }
+        context
     }
 
     /// What is known of an item, under the id it has today or had before, in its checklist's file or another's.
@@ -137,21 +186,22 @@ impl Project {
         for definition in definitions {
             let unbound = definition.target.values().filter(|name| !settings.targets.contains_key(*name));
             // Only a proof can go stale: without one, the watched files need not be read.
-            let proven = self
-                .entry(item)
-                .and_then(|entry| entry.checks.get(&definition.uses))
-                .is_some_and(|known| known.decided.is_some());
-            let watched = match &self.workspace {
-                Some(workspace) if proven && !definition.watch.is_empty() => {
-                    workspace.watched(&definition.watch)?
-                }
+            let known = self.entry(item).and_then(|entry| entry.checks.get(&definition.uses));
+            let decided = known.and_then(|known| known.decided.as_ref());
+            let watches = decided.is_some() && !definition.watch.is_empty();
+            let watched = match (&self.past, &self.workspace) {
+                (Some(past), _) if watches => past.watched(&definition.watch)?,
+                (None, Some(workspace)) if watches => workspace.watched(&definition.watch)?,
                 _ => None,
             };
             let bound = definition.target.values();
             let identity =
                 |name: &TargetName| Some((name.clone(), target::identity(settings.targets.get(name)?)));
             asked.push(Asked {
-                plugin: shelf.find(&definition.uses.plugin).map(PluginFile::digest),
+                plugin: match &self.past {
+                    Some(past) => past.plugin(&definition.uses.plugin, decided),
+                    None => shelf.find(&definition.uses.plugin).map(PluginFile::digest),
+                },
                 unbound: unbound.cloned().collect(),
                 watched,
                 targets: bound.filter_map(identity).collect(),
@@ -175,9 +225,23 @@ impl Project {
 }
 
 impl Reading {
-    fn new(context: &Context, workspace: Option<Workspace>) -> Result<Self, Failure> {
+    /// The project, where it can be used; warnings are printed.
+    fn told(self, context: &Context) -> Result<Project, Failure> {
+        let Self { project, diagnostics } = self;
+        let broken = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+        let rendered = syntax::render(&diagnostics, context.printer.stderr_color);
+        if broken {
+            return Err(Failure::content(rendered).hint("mustdo explain CODE    tells more about a code"));
+        }
+        if !diagnostics.is_empty() {
+            context.printer.note(rendered.trim_end());
+        }
+        Ok(project)
+    }
+
+    fn new(context: &Context, workspace: Option<Workspace>, files: Files) -> Result<Self, Failure> {
         let mut diagnostics = vec![];
-        let own = workspace.as_ref().map(Workspace::checklists).transpose()?.unwrap_or_default();
+        let Files { settings, checklists: own, progress: recorded } = files;
         let shipped = own.is_empty();
         let sources: Vec<Source> = if shipped {
             CHECKLISTS.iter().map(|&(name, text)| Source::new(name, text)).collect()
@@ -191,7 +255,6 @@ impl Reading {
         let Linked { catalog, places, diagnostics: found } = syntax::link(files);
         diagnostics.extend(found);
 
-        let settings = workspace.as_ref().map(Workspace::settings).transpose()?.flatten();
         let settings = settings.map_or_else(|| Source::new(Workspace::SETTINGS, ""), source);
         let settings = taken(syntax::read_settings(&settings), &mut diagnostics);
         let settings =
@@ -205,7 +268,7 @@ impl Reading {
         };
 
         let mut progress = BTreeMap::new();
-        for file in workspace.as_ref().map(Workspace::progress).transpose()?.unwrap_or_default() {
+        for file in recorded {
             if let Some(read) = taken(syntax::read_progress(&source(file)), &mut diagnostics) {
                 progress.insert(read.checklist.clone(), read);
             }
@@ -220,6 +283,7 @@ impl Reading {
             user: user.map(|file| file.settings().clone()).unwrap_or_default(),
             progress,
             moved,
+            past: None,
         };
         Ok(Self { project, diagnostics })
     }

@@ -178,6 +178,29 @@ impl Standing {
     }
 }
 
+/// The moments at which time alone may change the standing that [`Standing::of`] gives, sorted: from one of them until
+/// just before the next it is the same.
+#[must_use]
+pub fn turns(asked: &[Asked], entry: Option<&Entry>) -> Vec<Timestamp> {
+    let Some(entry) = entry else { return vec![] };
+    let mut turns = vec![];
+    for asked in asked {
+        let decided = entry.checks.get(&asked.definition.uses).and_then(|known| known.decided.as_ref());
+        if let Some(record) = decided {
+            // A proof is too old after its last moment, and too far ahead before a clock may differ so much.
+            let old = record.at.checked_add(asked.definition.fresh_for.get()).ok();
+            turns.extend(old.and_then(|old| old.checked_add(jiff::SignedDuration::from_nanos(1)).ok()));
+            turns.extend(record.at.checked_sub(CLOCK_SKEW.get()).ok());
+        }
+    }
+    if let Some(waiver) = &entry.waiver {
+        let ended = waiver.until.tomorrow().and_then(|day| day.to_zoned(jiff::tz::TimeZone::UTC));
+        turns.extend(ended.ok().map(|day| day.timestamp()));
+    }
+    turns.sort_unstable();
+    turns
+}
+
 fn staleness(asked: &Asked, record: &Record, now: Timestamp) -> impl Iterator<Item = Staleness> {
     let age = std::time::Duration::try_from(now.duration_since(record.at)).ok();
     let ahead = std::time::Duration::try_from(record.at.duration_since(now)).ok();
@@ -342,6 +365,29 @@ mod tests {
         let case = Case::new(&["a/b"]).remember(0, Outcome::Pass, 91);
         assert_eq!(case.status(), Status::Stale);
         assert!(matches!(case.standing().staleness[..], [(_, Staleness::Age { .. })]));
+    }
+
+    #[test]
+    fn between_two_turns_time_changes_nothing() {
+        let case = Case::new(&["a/b", "a/c"])
+            .remember(0, Outcome::Pass, 10)
+            .remember(1, Outcome::Pass, -3)
+            .waive("2026-06-20");
+        let turns = turns(&case.asked, Some(&case.entry));
+        let mut seen = BTreeSet::new();
+        let mut now = case.now - SignedDuration::from_hours(24 * 30);
+        let standing = |now| Standing::of(&case.item, &case.asked, Some(&case.entry), now);
+        while now < case.now + SignedDuration::from_hours(24 * 150) {
+            let begun = turns.iter().rev().find(|turn| **turn <= now);
+            if let Some(begun) = begun {
+                assert_eq!(standing(*begun), standing(now), "{now}");
+            }
+            seen.insert(begun);
+            now += SignedDuration::from_hours(7);
+        }
+        assert_eq!(seen.len(), 6, "before and after each of five turns");
+        let statuses: BTreeSet<_> = turns.iter().map(|turn| standing(*turn).status).collect();
+        assert_eq!(statuses, [Status::Stale, Status::Proven, Status::Waived].into());
     }
 
     #[test]

@@ -55,20 +55,20 @@ impl<'a> ReportView<'a> {
 }
 
 #[derive(Serialize)]
-struct TextView<'a> {
+pub(super) struct TextView<'a> {
     en: &'a str,
     zh: &'a str,
 }
 
 impl<'a> TextView<'a> {
-    fn new(text: &'a Text) -> Self {
+    pub(super) fn new(text: &'a Text) -> Self {
         let Text { en, zh } = text;
         Self { en, zh }
     }
 }
 
 #[derive(Serialize)]
-struct TallyView {
+pub(super) struct TallyView {
     items: u32,
     proven: u32,
     claimed: u32,
@@ -87,7 +87,7 @@ struct TallyView {
 }
 
 impl TallyView {
-    fn new(tally: &Tally) -> Self {
+    pub(super) fn new(tally: &Tally) -> Self {
         let Tally {
             items,
             proven,
@@ -302,7 +302,7 @@ impl<'a> ItemView<'a> {
 }
 
 #[derive(Serialize)]
-struct StalenessView {
+pub(super) struct StalenessView {
     check: String,
     #[serde(flatten)]
     reason: ReasonView,
@@ -320,7 +320,7 @@ enum ReasonView {
 }
 
 impl StalenessView {
-    fn new(check: &CheckId, why: &Staleness) -> Self {
+    pub(super) fn new(check: &CheckId, why: &Staleness) -> Self {
         let reason = match why {
             Staleness::Age { proven, lasts } => {
                 ReasonView::Age { proven: proven.to_string(), lasts: lasts.to_string() }

@@ -6,6 +6,7 @@
 mod bar;
 mod binding;
 mod grid;
+mod history;
 mod json;
 mod junit;
 mod markdown;
@@ -26,6 +27,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub use binding::binding;
+pub use history::{HISTORY_SCHEMA, History, HistoryFormat, ParseHistoryFormatError, write_history};
 pub use phrase::staleness;
 pub use transcript::{Transcript, TranscriptAccess, TranscriptTarget, transcript};
 pub use tree::{Input, Report};

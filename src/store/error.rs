@@ -56,6 +56,22 @@ pub enum StoreError {
         /// Why.
         source: git2::Error,
     },
+    /// No commit has that name.
+    #[error("git: there is no commit \"{name}\"")]
+    Revision {
+        /// As written.
+        name: String,
+        /// Why.
+        source: git2::Error,
+    },
+    /// Two commits that go back to nothing in common.
+    #[error("git: \"{one}\" and \"{other}\" have no commit in common")]
+    Unrelated {
+        /// As written.
+        one: String,
+        /// As written.
+        other: String,
+    },
     /// The repository is in the middle of something else.
     #[error("git: the repository is in the middle of a {state}; nothing was committed")]
     Busy {

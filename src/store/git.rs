@@ -27,7 +27,7 @@ impl std::fmt::Display for Commit {
     }
 }
 
-fn failed(action: &'static str) -> impl Fn(git2::Error) -> StoreError {
+pub(super) fn failed(action: &'static str) -> impl Fn(git2::Error) -> StoreError {
     move |source| StoreError::Git { action, source }
 }
 
@@ -54,6 +54,10 @@ impl Repository {
             Some(work_tree) => Ok(Self { work_tree: work_tree.to_owned(), inner }),
             None => Err(StoreError::Bare { path: inner.path().to_owned() }),
         }
+    }
+
+    pub(super) fn inner(&self) -> &git2::Repository {
+        &self.inner
     }
 
     /// The folder that is checked out.
@@ -126,7 +130,8 @@ impl Repository {
         Ok(Some(id.to_string()))
     }
 
-    fn relative(&self, path: &Path) -> PathBuf {
+    /// `path` as the work tree has it.
+    pub(super) fn relative(&self, path: &Path) -> PathBuf {
         let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let tree = self.work_tree.canonicalize().unwrap_or_else(|_| self.work_tree.clone());
         real.strip_prefix(&tree).map_or(real.clone(), Path::to_owned)

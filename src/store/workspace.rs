@@ -6,13 +6,13 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use globset::{GlobBuilder, GlobSetBuilder};
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::{Repository, StoreError, WriteLock, replace};
 use crate::model::{ChecklistId, Digest, Hasher, PluginId};
 
 /// Bytes that a file of a workspace has at most. A clone may have a link to a device without end.
-const LARGEST: usize = 64 << 20;
+pub(super) const LARGEST: usize = 64 << 20;
 
 /// A folder with a `mustdo.toml`, and the git repository around it.
 #[derive(Debug)]
@@ -175,16 +175,7 @@ impl Workspace {
     /// the proof that watches them. None where there is no such file: a proof that watches nothing can not be fresh. Files
     /// that git ignores are left out, and so is what mustdo writes itself; a link to a file counts as that file.
     pub fn watched(&self, globs: &[String]) -> Result<Option<Digest>, StoreError> {
-        let mut wanted = GlobSetBuilder::new();
-        for glob in globs {
-            let parsed = GlobBuilder::new(glob)
-                .literal_separator(true)
-                .build()
-                .map_err(|source| StoreError::Glob { glob: glob.clone(), source })?;
-            wanted.add(parsed);
-        }
-        let all = || globs.join(" ");
-        let wanted = wanted.build().map_err(|source| StoreError::Glob { glob: all(), source })?;
+        let wanted = glob_set(globs)?;
         let walk = ignore::WalkBuilder::new(&self.root)
             .hidden(false)
             .filter_entry(|entry| entry.depth() != 1 || !Self::is_own(&entry.file_name().to_string_lossy()))
@@ -206,7 +197,7 @@ impl Workspace {
         Ok(any.then(|| hasher.finish()))
     }
 
-    fn is_own(name: &str) -> bool {
+    pub(super) fn is_own(name: &str) -> bool {
         [".git", Self::PRIVATE, Self::PROGRESS].contains(&name)
     }
 
@@ -246,6 +237,19 @@ impl Workspace {
         let bytes = read_bytes(&self.root.join(name))?;
         Ok(bytes.map(|bytes| TextFile { name: name.to_owned(), bytes }))
     }
+}
+
+/// What matches any of `globs`; a star stays within a folder's name.
+pub(super) fn glob_set(globs: &[String]) -> Result<GlobSet, StoreError> {
+    let mut wanted = GlobSetBuilder::new();
+    for glob in globs {
+        let parsed = GlobBuilder::new(glob)
+            .literal_separator(true)
+            .build()
+            .map_err(|source| StoreError::Glob { glob: glob.clone(), source })?;
+        wanted.add(parsed);
+    }
+    wanted.build().map_err(|source| StoreError::Glob { glob: globs.join(" "), source })
 }
 
 /// A text file anywhere; none where there is none.

@@ -27,6 +27,7 @@ mod parameter;
 mod progress;
 mod render;
 pub mod schema;
+mod section;
 mod settings;
 mod shape;
 mod source;
@@ -47,6 +48,7 @@ pub use lock::{LockFile, misnamed_plugin, read_lock, unlocked_plugin, write_lock
 pub use manifest::standalone_manifest;
 pub use progress::read_progress;
 pub use render::render;
+pub use section::{ItemProgress, ProgressReader, ProgressVersion};
 pub use settings::{SettingsFile, read_settings, read_user_settings};
 pub use source::{Source, Spot};
 pub use write::write_progress;

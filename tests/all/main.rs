@@ -16,6 +16,7 @@ mod durable;
 #[cfg(feature = "live-servers")]
 mod flask;
 mod guest;
+mod history;
 mod host;
 mod hostile;
 mod invalid;

@@ -26,12 +26,19 @@ pub(crate) struct ReportArgs {
     /// Show every item
     #[arg(long)]
     pub(crate) items: bool,
+    /// Report what a commit holds, as of when it was made: a branch, a tag, HEAD~3, a commit's id
+    #[arg(long, value_name = "REV")]
+    rev: Option<String>,
 }
 
 /// Prints the report and judges the policy.
 pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
     let sinks = ReportFile::open_all(context, &args.reports)?;
-    let project = Project::of_workspace(context)?;
+    let project = match &args.rev {
+        Some(name) => Project::at(context, name)?,
+        None => Project::of_workspace(context)?,
+    };
+    let context = &project.moment(context);
     let shelf = Shelf::open(project.workspace.as_ref())?;
     let selection = args.selection.selection();
     let items = select(context, &project, &shelf, &selection)?;

@@ -29,6 +29,8 @@ pub(crate) enum SchemaFile {
     Cases,
     /// `mustdo report --format json`
     Report,
+    /// `mustdo history --format json`
+    History,
 }
 
 /// Prints the schema (JSON Schema, draft 2020-12).
@@ -40,6 +42,7 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaFile::Lock => crate::syntax::schema::LOCK,
         SchemaFile::Cases => crate::syntax::schema::CASES,
         SchemaFile::Report => crate::report::JSON_SCHEMA,
+        SchemaFile::History => crate::report::HISTORY_SCHEMA,
     };
     answer(schema)?;
     Ok(Exit::Holds)
