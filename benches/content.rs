@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use mustdo::model::{Asked, Catalog, Language, Policy, Settings};
-use mustdo::report::{Format, Input, Report, View, write};
+use mustdo::report::{Files, Format, Input, Report, View, write};
 use mustdo::store::CHECKLISTS;
 use mustdo::syntax::{Source, link, read_checklist};
 
@@ -78,6 +78,7 @@ fn report(criterion: &mut Criterion) {
         workspace: "work".to_owned(),
         revision: None,
         narrowed: false,
+        files: Files::default(),
     };
     let view = View { language: Language::En, color: false, width: Some(100), items: true };
 

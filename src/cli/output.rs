@@ -1,17 +1,17 @@
 //! From content to a report, and from a report to where it goes.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::context::Context;
 use super::failure::Failure;
-use super::printer::answer;
+use super::printer::{answer, orders};
 use super::project::Project;
 use super::shelf::Shelf;
-use crate::model::{Item, Judgement, Selection};
-use crate::report::{Format, Input, Report, View, write};
-use crate::store::{Sink, Workspace};
+use crate::model::{Item, Judgement, Place, Selection};
+use crate::report::{Files, Format, Input, Report, View, write};
+use crate::store::{Repository, Sink, Workspace};
 
 /// A report to write to a file: `FORMAT=FILE`, or `FORMAT` alone for standard output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,6 +42,11 @@ pub(crate) struct ReportSink {
 }
 
 impl ReportFile {
+    /// One for standard output.
+    pub(crate) fn stdout(format: Format) -> Self {
+        Self { format, file: None }
+    }
+
     /// Whether it goes to standard output.
     pub(crate) fn is_stdout(&self) -> bool {
         self.file.is_none()
@@ -49,36 +54,60 @@ impl ReportFile {
 
     /// Opens every file, before any work starts: a bad path fails first.
     pub(crate) fn open_all(context: &Context, files: &[Self]) -> Result<Vec<ReportSink>, Failure> {
-        for (position, file) in files.iter().enumerate() {
-            if files[..position].iter().any(|other| other.file == file.file) {
-                let place = file
-                    .file
-                    .as_ref()
-                    .map_or("standard output".to_owned(), |path| path.display().to_string());
-                return Err(Failure::usage(format!("two reports to {place}"))
-                    .hint("--report FORMAT=FILE, each its own file"));
-            }
-        }
-        let open = |file: &Self| {
-            let path = file.file.as_ref().map(|path| context.environment.directory.join(path));
-            let sink = path.map(|path| Sink::open(&path)).transpose()?;
-            Ok(ReportSink { format: file.format, sink })
+        let twice = |place: &str| {
+            let failure = Failure::usage(format!("two reports to {place}"));
+            Err(failure.hint("--report FORMAT=FILE, each its own file"))
         };
-        files.iter().map(open).collect()
+        if files.iter().filter(|file| file.is_stdout()).count() > 1 {
+            return twice("standard output");
+        }
+        let mut sinks: Vec<ReportSink> = Vec::with_capacity(files.len());
+        for ReportFile { format, file } in files {
+            let path = file.as_ref().map(|path| context.environment.directory.join(path));
+            let sink = path.map(|path| Sink::open(&path)).transpose()?;
+            let place = sink.as_ref().map(Sink::place);
+            let same = |other: &ReportSink| other.sink.as_ref().map(Sink::place) == place;
+            if let (Some(place), true) = (&place, sinks.iter().any(same)) {
+                return twice(&place.display().to_string());
+            }
+            sinks.push(ReportSink { format: *format, sink });
+        }
+        Ok(sinks)
     }
 }
 
 impl ReportSink {
-    /// Writes the report.
-    pub(crate) fn write(self, report: &Report, context: &Context, project: &Project) -> Result<(), Failure> {
+    /// Writes the report: to a file with every item, to standard output with those only where `items` says so.
+    pub(crate) fn write(
+        self,
+        report: &Report,
+        context: &Context,
+        project: &Project,
+        items: bool,
+    ) -> Result<(), Failure> {
         let language = project.language(context);
         match self.sink {
             Some(sink) => {
                 let view = View { language, color: false, width: None, items: true };
                 Ok(sink.write(write(report, self.format, &view).as_bytes())?)
             }
-            None => answer(&write(report, self.format, &view(context, project, true))),
+            None => print(report, self.format, &view(context, project, items)),
         }
+    }
+}
+
+/// Prints a report on standard output.
+pub(crate) fn print(report: &Report, format: Format, view: &View) -> Result<(), Failure> {
+    let text = write(report, format, view);
+    match format {
+        Format::Github => orders(&text),
+        Format::Table
+        | Format::Markdown
+        | Format::Json
+        | Format::Junit
+        | Format::Sarif
+        | Format::Gitlab
+        | Format::Badge => answer(&text),
     }
 }
 
@@ -111,11 +140,13 @@ pub(crate) fn report(
         _ => Some(judge(context, project, shelf, selection)?),
     };
     let workspace = project.workspace.as_ref();
-    let revision = match (&project.past, workspace.map(Workspace::repository).transpose()?.flatten()) {
+    let repository = workspace.map(Workspace::repository).transpose()?.flatten();
+    let revision = match (&project.past, &repository) {
         (Some(past), _) => Some(past.revision.id.clone()),
         (None, Some(repository)) => repository.head_id()?,
         (None, None) => None,
     };
+    let files = files(project, repository.as_ref());
     Ok(Report::new(Input {
         catalog: &project.catalog,
         entries: items.iter().map(|item| project.entry(item)).collect(),
@@ -127,7 +158,35 @@ pub(crate) fn report(
         workspace: workspace.map(Workspace::name).unwrap_or_default(),
         revision,
         narrowed: !selection.is_all(),
+        files,
     }))
+}
+
+/// Where things stand in the repository around the workspace; outside one, in the workspace.
+fn files(project: &Project, repository: Option<&Repository>) -> Files {
+    let Some(workspace) = &project.workspace else { return Files::default() };
+    let inside = |root: &Path| {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        real(workspace.root()).strip_prefix(real(root)).map(Path::to_owned).ok()
+    };
+    // A path that is no text can not be pointed at.
+    let above = repository.and_then(|repository| inside(repository.work_tree())).unwrap_or_default();
+    let Some(above) = above.to_str() else { return Files::default() };
+    let inside = |name: &str| if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
+    let mut items = BTreeMap::new();
+    if !project.shipped {
+        let written = project.catalog.items().filter(|item| project.entry(item).is_some());
+        let ids: Vec<_> = written.map(|item| &item.id).collect();
+        for (id, (name, line)) in project.places.lines(ids) {
+            items.insert(id.clone(), (inside(&name), line));
+        }
+    }
+    let folders =
+        project.settings.settings().targets.iter().filter_map(|(name, target)| match &target.place {
+            Place::Dir(path) if target.place.stays_inside() => Some((name.clone(), inside(path))),
+            _ => None,
+        });
+    Files { settings: inside(Workspace::SETTINGS), items, folders: folders.collect() }
 }
 
 fn judge(

@@ -148,6 +148,7 @@ fn reported(entry: &Entry) {
         workspace: "fuzz".to_owned(),
         revision: None,
         narrowed: false,
+        files: report::Files::default(),
     });
     for language in Language::ALL {
         for width in [None, Some(20), Some(80)] {

@@ -37,8 +37,19 @@ struct ReportView<'a> {
 
 impl<'a> ReportView<'a> {
     fn new(report: &'a Report) -> Self {
-        let Report { version, generated, workspace, revision, narrowed, sections, total, policy, judgement } =
-            report;
+        // Places in files are for the formats that point into them.
+        let Report {
+            version,
+            generated,
+            workspace,
+            revision,
+            narrowed,
+            sections,
+            total,
+            policy,
+            judgement,
+            files: _,
+        } = report;
         Self {
             format: FORMAT,
             tool: format!("mustdo {version}"),

@@ -2,6 +2,7 @@
 //!
 //! Only a proven item is a success. What could not be told is an error, never a success or a skip that nobody looks at.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
@@ -10,7 +11,7 @@ use super::note::foremost;
 use super::phrase;
 use super::tree::{Check, Heading, Report, Row, Section};
 use super::word::{self, Word};
-use crate::model::{Language, Outcome, Policy, Record, Status, TargetName, Undecided, Unproven};
+use crate::model::{Language, Outcome, PluginId, Policy, Record, Status, TargetName, Undecided, Unproven};
 
 /// The report, in `language`.
 pub(super) fn junit(report: &Report, language: Language) -> String {
@@ -24,6 +25,7 @@ pub(super) fn junit(report: &Report, language: Language) -> String {
         total: _,
         policy,
         judgement: _,
+        files: _,
     } = report;
     let mut document = quick_junit::Report::new(format!("mustdo {version}"));
     for section in sections {
@@ -46,12 +48,6 @@ pub(super) fn junit(report: &Report, language: Language) -> String {
                     status(row, policy, language),
                 );
                 case.set_classname(format!("{id}.{group}"));
-                for (check, record) in row.checks.iter().filter_map(|check| Some((check, check.latest()?))) {
-                    if let Some(proven) = record.proven {
-                        let property = format!("plugin.{}.proven", check.id.plugin);
-                        case.add_property(Property::new(property, proven.to_string()));
-                    }
-                }
                 if let Some(time) = time(row) {
                     case.set_time(time);
                     elapsed += time;
@@ -59,11 +55,36 @@ pub(super) fn junit(report: &Report, language: Language) -> String {
                 suite.add_test_case(case);
             }
         }
+        for (plugin, proven) in proven(section) {
+            suite.add_property(Property::new(format!("plugin.{plugin}.proven"), proven.to_string()));
+        }
         suite.set_time(elapsed);
         document.add_test_suite(suite);
     }
     // Writing XML to memory: there is nothing that could fail.
-    document.to_string().expect("a report is plain data")
+    let text = document.to_string().expect("a report is plain data");
+    let Some(root) = text.find("<testsuites") else { return text };
+    let (before, rest) = text.split_at(root);
+    let (root, rest) = rest.split_at(rest.find('>').unwrap_or(0));
+    format!("{before}{}{rest}", without_skipped(root))
+}
+
+/// The tag without its attribute `skipped`: only a suite has one in the schema that CI systems read by.
+fn without_skipped(root: &str) -> String {
+    let attributes = root.split(' ').filter(|attribute| !attribute.starts_with("skipped=\""));
+    attributes.collect::<Vec<_>>().join(" ")
+}
+
+/// The plugins whose word stands in a checklist, and whether each was proven itself whenever it gave it. A test case has no
+/// properties in the schema that CI systems read by.
+fn proven(section: &Section) -> BTreeMap<&PluginId, bool> {
+    let mut plugins = BTreeMap::new();
+    for check in section.rows().flat_map(|row| &row.checks) {
+        if let Some(proven) = check.latest().and_then(|record| record.proven) {
+            *plugins.entry(&check.id.plugin).or_insert(true) &= proven;
+        }
+    }
+    plugins
 }
 
 /// How long the latest attempts took; none where there was none.

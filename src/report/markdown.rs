@@ -23,6 +23,7 @@ pub(super) fn markdown(report: &Report, view: View) -> String {
         total,
         policy: _,
         judgement: _,
+        files: _,
     } = report;
     let View { language, color: _, width: _, items } = view;
     let mut text = String::from("## mustdo\n\n");

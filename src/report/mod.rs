@@ -3,8 +3,12 @@
 //! A [`Report`] is made once from what the model knows and never changed; [`write()`] turns it into text. Nothing here reads
 //! a file, a clock or the width of a terminal: the same report and [`View`] give the same bytes.
 
+mod annotation;
+mod badge;
 mod bar;
 mod binding;
+mod github;
+mod gitlab;
 mod grid;
 mod history;
 mod json;
@@ -13,8 +17,10 @@ mod markdown;
 mod note;
 mod paint;
 mod phrase;
+mod place;
 #[cfg(test)]
 mod sample;
+mod sarif;
 mod table;
 mod transcript;
 mod tree;
@@ -29,6 +35,7 @@ use thiserror::Error;
 pub use binding::binding;
 pub use history::{HISTORY_SCHEMA, History, HistoryFormat, ParseHistoryFormatError, write_history};
 pub use phrase::staleness;
+pub use place::Files;
 pub use transcript::{Transcript, TranscriptAccess, TranscriptTarget, transcript};
 pub use tree::{Input, Report};
 pub use wrap::paragraph;
@@ -50,11 +57,28 @@ pub enum Format {
     Json,
     /// For CI systems: a suite a checklist, a test case an item.
     Junit,
+    /// For code scanning and editors: what checks saw, on the line it is about.
+    Sarif,
+    /// The same as commands for the log of GitHub Actions.
+    Github,
+    /// The same as a code quality report for GitLab.
+    Gitlab,
+    /// Readiness as a small picture.
+    Badge,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 4] = [Self::Table, Self::Markdown, Self::Json, Self::Junit];
+    pub const ALL: [Self; 8] = [
+        Self::Table,
+        Self::Markdown,
+        Self::Json,
+        Self::Junit,
+        Self::Sarif,
+        Self::Github,
+        Self::Gitlab,
+        Self::Badge,
+    ];
 
     /// The word on the command line.
     #[must_use]
@@ -64,6 +88,10 @@ impl Format {
             Self::Markdown => "markdown",
             Self::Json => "json",
             Self::Junit => "junit",
+            Self::Sarif => "sarif",
+            Self::Github => "github",
+            Self::Gitlab => "gitlab",
+            Self::Badge => "badge",
         }
     }
 }
@@ -76,7 +104,9 @@ impl fmt::Display for Format {
 
 /// A text that names no format.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("a format is \"table\", \"markdown\", \"json\" or \"junit\"")]
+#[error(
+    "a format is \"table\", \"markdown\", \"json\", \"junit\", \"sarif\", \"github\", \"gitlab\" or \"badge\""
+)]
 pub struct ParseFormatError;
 
 impl FromStr for Format {
@@ -108,6 +138,10 @@ pub fn write(report: &Report, format: Format, view: &View) -> String {
         Format::Markdown => markdown::markdown(report, *view),
         Format::Json => json::json(report),
         Format::Junit => junit::junit(report, view.language),
+        Format::Sarif => sarif::sarif(report, view.language),
+        Format::Github => github::github(report, view.language),
+        Format::Gitlab => gitlab::gitlab(report, view.language),
+        Format::Badge => badge::badge(report, view.language),
     }
 }
 
@@ -148,7 +182,7 @@ mod tests {
         for format in Format::ALL {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
-        assert_eq!("html".parse::<Format>(), Err(ParseFormatError));
+        assert_eq!("pdf".parse::<Format>(), Err(ParseFormatError));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use semver::Version;
 
 pub(super) use super::View;
-use super::{Input, Report};
+use super::{Files, Input, Report};
 use crate::model::{
     Ask, Asked, Catalog, CheckId, CheckUse, Checklist, Claim, Digest, Entry, Finding, Group, Item, ItemId,
     Kind, Language, Level, Location, Measurement, Need, Outcome, Policy, Record, Score, Settings, Severity,
@@ -131,9 +131,57 @@ pub(super) fn deep(items: usize) -> Report {
     Sample::new(vec![checklist("deep", ("Deep", "深"), groups, items)]).report()
 }
 
+/// Findings on lines of files, on lines that lead out of the repository, and on none.
+pub(super) fn placed() -> Report {
+    let mut sample = Sample::new(vec![must_do(), stack()]);
+    sample.files = Files {
+        settings: "shop/mustdo.toml".to_owned(),
+        items: [
+            ("must-do.double-submit".parse().unwrap(), ("shop/checklists/must do.toml".to_owned(), 12)),
+            ("stack.tests-bite".parse().unwrap(), ("shop/checklists/stack.toml".to_owned(), 40)),
+        ]
+        .into(),
+        folders: [("src".parse().unwrap(), "shop".to_owned())].into(),
+    };
+    sample.record("must-do.double-submit", failed(), 3);
+    sample.record("must-do.csrf", inconclusive(), 3);
+    let source = |path: &str, line, end_line| Finding {
+        severity: Severity::Warning,
+        code: "repo.line".to_owned(),
+        message: Text::new("the test passes with this line broken: 50%, a, b::c", "改坏这一行，测试仍然通过"),
+        at: Some(Location::Source {
+            target: "src".parse().unwrap(),
+            path: path.to_owned(),
+            line,
+            column: Some(5),
+            end_line,
+            end_column: Some(9),
+        }),
+        hint: None,
+    };
+    let mut bites = verdict(Outcome::Fail, Text::new("2 broken lines went unseen", "有 2 处改坏未被发现"));
+    bites.findings = vec![
+        Finding { severity: Severity::Problem, ..source("app/order.py", Some(7), Some(7)) },
+        Finding { severity: Severity::Problem, ..source("app/order.py", Some(9), Some(11)) },
+        Finding { severity: Severity::Problem, ..source("../../etc/passwd", Some(1), None) },
+        source("app/cart.py", None, None),
+    ];
+    sample.record("stack.tests-bite", bites, 2);
+    let mut lint = passed("the build stops at a warning");
+    lint.findings = vec![source("Makefile", Some(3), None), Finding { at: None, ..source("", None, None) }];
+    sample.record("stack.lint", lint, 2);
+    // A check that names nothing has failed all the same.
+    sample.record(
+        "must-do.xss",
+        verdict(Outcome::Fail, Text::new("a page runs a script", "页面执行了脚本")),
+        2,
+    );
+    sample.report()
+}
+
 /// All of these.
 pub(super) fn all() -> Vec<Report> {
-    vec![mixed(), untouched(), proven(), hostile(), empty(), deep(300)]
+    vec![mixed(), untouched(), proven(), hostile(), empty(), placed(), deep(300)]
 }
 
 fn must_do() -> Checklist {
@@ -391,6 +439,7 @@ struct Sample {
     workspace: String,
     revision: Option<String>,
     narrowed: bool,
+    files: Files,
 }
 
 impl Sample {
@@ -404,6 +453,7 @@ impl Sample {
             workspace: "shop".to_owned(),
             revision: Some("1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d".to_owned()),
             narrowed: false,
+            files: Files { settings: "mustdo.toml".to_owned(), ..Files::default() },
         }
     }
 
@@ -495,6 +545,7 @@ impl Sample {
             workspace: self.workspace.clone(),
             revision: self.revision.clone(),
             narrowed: self.narrowed,
+            files: self.files.clone(),
         })
     }
 }

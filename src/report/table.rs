@@ -34,6 +34,7 @@ pub(super) fn table(report: &Report, view: View) -> String {
         total,
         policy: _,
         judgement: _,
+        files: _,
     } = report;
     let View { language, color, width, items } = view;
     let width = usize::from(width.unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH));

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use semver::Version;
 
+use super::place::Files;
 use crate::model::{
     Asked, Catalog, CheckId, CheckRecord, Checklist, ChecklistId, Claim, Digest, Entry, Finding, Group,
     GroupId, Item, ItemId, Judgement, Kind, Level, Location, Measurement, Policy, Record, Span, Standing,
@@ -35,6 +36,8 @@ pub struct Report {
     pub(super) policy: Policy,
     /// How the policy was judged on the selected items.
     pub(super) judgement: Judgement,
+    /// Where things stand in the learner's repository.
+    pub(super) files: Files,
 }
 
 /// What a report is made of.
@@ -60,6 +63,8 @@ pub struct Input<'a> {
     pub revision: Option<String>,
     /// Whether the items are a part of the workspace only.
     pub narrowed: bool,
+    /// Where things stand in the learner's repository.
+    pub files: Files,
 }
 
 /// One checklist.
@@ -125,8 +130,19 @@ impl Report {
     /// Puts everything in its place and counts it.
     #[must_use]
     pub fn new(input: Input<'_>) -> Self {
-        let Input { catalog, items, entries, asked, policy, judgement, now, workspace, revision, narrowed } =
-            input;
+        let Input {
+            catalog,
+            items,
+            entries,
+            asked,
+            policy,
+            judgement,
+            now,
+            workspace,
+            revision,
+            narrowed,
+            files,
+        } = input;
         let known = items.iter().zip(entries).zip(asked);
         let mut known: HashMap<_, _> =
             known.map(|((item, entry), asked)| (&item.id, (entry, asked))).collect();
@@ -160,6 +176,7 @@ impl Report {
             total,
             policy: *policy,
             judgement,
+            files: self::files(files),
         }
     }
 
@@ -340,6 +357,13 @@ impl Check {
     pub(super) fn latest(&self) -> Option<&Record> {
         self.undecided.as_ref().or(self.decided.as_ref())
     }
+}
+
+fn files(files: Files) -> Files {
+    let Files { settings, items, folders } = files;
+    let items = items.into_iter().map(|(item, (path, at))| (item, (line(&path), at)));
+    let folders = folders.into_iter().map(|(name, path)| (name, line(&path)));
+    Files { settings: line(&settings), items: items.collect(), folders: folders.collect() }
 }
 
 fn line(text: &str) -> String {

@@ -26,6 +26,8 @@ pub(super) enum Word {
     Figures,
     Hint,
     Selection,
+    /// In the place of a readiness, where nothing counts.
+    Nothing,
 }
 
 impl Word {
@@ -70,6 +72,7 @@ impl Word {
             Self::Figures => "figures",
             Self::Hint => "hint",
             Self::Selection => "selected items only",
+            Self::Nothing => "nothing counts",
         }
     }
 
@@ -94,6 +97,7 @@ impl Word {
             Self::Figures => "数据",
             Self::Hint => "提示",
             Self::Selection => "仅所选条目",
+            Self::Nothing => "没有计入的条目",
         }
     }
 }

@@ -64,6 +64,16 @@ impl Sink {
         Ok(Self { path, place: Place::Draft(draft) })
     }
 
+    /// Where it goes, however it was spelled: two of them that are equal are one file.
+    #[must_use]
+    pub fn place(&self) -> PathBuf {
+        let folder = self.path.parent().and_then(|folder| fs::canonicalize(folder).ok());
+        match (folder, self.path.file_name()) {
+            (Some(folder), Some(name)) => folder.join(name),
+            _ => self.path.clone(),
+        }
+    }
+
     /// Writes everything, makes it durable, and puts it in place.
     pub fn write(self, bytes: &[u8]) -> Result<(), StoreError> {
         self.put(bytes, true)

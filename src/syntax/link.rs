@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
+use std::sync::Arc;
 
 use super::circle::circles;
 use super::mark::{Bytes, CheckMarks, ItemMarks};
@@ -32,6 +33,26 @@ impl Places {
     pub fn item(&self, item: &ItemId) -> Option<Spot> {
         let (source, marks) = self.marks(item)?;
         Some(source.spot(marks.id.clone()))
+    }
+
+    /// The file and the line, counted from 1, where the id of each of these items is written; what is not known is left
+    /// out. Each file is gone through once.
+    pub fn lines<'a>(
+        &self,
+        items: impl IntoIterator<Item = &'a ItemId>,
+    ) -> Vec<(&'a ItemId, (Arc<str>, u32))> {
+        let mut breaks: HashMap<usize, Vec<usize>> = HashMap::new();
+        let mut lines = vec![];
+        for item in items {
+            let Some((file, marks)) = self.items.get(item) else { continue };
+            let source = &self.sources[*file];
+            let breaks = breaks
+                .entry(*file)
+                .or_insert_with(|| source.text.match_indices('\n').map(|(at, _)| at).collect());
+            let before = breaks.partition_point(|&at| at < marks.id.start);
+            lines.push((item, (source.name.clone(), u32::try_from(before).unwrap_or(u32::MAX - 1) + 1)));
+        }
+        lines
     }
 
     /// Where an item's need is written, by its position among them.

@@ -33,6 +33,7 @@ mod recording;
 #[cfg(feature = "live-servers")]
 mod registry;
 mod released;
+mod report;
 mod sandbox;
 mod schema;
 mod security;

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use crate::sandbox::Sandbox;
 
 const SAFE_GET: &str = "frontend.idempotent-request";
-const REPEAT: &str = "idempotence.definition";
+pub(crate) const REPEAT: &str = "idempotence.definition";
 
 /// Settings whose target is the demo's shop, with a mistake where one is given.
-fn shop(flaw: Option<&str>) -> String {
+pub(crate) fn shop(flaw: Option<&str>) -> String {
     let flaw = flaw.map_or(String::new(), |flaw| format!(", \"--flaw\", \"{flaw}\""));
     format!(
         "[targets.web]\nkind = \"http\"\nurl = \"http://127.0.0.1:{{port}}\"\nready = \"/healthz\"\n\

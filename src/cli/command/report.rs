@@ -6,20 +6,19 @@ use crate::cli::argument::SelectionArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::output::{ReportFile, report, select, view};
-use crate::cli::printer::answer;
+use crate::cli::output::{ReportFile, report, select};
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
-use crate::report::{Format, write};
+use crate::report::Format;
 
 /// What can follow `mustdo report`.
 #[derive(Debug, Args)]
 pub(crate) struct ReportArgs {
     #[command(flatten)]
     selection: SelectionArgs,
-    /// In which form: table, markdown, json or junit
-    #[arg(long, value_name = "FORMAT", default_value = "table")]
-    pub(crate) format: Format,
+    /// In which form: table, markdown, json, junit, sarif, github, gitlab or badge [default: table]
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Option<Format>,
     /// Also write a report in this form to a file; may be given several times
     #[arg(long = "report", value_name = "FORMAT=FILE")]
     pub(crate) reports: Vec<ReportFile>,
@@ -33,7 +32,12 @@ pub(crate) struct ReportArgs {
 
 /// Prints the report and judges the policy.
 pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
-    let sinks = ReportFile::open_all(context, &args.reports)?;
+    let mut files = args.reports.clone();
+    // What is given without a file takes the place of the table.
+    if args.format.is_some() || !files.iter().any(ReportFile::is_stdout) {
+        files.insert(0, ReportFile::stdout(args.format.unwrap_or(Format::Table)));
+    }
+    let sinks = ReportFile::open_all(context, &files)?;
     let project = match &args.rev {
         Some(name) => Project::at(context, name)?,
         None => Project::of_workspace(context)?,
@@ -43,9 +47,8 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
     let selection = args.selection.selection();
     let items = select(context, &project, &shelf, &selection)?;
     let report = report(context, &project, &shelf, &selection, items)?;
-    answer(&write(&report, args.format, &view(context, &project, args.items)))?;
     for sink in sinks {
-        sink.write(&report, context, &project)?;
+        sink.write(&report, context, &project, args.items)?;
     }
     let judgement = report.judgement();
     Ok(match (judgement.violations.is_empty(), judgement.undecided.is_empty()) {

@@ -41,7 +41,8 @@ pub(crate) struct VerifyArgs {
     /// Commit the progress files
     #[arg(long, conflicts_with = "no_record")]
     pub(crate) commit: bool,
-    /// Also write a report: table, markdown, json or junit, to a file or to standard output; may be given several times
+    /// Also write a report: table, markdown, json, junit, sarif, github, gitlab or badge, to a file or to standard output;
+    /// may be given several times
     #[arg(long = "report", value_name = "FORMAT[=FILE]")]
     pub(crate) reports: Vec<ReportFile>,
     /// Show every item in the table
@@ -93,7 +94,7 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
         answer(&write(&report, Format::Table, &view(context, &project, args.items)))?;
     }
     for sink in sinks {
-        sink.write(&report, context, &project)?;
+        sink.write(&report, context, &project, true)?;
     }
     Ok(outcome.exit(&report, &project.effective_settings()))
 }

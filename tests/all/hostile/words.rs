@@ -114,12 +114,14 @@ fn verdict_is_tame_in_every_output() {
         let progress = sandbox.read("progress/trial.toml");
         assert_tame(&progress, "progress");
         for language in ["en", "zh"] {
-            for format in ["table", "markdown", "json", "junit"] {
+            for format in ["table", "markdown", "json", "junit", "sarif", "gitlab", "badge"] {
                 let what = format!("{format} {language} {code}");
                 let arguments = ["--lang", language, "report", "--items", "--format", format];
                 let text = tame(sandbox.run(&arguments).ends(code), &what).stdout;
                 match format {
-                    "json" => drop(serde_json::from_str::<serde_json::Value>(&text).unwrap()),
+                    "json" | "sarif" | "gitlab" => {
+                        drop(serde_json::from_str::<serde_json::Value>(&text).unwrap())
+                    }
                     "junit" => drop(quick_junit::Report::deserialize_from_str(&text).unwrap()),
                     "markdown" => {
                         assert!(!text.contains("<script") && !text.contains("<img"), "{text}");
