@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use crate::Failure;
 use crate::generator::Generator;
-use crate::host::{Host, Level, Network, Programs};
+use crate::host::{Folders, Host, Level, Network, Programs};
 use crate::http::{Client, Options};
 use crate::process::{Child, Command};
 use crate::scratch::Workspace;
-use crate::{tcp, udp};
+use crate::{files, tcp, udp};
 
 /// The surroundings of one run: targets, clock, seeded choices, progress.
 pub struct Context<'host> {
@@ -137,6 +137,11 @@ impl<'host> Context<'host> {
         self.programs().restart(target, timeout).map(|program| Child::new(self.host, program))
     }
 
+    /// Opens a directory target to read it.
+    pub fn folder(&self, target: &str) -> Result<files::Tree, Failure> {
+        self.folders().open_folder(target).map(files::Tree::new)
+    }
+
     /// A private copy of a directory target to work in, or an empty folder; removed after the run.
     pub fn scratch(&self, target: Option<&str>) -> Result<Workspace<'host>, Failure> {
         self.programs().scratch(target).map(|folder| Workspace::new(self.host, folder))
@@ -154,6 +159,18 @@ impl<'host> Context<'host> {
     #[expect(clippy::unused_self, reason = "the imports are the same for every run")]
     fn network(&self) -> impl Network + use<> {
         crate::guest::Imports
+    }
+
+    /// As with programs.
+    #[cfg(target_arch = "wasm32")]
+    #[expect(clippy::unused_self, reason = "the imports are the same for every run")]
+    fn folders(&self) -> impl Folders + use<> {
+        crate::guest::Imports
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    fn folders(&self) -> &'host dyn Folders {
+        self.host.folders()
     }
 
     #[cfg(not(target_arch = "wasm32"))]

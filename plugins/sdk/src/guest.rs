@@ -1,5 +1,6 @@
 //! The contract's side: generated bindings, the host behind its imports, and conversions. Nothing here is for authors.
 
+mod files;
 mod network;
 mod program;
 
@@ -196,6 +197,7 @@ fn capability(request: crate::CapabilityRequest) -> manifest::CapabilityRequest 
             Capability::Tcp(target) => manifest::Capability::Tcp(target),
             Capability::Udp(target) => manifest::Capability::Udp(target),
             Capability::Listen => manifest::Capability::Listen,
+            Capability::Read(target) => manifest::Capability::Read(target),
             Capability::Scratch(target) => manifest::Capability::Scratch(target),
             Capability::Process(target) => manifest::Capability::Process(target),
         },

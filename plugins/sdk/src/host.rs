@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::Failure;
+use crate::files::Files;
 use crate::http::{Options, Request, Response};
 use crate::process::{Command, Program};
 use crate::scratch::Folder;
@@ -52,6 +53,9 @@ pub trait Host {
     /// What opens streams and datagram sockets. A component calls its imports directly instead.
     #[cfg(not(target_arch = "wasm32"))]
     fn network(&self) -> &dyn Network;
+    /// What opens directory targets. A component calls its imports directly instead.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn folders(&self) -> &dyn Folders;
 }
 
 /// What one of many attempts at a stream came to.
@@ -70,6 +74,12 @@ pub trait Network {
     fn wait_readable(&self, streams: &[&dyn Stream], timeout: Duration) -> Vec<usize>;
     /// Opens a socket that is connected to a udp target.
     fn open_udp(&self, target: &str, source: Option<&str>) -> Result<Box<dyn Datagrams>, Failure>;
+}
+
+/// The part of the host that opens directory targets.
+pub trait Folders {
+    /// Opens a directory target to read it.
+    fn open_folder(&self, target: &str) -> Result<Box<dyn Files>, Failure>;
 }
 
 /// The part of the host that starts programs and makes copies.

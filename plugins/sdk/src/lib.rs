@@ -9,6 +9,7 @@
 
 mod context;
 mod failure;
+pub mod files;
 mod generator;
 #[cfg(target_arch = "wasm32")]
 #[doc(hidden)]
@@ -33,7 +34,7 @@ pub mod verdict;
 pub use context::Context;
 pub use failure::Failure;
 pub use generator::Generator;
-pub use host::{Attempt, Connection, Host, Level, Network, Programs};
+pub use host::{Attempt, Connection, Folders, Host, Level, Network, Programs};
 pub use parameter::Parameter;
 pub use plugin::{Capability, CapabilityRequest, Check, CheckInfo, Plugin, RunError};
 pub use report::{Fault, Report};

@@ -4,6 +4,7 @@
 //! followed). Streams and datagrams are real ones (`network`). Programs are those that the test gives: [`NativeHost::serve`] one behind an
 //! http target, [`NativeHost::program`] one for a command target, [`NativeHost::folder`] a directory.
 
+mod files;
 mod folder;
 mod network;
 mod program;
@@ -18,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use std::{process, thread};
 
-use crate::host::{Connection, Host, Level, Network, Programs};
+use crate::host::{Connection, Folders, Host, Level, Network, Programs};
 use crate::http::{Options, Request, Response, Timing};
 use crate::process::{Command, Program};
 use crate::scratch::Folder;
@@ -88,7 +89,7 @@ impl NativeHost {
         self
     }
 
-    /// Binds a directory target, for private copies of it.
+    /// Binds a directory target, to be read and for private copies of it.
     #[must_use]
     pub fn folder(mut self, target: &str, path: impl Into<PathBuf>) -> Self {
         self.folders.insert(target.to_owned(), path.into());
@@ -105,7 +106,7 @@ impl NativeHost {
     /// A context over this host with every target granted.
     #[must_use]
     pub fn context(&self, seed: u64) -> Context<'_> {
-        Context::new(self, self.targets.keys().cloned().collect(), seed)
+        Context::new(self, self.targets.keys().chain(self.folders.keys()).cloned().collect(), seed)
     }
 
     fn address(&self, target: &str) -> Result<SocketAddr, Failure> {
@@ -174,6 +175,10 @@ impl Host for NativeHost {
     }
 
     fn programs(&self) -> &dyn Programs {
+        self
+    }
+
+    fn folders(&self) -> &dyn Folders {
         self
     }
 }

@@ -49,6 +49,8 @@ pub enum Capability {
     Udp(String),
     /// Listen on an ephemeral loopback port, as a server that the learner's program connects to.
     Listen,
+    /// Read a directory target.
+    Read(String),
     /// Work in a private copy of a directory target.
     Scratch(String),
     /// Start a command target, or signal, watch and restart the program behind any target.
