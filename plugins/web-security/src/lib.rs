@@ -19,6 +19,7 @@ mod jar;
 mod markup;
 mod outbound;
 mod page;
+mod password_storage;
 mod path_traversal;
 mod register_login;
 mod session;
@@ -39,6 +40,7 @@ pub use csrf::Csrf;
 pub use enumeration::Enumeration;
 pub use headers::Baseline;
 pub use outbound::Outbound;
+pub use password_storage::PasswordStorage;
 pub use path_traversal::PathTraversal;
 pub use register_login::RegisterLogin;
 pub use session::Session;
@@ -72,6 +74,7 @@ pub fn plugin() -> Plugin {
     .check::<Outbound>()
     .check::<Enumeration>()
     .check::<Throttle>()
+    .check::<PasswordStorage>()
 }
 
 mustdo_plugin::export!(plugin);

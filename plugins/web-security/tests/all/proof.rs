@@ -8,7 +8,7 @@ use mustdo_reference::site::{Flaw, Site};
 
 fn run(check: &str, flaw: Option<Flaw>) -> Verdict {
     let site = Site::start(flaw).unwrap();
-    let host = NativeHost::new().bind("api", site.address()).limit(Duration::from_mins(1));
+    let host = NativeHost::new().bind("api", site.address()).folder("store", site.data()).limit(Duration::from_mins(1));
     web_security::plugin().run(check, "", &mut host.context(7)).unwrap()
 }
 
@@ -97,4 +97,9 @@ fn outbound() {
 #[test]
 fn token_forgery() {
     check("token-forgery");
+}
+
+#[test]
+fn password_storage() {
+    check("password-storage");
 }

@@ -8,7 +8,7 @@ use md5::{Digest, Md5};
 use super::guard::{COOKIE, Visitor};
 use super::request::{Reply, Request};
 use super::route::show_as;
-use super::state::{FREE_GUESSES, Guesses, PENALTY, Session, User, hash, secret, verify};
+use super::state::{FREE_GUESSES, Guesses, PENALTY, Session, User, secret};
 use super::{App, Flaw, html};
 
 const NAME: &str = "<input name=\"username\" required>";
@@ -36,7 +36,7 @@ impl App {
         if self.state().user(name).is_some() {
             return taken();
         }
-        let hash = hash(&self.seen(password));
+        let hash = self.kept(&self.seen(password));
         let admin = self.is(Flaw::AdminField) && request.field("admin") == "true";
         let mut state = self.state();
         // The database's unique key, as it were: looked at again under the lock that inserts.
@@ -45,6 +45,7 @@ impl App {
             return taken();
         }
         state.users.push(User { name: name.to_owned(), hash, admin });
+        self.write_users(&state);
         Reply::see_other("/login")
     }
 
@@ -70,14 +71,19 @@ impl App {
         let right = match self.flaw {
             Some(Flaw::AnyPassword) => true,
             Some(Flaw::NoDummyHash) if user.is_none() => false,
-            _ => verify(&self.seen(password), stored),
+            _ => self.is_kept(&self.seen(password), stored),
         };
         match user {
             Some(user) if right => {
                 self.state().guesses.remove(key);
                 self.sign_in(visitor, &user.name)
             }
-            known => self.wrong(request, visitor, key, known.is_some()),
+            known => {
+                if self.is(Flaw::LogsWrongGuesses) {
+                    self.log(&format!("login failed: {name} / {password}"));
+                }
+                self.wrong(request, visitor, key, known.is_some())
+            }
         }
     }
 
@@ -193,11 +199,12 @@ impl App {
                 "<p>Passwords have 8 characters or more.</p>",
             );
         }
-        let hash = hash(&self.seen(password));
+        let hash = self.kept(&self.seen(password));
         let mut state = self.state();
         if let Some(user) = state.users.iter_mut().find(|user| user.name == name) {
             user.hash = hash;
         }
+        self.write_users(&state);
         // Whoever was logged in by the old password is not any more; this browser is.
         state.sessions.retain(|id, session| *id == visitor.session || session.user.as_deref() != Some(name));
         Reply::see_other("/")

@@ -171,6 +171,27 @@ flaws! {
     RunsShell "outbound/command-injection"
         "The host to ping goes through a shell."
 
+    KeepsPassword "password-storage/clear-text"
+        "Passwords are kept as they were typed."
+    KeepsDigest "password-storage/sha256"
+        "Passwords are kept as their SHA-256."
+    KeepsSaltedDigest "password-storage/salted-sha256"
+        "Passwords are kept as one SHA-256 of a salt and the password."
+    OneSalt "password-storage/one-salt"
+        "Passwords are kept as argon2id with one salt for everybody."
+    HiddenSalt "password-storage/salt-in-the-program"
+        "Passwords are kept as SHA-256 with a salt that stands in the program."
+    KeepsEncoded "password-storage/base64"
+        "Passwords are kept in base64."
+    CheapBcrypt "password-storage/bcrypt-cost-4"
+        "Passwords are kept as bcrypt with a cost of 4."
+    CheapArgon "password-storage/argon2-one-pass"
+        "Passwords are kept as argon2id with 19 MiB and one pass instead of two."
+    LogsForms "password-storage/in-the-log"
+        "What was typed into a form goes to the access log."
+    LogsWrongGuesses "password-storage/wrong-guesses-in-the-log"
+        "A wrong password goes to the log of failed logins."
+
     AlwaysFails "trap/always-500"
         "Every request answers 500."
     ConstantPage "trap/constant-page"
@@ -198,6 +219,7 @@ impl Flaw {
                 | Self::UnsafeInline
                 | Self::ConstantNonce
                 | Self::NoDummyHash
+                | Self::CheapArgon
         )
     }
 }

@@ -7,6 +7,7 @@ mod guard;
 mod html;
 mod misc;
 mod note;
+mod password;
 mod post;
 mod request;
 mod route;
@@ -15,7 +16,7 @@ mod token;
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::{io, thread};
 
@@ -34,6 +35,7 @@ use state::State;
 #[derive(Debug)]
 pub struct Site {
     address: SocketAddr,
+    data: PathBuf,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -47,6 +49,7 @@ impl Site {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
         let app = Arc::new(App::new(flaw, address)?);
+        let data = app.data();
         let thread = thread::spawn(move || {
             runtime.block_on(async move {
                 tokio::select! {
@@ -57,13 +60,19 @@ impl Site {
             });
             runtime.shutdown_background();
         });
-        Ok(Self { address, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, data, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where it answers.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The folder where it keeps its users and its log.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 }
 
@@ -132,10 +141,16 @@ impl App {
     fn new(flaw: Option<Flaw>, address: SocketAddr) -> io::Result<Self> {
         let files = std::env::temp_dir().join(format!("mustdo-site-{}", state::secret()));
         std::fs::create_dir_all(files.join("static"))?;
+        std::fs::create_dir_all(files.join("data"))?;
         std::fs::write(files.join("static/style.css"), "body { margin: 2em }\n")?;
         std::fs::write(files.join("static/guide.txt"), "how to use this site\n")?;
         std::fs::write(files.join("mustdo.toml"), "[targets.web]\nkind = \"http\"\n")?;
         Ok(Self { flaw, address, state: Mutex::default(), files, dummy: state::hash("nobody") })
+    }
+
+    /// Users and the log, beside what is served.
+    fn data(&self) -> PathBuf {
+        self.files.join("data")
     }
 
     fn is(&self, flaw: Flaw) -> bool {

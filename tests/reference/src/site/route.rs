@@ -20,7 +20,9 @@ impl App {
         } else {
             self.forged(request, &visitor).unwrap_or_else(|| self.route(request, &visitor))
         };
-        self.finish(request, &visitor, reply)
+        let reply = self.finish(request, &visitor, reply);
+        self.log_request(request, &reply);
+        reply
     }
 
     fn trapped(&self) -> Option<Reply> {
