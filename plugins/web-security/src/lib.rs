@@ -27,6 +27,7 @@ mod session_cookie;
 mod signed;
 mod sink;
 mod sqli;
+mod template_escape;
 #[cfg(test)]
 mod testing;
 mod throttle;
@@ -45,6 +46,7 @@ pub use path_traversal::PathTraversal;
 pub use register_login::RegisterLogin;
 pub use session::Session;
 pub use sqli::Sqli;
+pub use template_escape::TemplateEscape;
 pub use throttle::Throttle;
 pub use token_forgery::TokenForgery;
 pub use xss::Xss;
@@ -75,6 +77,7 @@ pub fn plugin() -> Plugin {
     .check::<Enumeration>()
     .check::<Throttle>()
     .check::<PasswordStorage>()
+    .check::<TemplateEscape>()
 }
 
 mustdo_plugin::export!(plugin);

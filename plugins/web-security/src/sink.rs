@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::address::encode;
+use crate::account::Account;
 use crate::advice::place;
 use crate::browser::{Browser, Visit};
 use crate::crawl;
@@ -29,6 +30,13 @@ pub(crate) struct Written {
     /// A page that shows the text; without it, the answer itself.
     #[serde(default)]
     pub(crate) view: Option<Template>,
+}
+
+impl Written {
+    /// As [`Sink::line`] has it.
+    pub(crate) fn line(&self) -> String {
+        format!("{} {}", self.submit.method, self.submit.path)
+    }
 }
 
 impl Parameter for Written {
@@ -239,13 +247,20 @@ impl People {
         let reader = flow.member(probe)?;
         Ok(Self { writer, reader })
     }
+
+    /// Two who did not log in.
+    pub(crate) fn strangers(probe: &mut Probe) -> Self {
+        let mut stranger =
+            || Member { account: Account::fresh(probe.generator()), browser: Browser::default() };
+        Self { writer: stranger(), reader: stranger() }
+    }
 }
 
-/// The sinks of the site: those that the learner wrote, else the text fields of the forms that a user finds. A sink
-/// counts only when a plain word that was sent is shown.
+/// The sinks of the site: those that the learner wrote, else the text fields of the forms that the writer finds from
+/// `starts` on. A sink counts only when a plain word that was sent is shown.
 pub(crate) fn find(
     probe: &mut Probe,
-    flow: &Flow,
+    starts: &[&str],
     people: &mut People,
     written: &[Written],
     advice: Advice,
@@ -253,7 +268,7 @@ pub(crate) fn find(
     let mut candidates: Vec<Sink> = Vec::new();
     let mut paths: Vec<String> = Vec::new();
     if written.is_empty() {
-        let pages = crawl::walk(probe, &mut people.writer.browser, &["/", &flow.whoami])?;
+        let pages = crawl::walk(probe, &mut people.writer.browser, starts)?;
         paths.extend(pages.iter().map(|visit| visit.path.clone()));
         candidates.extend(crawl::forms(&pages).iter().flat_map(of_form));
     }
@@ -356,8 +371,8 @@ impl Sink {
 fn none(tried: &[String], advice: Advice) -> Fault {
     let summary = if tried.is_empty() {
         Text::new(
-            "no form that takes text was found on the pages of a logged-in user",
-            "登录后的页面上没有找到能写文字的表单",
+            "no form that takes text was found on the pages that were looked at",
+            "看过的页面上没有找到能写文字的表单",
         )
     } else {
         Text::new(
@@ -367,8 +382,8 @@ fn none(tried: &[String], advice: Advice) -> Fault {
     };
     let list = tried.join("; ");
     let message = Text::new(
-        format!("followed the links of / as a logged-in user and sent a plain word to: {list}"),
-        format!("以登录用户的身份走遍 / 上的链接，并把一个普通的词发给：{list}"),
+        format!("followed links and sent a plain word to: {list}"),
+        format!("沿着链接走，并把一个普通的词发给：{list}"),
     );
     let hint = advice.hint(
         "say where a text goes in and which page shows it, for example:",

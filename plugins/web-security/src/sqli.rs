@@ -188,7 +188,7 @@ impl Sqli {
             candidates.push(Input { path: path.clone(), found: value.clone() });
         }
         if candidates.is_empty() {
-            let stores = match sink::find(probe, flow, people, &[], ADVICE) {
+            let stores = match sink::find(probe, &["/", &flow.whoami], people, &[], ADVICE) {
                 Ok(found) => found.sinks.into_iter().filter(|sink| sink.stores).collect(),
                 Err(_) => Vec::new(),
             };

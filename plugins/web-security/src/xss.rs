@@ -53,7 +53,7 @@ impl Xss {
     pub(crate) fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let found = Flow::find(probe, self.doors()).and_then(|(flow, first)| {
             let mut people = People::join(probe, &flow, first)?;
-            let found = sink::find(probe, &flow, &mut people, self.doors().features.sinks, ADVICE)?;
+            let found = sink::find(probe, &["/", &flow.whoami], &mut people, self.doors().features.sinks, ADVICE)?;
             Ok((people, found))
         });
         let (mut people, found) = report.judge("sinks", Need::Must, found, |(_, found)| {
@@ -122,7 +122,7 @@ const PAYLOADS: [&str; 20] = [
 ];
 
 /// Sends every payload and looks at every page that shows its marker; counts those pages.
-fn stays_text(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<u32, Fault> {
+pub(crate) fn stays_text(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<u32, Fault> {
     let mut shown = 0;
     let mut payloads = PAYLOADS;
     probe.generator().shuffle(&mut payloads);
@@ -173,7 +173,7 @@ fn still_shown(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<()
 }
 
 /// Sends a text and gives the answers that show its marker, as another user where another user sees them.
-fn send(
+pub(crate) fn send(
     probe: &mut Probe,
     people: &mut People,
     sink: &Sink,

@@ -6,10 +6,19 @@ use mustdo_plugin::native::NativeHost;
 use mustdo_plugin::verdict::{Need, Status, Verdict};
 use mustdo_reference::site::{Flaw, Site};
 
+/// Pages of the site that need no account; no other page links to them.
+const TEMPLATES: &str = r#"{ "sinks": [
+    { "submit": "/hello?name={text}" },
+    { "submit": { "path": "/guestbook", "body": "name={text}&text=hello" }, "view": "/guestbook" },
+    { "submit": { "path": "/guestbook", "body": "name=somebody&text={text}" }, "view": "/guestbook" },
+    { "submit": { "path": "/guestbook", "body": "name=somebody&text={text}" }, "view": "/guestbook.txt" }
+] }"#;
+
 fn run(check: &str, flaw: Option<Flaw>) -> Verdict {
     let site = Site::start(flaw).unwrap();
     let host = NativeHost::new().bind("api", site.address()).folder("store", site.data()).limit(Duration::from_mins(1));
-    web_security::plugin().run(check, "", &mut host.context(7)).unwrap()
+    let params = if check == "template-escape" { TEMPLATES } else { "" };
+    web_security::plugin().run(check, params, &mut host.context(7)).unwrap()
 }
 
 fn steps(verdict: &Verdict) -> String {
@@ -102,4 +111,27 @@ fn token_forgery() {
 #[test]
 fn password_storage() {
     check("password-storage");
+}
+
+#[test]
+fn template_escape() {
+    check("template-escape");
+}
+
+/// Without being told, a visitor finds the search.
+#[test]
+fn template_escape_finds_forms_by_itself() {
+    let ask = |flaw| {
+        let site = Site::start(flaw).unwrap();
+        let host = NativeHost::new().bind("api", site.address());
+        web_security::plugin().run("template-escape", "", &mut host.context(7)).unwrap()
+    };
+    let good = ask(None);
+    assert_eq!(good.status, Status::Pass, "{}", steps(&good));
+    assert_eq!(ask(Some(Flaw::RawEcho)).status, Status::Fail);
+    let found = r#"{ "pages": ["/guestbook"] }"#;
+    let site = Site::start(Some(Flaw::RawField)).unwrap();
+    let host = NativeHost::new().bind("api", site.address());
+    let verdict = web_security::plugin().run("template-escape", found, &mut host.context(7)).unwrap();
+    assert_eq!(verdict.status, Status::Fail, "{}", steps(&verdict));
 }

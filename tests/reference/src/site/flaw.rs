@@ -192,6 +192,17 @@ flaws! {
     LogsWrongGuesses "password-storage/wrong-guesses-in-the-log"
         "A wrong password goes to the log of failed logins."
 
+    TemplatesRaw "template-escape/raw-by-default"
+        "The guestbook's templates escape nothing by default."
+    RawField "template-escape/raw-field"
+        "The guestbook's templates escape, but for the name, which is marked as markup."
+    EscapedTwice "template-escape/escaped-twice"
+        "The guestbook escapes a text before it hands it to a template that escapes."
+    EscapedWhenStored "template-escape/escaped-when-stored"
+        "The guestbook escapes a text before it stores it, and its templates escape nothing."
+    TemplatesStrip "template-escape/strips-markup"
+        "The guestbook takes whatever stands between angle brackets out of a text."
+
     AlwaysFails "trap/always-500"
         "Every request answers 500."
     ConstantPage "trap/constant-page"

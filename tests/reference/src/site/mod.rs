@@ -3,6 +3,7 @@
 
 mod account;
 mod flaw;
+mod guestbook;
 mod guard;
 mod html;
 mod misc;

@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) sessions: HashMap<String, Session>,
     pub(super) posts: Vec<Post>,
     pub(super) notes: Vec<Note>,
+    /// The guestbook: name and text.
+    pub(super) entries: Vec<(String, String)>,
     pub(super) guesses: HashMap<String, Guesses>,
     /// Pages that the shared cache holds, and until when.
     pub(super) cached: HashMap<String, (Instant, String)>,
