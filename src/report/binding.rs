@@ -29,7 +29,7 @@ fn usual(name: &TargetName) -> Option<TargetKind> {
             TargetKind::Tcp
         }
         "datagram" | "dns" | "tuple-datagram" => TargetKind::Udp,
-        "src" | "c-list-source" => TargetKind::Dir,
+        "src" | "data" | "c-list-source" => TargetKind::Dir,
         "program" | "worker" | "client" | "array" | "queue" | "stack" | "list" | "tree" | "dict"
         | "ordered-dict" | "c-list" | "cc" | "btree" | "crypto" | "middleware" => TargetKind::Command,
         _ => return None,

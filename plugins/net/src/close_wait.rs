@@ -92,15 +92,7 @@ impl CloseWait {
             format!("sent one message on each of {} connections", self.connections),
             format!("在 {} 个连接上各发一条消息", self.connections),
         );
-        let exchange = |probe: &mut Probe<'_, '_>, talk: &Talk| {
-            let message = probe.word(16);
-            talk.send(&message.request)?;
-            talk.expect(&message.reply)
-        };
-        let outcome = probe.connect_many(self.connections).and_then(|talks| {
-            talks.iter().try_for_each(|talk| exchange(probe, talk))?;
-            Ok(talks)
-        });
+        let outcome = probe.connect_served(self.connections);
         outcome.map_err(|trouble| trouble.fault("not-answered", &sent, hint()))
     }
 

@@ -178,7 +178,7 @@ fn idle(probe: &mut Probe<'_, '_>) -> Result<f64, Fault> {
         format!("ended the sending side of {ENDED} connections"),
         format!("关闭 {ENDED} 个连接的发送方向"),
     );
-    let opened = probe.connect_many(ENDED).and_then(|talks| {
+    let opened = probe.connect_served(ENDED).and_then(|talks| {
         talks.iter().try_for_each(Talk::finish)?;
         Ok(talks)
     });

@@ -56,8 +56,11 @@ impl Check for Interleaved {
 impl Interleaved {
     fn judge(&self, probe: &mut Probe<'_, '_>, report: &mut Report) -> Option<()> {
         let count = self.connections;
-        let opened = Text::new(format!("opened {count} connections"), format!("打开 {count} 个连接"));
-        let talks = probe.connect_many(count).map_err(|trouble| fault(trouble, &opened));
+        let opened = Text::new(
+            format!("opened {count} connections, and sent a message on each"),
+            format!("打开 {count} 个连接，各发一条消息"),
+        );
+        let talks = probe.connect_served(count).map_err(|trouble| fault(trouble, &opened));
         let outcome = talks.and_then(|talks| {
             for round in 1..=self.rounds {
                 one_round(probe, &talks, round)?;
@@ -138,7 +141,7 @@ fn leave_in_the_middle(probe: &mut Probe<'_, '_>, talks: &mut Vec<Talk>) -> Resu
     // The descriptors of those that left are free when the server has seen it.
     probe.context().sleep(Duration::from_millis(50));
     let new = u32::try_from(leaving).unwrap_or_default();
-    talks.extend(probe.connect_many(new).map_err(|trouble| fault(trouble, &sent))?);
+    talks.extend(probe.connect_served(new).map_err(|trouble| fault(trouble, &sent))?);
     for talk in talks.iter() {
         let message = probe.word(24);
         talk.send(&message.request)

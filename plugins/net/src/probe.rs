@@ -84,11 +84,20 @@ impl<'run, 'host> Probe<'run, 'host> {
         self.context.tcp(SOCKET, options).map(Talk::new).map_err(Trouble::of_connect)
     }
 
-    /// Opens `count` connections, or none.
-    pub(crate) fn connect_many(&self, count: u32) -> Result<Vec<Talk>, Trouble> {
-        let options = Options { no_delay: true, timeout: PATIENCE, ..Options::default() };
-        let opened = self.context.connect_many(SOCKET, &options, count).map_err(Trouble::of_connect)?;
-        opened.into_iter().map(|one| one.map(Talk::new).map_err(Trouble::of_connect)).collect()
+    /// Opens `count` connections, each answered once before the next is opened.
+    ///
+    /// Many at once would ask how long the server's queue is: `listen(5)`, as in Python's socketserver and in socat, is
+    /// enough for a server that accepts, and a burst on a busy machine makes the system break off what it took (tcp(7),
+    /// `tcp_syncookies`). That is what [`beyond_select`](crate::beyond_select) and floods are for.
+    pub(crate) fn connect_served(&mut self, count: u32) -> Result<Vec<Talk>, Trouble> {
+        (0..count)
+            .map(|_| {
+                let (talk, message) = (self.connect()?, self.word(16));
+                talk.send(&message.request)?;
+                talk.expect(&message.reply)?;
+                Ok(talk)
+            })
+            .collect()
     }
 
     /// A message of one word of `length` letters and digits, which goes into every dialect.

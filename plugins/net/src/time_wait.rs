@@ -151,12 +151,7 @@ fn restart_at_once(probe: &mut Probe<'_, '_>) -> Result<(), Fault> {
         format!("killed the server with {EXCHANGES} connections open and started it again"),
         format!("在 {EXCHANGES} 个连接还开着时杀掉服务器，再启动它"),
     );
-    let talks = probe.connect_many(EXCHANGES).map_err(|trouble| fault(trouble, &sent))?;
-    for talk in &talks {
-        let message = probe.word(16);
-        let outcome = talk.send(&message.request).and_then(|()| talk.expect(&message.reply));
-        outcome.map_err(|trouble| fault(trouble, &sent))?;
-    }
+    let talks = probe.connect_served(EXCHANGES).map_err(|trouble| fault(trouble, &sent))?;
     let outcome = probe.context().restart(SOCKET, RESTART);
     drop(talks);
     if let Err(failure) = outcome {

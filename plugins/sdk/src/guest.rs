@@ -197,7 +197,7 @@ fn capability(request: crate::CapabilityRequest) -> manifest::CapabilityRequest 
             Capability::Tcp(target) => manifest::Capability::Tcp(target),
             Capability::Udp(target) => manifest::Capability::Udp(target),
             Capability::Listen => manifest::Capability::Listen,
-            Capability::Read(target) => manifest::Capability::Read(target),
+            Capability::Read(target) => manifest::Capability::ReadDir(target),
             Capability::Scratch(target) => manifest::Capability::Scratch(target),
             Capability::Process(target) => manifest::Capability::Process(target),
         },

@@ -66,7 +66,8 @@ impl AccessControl {
     pub(crate) fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let found = Flow::find(probe, self.doors()).and_then(|(flow, first)| {
             let mut people = People::join(probe, &flow, first)?;
-            let found = sink::find(probe, &["/", &flow.whoami], &mut people, self.doors().features.sinks, ADVICE)?;
+            let found =
+                sink::find(probe, &["/", &flow.whoami], &mut people, self.doors().features.sinks, ADVICE)?;
             let stores: Vec<Sink> = found.sinks.into_iter().filter(|sink| sink.stores).collect();
             let mut things = Vec::new();
             for sink in &stores {

@@ -73,7 +73,8 @@ impl Csrf {
     pub(crate) fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let found = Flow::find(probe, self.doors()).and_then(|(flow, first)| {
             let mut people = People::join(probe, &flow, first)?;
-            let found = sink::find(probe, &["/", &flow.whoami], &mut people, self.doors().features.sinks, ADVICE)?;
+            let found =
+                sink::find(probe, &["/", &flow.whoami], &mut people, self.doors().features.sinks, ADVICE)?;
             let actions: Vec<Sink> = one_of_each(found.sinks.iter().filter(|sink| sink.stores));
             if actions.is_empty() {
                 found.all_take_text(ADVICE)?;

@@ -7,8 +7,8 @@ use mustdo_plugin::{Fault, Parameter, Text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::address::encode;
 use crate::account::Account;
+use crate::address::encode;
 use crate::advice::place;
 use crate::browser::{Browser, Visit};
 use crate::crawl;

@@ -55,8 +55,10 @@ impl Check for TemplateEscape {
     }
 
     fn run(&self, context: &mut Context<'_>) -> Report {
-        let passed =
-            Text::new("every value is escaped once, where it is shown", "每个值都在显示的地方转义，且只转义一次");
+        let passed = Text::new(
+            "every value is escaped once, where it is shown",
+            "每个值都在显示的地方转义，且只转义一次",
+        );
         run(context, &self.headers, passed, |probe, report| self.judge(probe, report))
     }
 }
@@ -74,7 +76,10 @@ impl TemplateEscape {
                 .map(|sink| format!("{} {}", sink.line(), sink.field()).trim_end().to_owned())
                 .collect();
             let list = lines.join("; ");
-            Text::new(format!("a page shows a plain word from: {list}"), format!("页面会显示这些地方的词：{list}"))
+            Text::new(
+                format!("a page shows a plain word from: {list}"),
+                format!("页面会显示这些地方的词：{list}"),
+            )
         })?;
         report.judge("forms-work", Need::Must, found.all_take_text(ADVICE), |()| {
             Text::new("every form that was found takes text", "找到的表单都接受文字")
@@ -258,7 +263,9 @@ fn changed(sink: &Sink, text: &str, path: &str, seen: &str, how: How) -> Fault {
         ),
     };
     let message = match how {
-        How::Refused => Text::new(format!("sent {text}; no page shows it"), format!("发送 {text}；没有页面显示它")),
+        How::Refused => {
+            Text::new(format!("sent {text}; no page shows it"), format!("发送 {text}；没有页面显示它"))
+        }
         How::Escaped | How::Changed => Text::new(
             format!("sent {text}; a reader of {path} sees: {seen}"),
             format!("发送 {text}；{path} 的读者看到：{seen}"),
@@ -281,7 +288,10 @@ mod tests {
     fn a_text_reads_back_in_every_place() {
         let escaped = "mark Tom &amp; 王 &lt;3 &#34;O&#39;Brien&quot;";
         assert_eq!(wrong(&format!("<p title=\"{escaped}\">for {escaped} there</p>")), None);
-        assert_eq!(wrong(&format!("<a href='/?q=mark%20Tom'>{escaped}</a><script>'mark Tom'</script>")), None);
+        assert_eq!(
+            wrong(&format!("<a href='/?q=mark%20Tom'>{escaped}</a><script>'mark Tom'</script>")),
+            None
+        );
         assert_eq!(wrong("<p>mark Tom &amp; 王…</p>"), None);
         assert_eq!(wrong("<p>mark Tom &amp;amp; 王 ...</p>").as_deref(), Some("mark Tom &amp; 王 ..."));
         assert_eq!(wrong("<input value='mark Tom  王'>").as_deref(), Some("mark Tom 王"));

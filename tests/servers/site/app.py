@@ -5,10 +5,12 @@ rows SQLite's. Environment:
 
   SITE_DATABASE  the file that holds the rows
   SITE_FLAW      the name of one mistake, see FLAWS below
+  SITE_HASH      how passwords are hashed, as werkzeug names it
 
 Run it with `gunicorn app:app` in this folder (`--chdir`).
 """
 
+import hashlib
 import hmac
 import os
 import secrets
@@ -32,6 +34,9 @@ FLAWS = {
     "csrf/no-token": "Forms have no token, and the session cookie has Flask's own default: no SameSite.",
     "enumeration/two-messages": "An unknown name and a wrong password get different messages, as in the Flask tutorial.",
     "throttle/none": "Passwords can be guessed as fast as the site answers.",
+    "password-storage/sha256": "Passwords are kept as their SHA-256.",
+    "password-storage/salted-md5": "Passwords are kept as one MD5 of a salt and the password.",
+    "password-storage/one-salt": "Passwords are kept as scrypt with one salt for everybody.",
 }
 FLAW = os.environ.get("SITE_FLAW", "")
 if FLAW and FLAW not in FLAWS:
@@ -109,7 +114,32 @@ if FLAW != "csrf/no-token":
     app.config.update(SESSION_COOKIE_SAMESITE="Lax")
 with connect() as prepared:
     prepared.executescript(SCHEMA)
-NOBODY = generate_password_hash(secrets.token_hex(8))
+
+
+def kept(password):
+    """What is stored of a new password."""
+    if FLAW == "password-storage/sha256":
+        return hashlib.sha256(password.encode()).hexdigest()
+    if FLAW == "password-storage/salted-md5":
+        salt = secrets.token_hex(8)
+        return f"{salt}${hashlib.md5((salt + password).encode()).hexdigest()}"
+    if FLAW == "password-storage/one-salt":
+        salt = "SaltOfTheSite"
+        digest = hashlib.scrypt(password.encode(), salt=salt.encode(), n=32768, r=8, p=1, maxmem=64 << 20)
+        return f"scrypt:32768:8:1${salt}${digest.hex()}"
+    return generate_password_hash(password, os.environ.get("SITE_HASH", "scrypt"))
+
+
+def is_kept(stored, password):
+    if FLAW == "password-storage/sha256":
+        return hmac.compare_digest(stored, kept(password))
+    if FLAW == "password-storage/salted-md5":
+        salt, _, digest = stored.partition("$")
+        return hmac.compare_digest(digest, hashlib.md5((salt + password).encode()).hexdigest())
+    return check_password_hash(stored, password)
+
+
+NOBODY = kept(secrets.token_hex(8))
 
 
 @app.before_request
@@ -162,7 +192,7 @@ def register():
             message, status = "Names have 1 to 80 characters, passwords 8 to 256.", 422
         else:
             try:
-                g.db.execute("INSERT INTO users (name, hash) VALUES (?, ?)", (name, generate_password_hash(password)))
+                g.db.execute("INSERT INTO users (name, hash) VALUES (?, ?)", (name, kept(password)))
                 return redirect(url_for("login"), 303)
             except sqlite3.IntegrityError:
                 message, status = "This name is taken.", 409
@@ -179,7 +209,7 @@ def login():
             page = render_template("account.html", title="Log in", message="Too many wrong passwords. Wait a moment.")
             return page, 429, {"Retry-After": str(int(wait) + 1)}
         user = find_user(name)
-        right = check_password_hash(user["hash"] if user else NOBODY, password)
+        right = is_kept(user["hash"] if user else NOBODY, password)
         if FLAW == "sqli/login-concatenates" and user and user["right"]:
             right = True
         if user and right:

@@ -16,7 +16,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-/// The characters before and in bcrypt's own base64 (its alphabet begins with the dot).
+/// bcrypt's own base64, whose alphabet begins with the dot.
 const BCRYPT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::BCRYPT,
     GeneralPurposeConfig::new()
@@ -51,12 +51,27 @@ pub(super) const LONGEST: usize = 512;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Scheme {
     /// Memory in KiB, passes, lanes.
-    Argon2 { variant: Variant, memory: u32, passes: u32, lanes: u32 },
+    Argon2 {
+        variant: Variant,
+        memory: u32,
+        passes: u32,
+        lanes: u32,
+    },
     /// 2^cost rounds; some hash the password by SHA-256 first.
-    Bcrypt { cost: u32, hashes_first: bool },
-    /// N = 2^log_n.
-    Scrypt { log_n: u8, r: u32, p: u32 },
-    Pbkdf2 { digest: Prf, rounds: u32 },
+    Bcrypt {
+        cost: u32,
+        hashes_first: bool,
+    },
+    /// `N = 2^log_n`.
+    Scrypt {
+        log_n: u8,
+        r: u32,
+        p: u32,
+    },
+    Pbkdf2 {
+        digest: Prf,
+        rounds: u32,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -127,7 +142,7 @@ impl Scheme {
         }
     }
 
-    /// `argon2id, 19456 KiB, 2 passes, 1 lane`, the same in every language.
+    /// `argon2id m=19456 t=2 p=1`, the same in every language.
     pub(super) fn line(self) -> String {
         match self {
             Self::Argon2 { variant, memory, passes, lanes } => {
@@ -313,7 +328,7 @@ fn scrypt_werkzeug(rest: &str) -> Option<Hash> {
     Some(Hash { scheme, salt: salt.into(), output: hex::decode(rest.get(..128)?).ok()? })
 }
 
-/// `SALTN$SALT$R$P$BASE64`, as Django writes it.
+/// `N$SALT$R$P$BASE64`, as Django writes it.
 fn scrypt_django(rest: &str) -> Option<Hash> {
     let parts: Vec<&str> = rest.splitn(5, '$').collect();
     let [n, salt, r, p, output] = parts[..] else { return None };
@@ -386,12 +401,12 @@ fn number(params: &str, name: &str) -> Option<u32> {
     params.split(',').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')?.parse().ok())
 }
 
-fn run_of(text: &str, belongs: fn(&char) -> bool) -> &str {
-    let end = text.char_indices().find(|(_, char)| !belongs(char)).map_or(text.len(), |(end, _)| end);
+fn run_of(text: &str, belongs: fn(char) -> bool) -> &str {
+    let end = text.char_indices().find(|(_, char)| !belongs(*char)).map_or(text.len(), |(end, _)| end);
     &text[..end]
 }
 
-fn is_base64(char: &char) -> bool {
+fn is_base64(char: char) -> bool {
     char.is_ascii_alphanumeric() || matches!(char, '+' | '/')
 }
 
@@ -430,7 +445,7 @@ mod tests {
 
     #[test]
     fn what_takes_too_much_memory_says_so() {
-        assert_eq!(has_room(u64::MAX / 4), Err(Incomparable::Memory(u64::MAX / 4 >> 20)));
+        assert_eq!(has_room(u64::MAX / 4), Err(Incomparable::Memory((u64::MAX / 4) >> 20)));
     }
 
     #[test]

@@ -95,7 +95,10 @@ impl People {
     }
 
     /// The words that a set has for somebody, by name and by address.
-    fn words(sets: &std::collections::BTreeMap<String, BTreeSet<String>>, whose: &Account) -> BTreeSet<String> {
+    fn words(
+        sets: &std::collections::BTreeMap<String, BTreeSet<String>>,
+        whose: &Account,
+    ) -> BTreeSet<String> {
         [&whose.name, &whose.email].into_iter().filter_map(|name| sets.get(name)).flatten().cloned().collect()
     }
 }
@@ -185,10 +188,8 @@ fn look(probe: &mut Probe, people: &People, before: &Contents) -> Result<Content
             return Ok(contents);
         }
     }
-    let summary = Text::new(
-        "nothing of the people who registered is in this folder",
-        "这个目录里找不到刚注册的用户",
-    );
+    let summary =
+        Text::new("nothing of the people who registered is in this folder", "这个目录里找不到刚注册的用户");
     let message = Text::new(
         "three people registered and could log in, so the site keeps them somewhere: not in a file that was read here",
         "三个用户都注册成功并能登录，说明网站把他们存在了某处，但不在读到的这些文件里",
@@ -220,7 +221,12 @@ fn not_readable(people: &People, contents: &Contents) -> Result<(), Fault> {
             "keep only a slow hash with a salt, such as argon2id of your language's library, and log no form field",
             "只保存加盐的慢哈希，例如你所用语言的 argon2id 库；日志里不要写表单内容",
         );
-        return Err(Fault::fail(summary).with(problem("web-security.password-readable", path, message, hint)));
+        return Err(Fault::fail(summary).with(problem(
+            "web-security.password-readable",
+            path,
+            message,
+            hint,
+        )));
     }
     for whose in [&people.first, &people.between, &people.last] {
         let mut words: Vec<String> = People::words(&contents.around, whose).into_iter().collect();
@@ -240,23 +246,26 @@ fn not_readable(people: &People, contents: &Contents) -> Result<(), Fault> {
                 "use a hash made for passwords: argon2id, scrypt, bcrypt, or PBKDF2 with 600,000 rounds or more",
                 "改用专门的密码哈希：argon2id、scrypt、bcrypt，或 60 万轮以上的 PBKDF2",
             );
-            return Err(Fault::fail(summary).with(problem("web-security.quick-digest", STORE, message, hint)));
+            return Err(Fault::fail(summary).with(problem(
+                "web-security.quick-digest",
+                STORE,
+                message,
+                hint,
+            )));
         }
     }
     Ok(())
 }
 
 /// Which of the new hashes belong to the passwords.
-fn compare(
-    probe: &mut Probe,
-    people: &People,
-    contents: &Contents,
-    new: &[Hash],
-) -> Result<Known, Fault> {
+fn compare(probe: &mut Probe, people: &People, contents: &Contents, new: &[Hash]) -> Result<Known, Fault> {
     let mut known = Known { shared: Vec::new(), other: Vec::new() };
     let mut refused = None;
     for hash in new {
-        let wanted = [(&people.first.password, known.shared.len() < 2), (&people.between.password, known.other.is_empty())];
+        let wanted = [
+            (&people.first.password, known.shared.len() < 2),
+            (&people.between.password, known.other.is_empty()),
+        ];
         for (place, (password, is_wanted)) in wanted.into_iter().enumerate() {
             if !is_wanted {
                 continue;
@@ -331,10 +340,7 @@ fn shared_salt() -> Fault {
 fn costs(known: &Known, least: Cost) -> Result<(), Fault> {
     let Some(weak) = known.all().find(|hash| hash.scheme.cost() < least) else { return Ok(()) };
     let line = weak.scheme.line();
-    let summary = Text::new(
-        format!("{line} costs less than it should"),
-        format!("{line} 的代价不够"),
-    );
+    let summary = Text::new(format!("{line} costs less than it should"), format!("{line} 的代价不够"));
     let message = Text::new(
         format!(
             "passwords are kept as {line}; OWASP advises argon2id with 19 MiB and 2 passes, scrypt with N=2^17 r=8 p=1, bcrypt from a cost of 10, or PBKDF2 with 600,000 rounds of SHA-256"
@@ -393,7 +399,9 @@ fn unknown_form(new: usize) -> Fault {
         "密码的保存形式无法和密码核对",
     );
     let message = Text::new(
-        format!("{new} hashes of a known form came with the registrations, and they are not those of the passwords"),
+        format!(
+            "{new} hashes of a known form came with the registrations, and they are not those of the passwords"
+        ),
         format!("注册后新增了 {new} 个已知形式的哈希，但都不是这些密码的"),
     );
     let hint = Text::new(

@@ -118,7 +118,12 @@ fn words_of(bytes: &[u8]) -> Vec<String> {
         for length in [32, 40, 64, 96, 128] {
             if word.len() > length {
                 let is_hex = |part: &str| part.bytes().all(|byte| byte.is_ascii_hexdigit());
-                words.extend([&word[..length], &word[word.len() - length..]].into_iter().filter(|part| is_hex(part)).map(str::to_owned));
+                words.extend(
+                    [&word[..length], &word[word.len() - length..]]
+                        .into_iter()
+                        .filter(|part| is_hex(part))
+                        .map(str::to_owned),
+                );
             }
         }
         words.push(word);
@@ -127,10 +132,7 @@ fn words_of(bytes: &[u8]) -> Vec<String> {
 }
 
 fn unreadable(failure: Failure) -> Fault {
-    let summary = Text::new(
-        "the folder of the site's rows could not be read",
-        "存放网站数据的目录读不了",
-    );
+    let summary = Text::new("the folder of the site's rows could not be read", "存放网站数据的目录读不了");
     Fault::from(failure).headed(summary)
 }
 

@@ -28,13 +28,13 @@ impl Form {
     pub(super) fn words(self) -> Text {
         match self {
             Self::Plain => Text::new("as it was typed", "原文"),
-            Self::Encoded(name) => {
-                Text::new(format!("in {name}, which anybody turns back"), format!("只做了 {name} 编码，谁都能还原"))
-            }
-            Self::Digest(name) => Text::new(
-                format!("as its {name}, without a salt"),
-                format!("只是它的 {name}，没有盐"),
+            Self::Encoded(name) => Text::new(
+                format!("in {name}, which anybody turns back"),
+                format!("只做了 {name} 编码，谁都能还原"),
             ),
+            Self::Digest(name) => {
+                Text::new(format!("as its {name}, without a salt"), format!("只是它的 {name}，没有盐"))
+            }
         }
     }
 }
@@ -49,12 +49,15 @@ pub(super) fn of(password: &str) -> Vec<Trace> {
     encoded("hex", hex::encode_upper(bytes).into_bytes());
     encoded("reverse", bytes.iter().rev().copied().collect());
     for shift in 0..3 {
-        for text in [STANDARD_NO_PAD.encode(shifted(bytes, shift)), URL_SAFE_NO_PAD.encode(shifted(bytes, shift))] {
+        for text in
+            [STANDARD_NO_PAD.encode(shifted(bytes, shift)), URL_SAFE_NO_PAD.encode(shifted(bytes, shift))]
+        {
             encoded("base64", inner(&text, shift).into());
         }
     }
     for (name, digest) in digests(bytes) {
-        let mut written = vec![digest.clone(), hex::encode(&digest).into(), hex::encode_upper(&digest).into()];
+        let mut written =
+            vec![digest.clone(), hex::encode(&digest).into(), hex::encode_upper(&digest).into()];
         written.push(STANDARD_NO_PAD.encode(&digest).into());
         written.push(URL_SAFE_NO_PAD.encode(&digest).into());
         traces.extend(written.into_iter().map(|bytes| Trace { bytes, form: Form::Digest(name) }));
@@ -87,7 +90,8 @@ fn digests(bytes: &[u8]) -> [(&'static str, Vec<u8>); 5] {
 
 /// The quick digest of a password and a salt that stands among these words, if one of the words is it: its name.
 pub(super) fn salted(password: &str, words: &[String]) -> Option<&'static str> {
-    let salts: Vec<Vec<u8>> = words.iter().flat_map(|word| values(word)).filter(|salt| !salt.is_empty()).collect();
+    let salts: Vec<Vec<u8>> =
+        words.iter().flat_map(|word| values(word)).filter(|salt| !salt.is_empty()).collect();
     let stored: Vec<Vec<u8>> =
         words.iter().flat_map(|word| values(word)).filter(|value| value.len() >= 16).collect();
     let password = password.as_bytes();
@@ -141,7 +145,11 @@ mod tests {
         }
         // "alice:" and "bob:" before it, as in the header of basic authentication.
         for pair in ["alice:k3zp9w1mq0c2ab-Q7", "bob:k3zp9w1mq0c2ab-Q7", "eve2:k3zp9w1mq0c2ab-Q7"] {
-            assert_eq!(shows(&STANDARD_NO_PAD.encode(pair), password), Some(Form::Encoded("base64")), "{pair}");
+            assert_eq!(
+                shows(&STANDARD_NO_PAD.encode(pair), password),
+                Some(Form::Encoded("base64")),
+                "{pair}"
+            );
         }
         assert_eq!(shows("5f4dcc3b5aa765d61d8327deb882cf99", "password"), Some(Form::Digest("MD5")));
         assert_eq!(

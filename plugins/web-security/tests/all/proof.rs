@@ -16,7 +16,10 @@ const TEMPLATES: &str = r#"{ "sinks": [
 
 fn run(check: &str, flaw: Option<Flaw>) -> Verdict {
     let site = Site::start(flaw).unwrap();
-    let host = NativeHost::new().bind("api", site.address()).folder("store", site.data()).limit(Duration::from_mins(1));
+    let host = NativeHost::new()
+        .bind("api", site.address())
+        .folder("store", site.data())
+        .limit(Duration::from_mins(1));
     let params = if check == "template-escape" { TEMPLATES } else { "" };
     web_security::plugin().run(check, params, &mut host.context(7)).unwrap()
 }

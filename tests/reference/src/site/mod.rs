@@ -3,8 +3,8 @@
 
 mod account;
 mod flaw;
-mod guestbook;
 mod guard;
+mod guestbook;
 mod html;
 mod misc;
 mod note;

@@ -28,7 +28,9 @@ impl App {
             Some(Flaw::HiddenSalt) => digest("pepper", password),
             Some(Flaw::OneSalt) => phc(&Argon2::default(), password, SALT),
             Some(Flaw::KeepsEncoded) => STANDARD.encode(password),
-            Some(Flaw::CheapBcrypt) => bcrypt::hash(password, 4).expect("a password of a form is short enough"),
+            Some(Flaw::CheapBcrypt) => {
+                bcrypt::hash(password, 4).expect("a password of a form is short enough")
+            }
             Some(Flaw::CheapArgon) => {
                 let params = Params::new(Params::DEFAULT_M_COST, 1, 1, None).expect("one pass is allowed");
                 let mut salt = [0; 16];
@@ -56,8 +58,11 @@ impl App {
 
     /// The table of users, as it is now: a line for each.
     pub(super) fn write_users(&self, state: &State) {
-        let lines: String =
-            state.users.iter().map(|user| format!("{}\t{}\t{}\n", user.name, user.hash, user.admin)).collect();
+        let lines: String = state
+            .users
+            .iter()
+            .map(|user| format!("{}\t{}\t{}\n", user.name, user.hash, user.admin))
+            .collect();
         // A site whose disk is full goes on serving.
         let _ = std::fs::write(self.data().join("users"), lines);
     }
