@@ -32,7 +32,7 @@ const ADVICE: Advice = Advice {
 /// Rows and log lines may be written a moment after the answer.
 const SETTLES: Duration = Duration::from_millis(500);
 
-/// How often the folder is looked at until somebody who registered is there.
+/// How often the folder is looked at until everybody who registered is there.
 const LOOKS: u32 = 4;
 
 /// The shortest text that two people do not share by chance.
@@ -176,18 +176,29 @@ impl PasswordStorage {
     }
 }
 
-/// Reads the folder until somebody who registered is there.
+/// Reads the folder until everybody who registered is there, or time enough has passed.
 fn look(probe: &mut Probe, people: &People, before: &Contents) -> Result<Contents, Fault> {
     let traces: Vec<_> = people.passwords().into_iter().flat_map(trace::of).collect();
-    for _ in 0..LOOKS {
+    let mut looks = 0;
+    loop {
         probe.sleep(SETTLES);
+        looks += 1;
         let tree = probe.context().folder(STORE)?;
         let contents = store::read(&tree, &traces, &people.names())?;
-        let is_new = !contents.hashes.is_subset(&before.hashes);
-        if is_new || !contents.readable.is_empty() || !contents.around.is_empty() {
+        let new = contents.hashes.difference(&before.hashes).count();
+        let is_there = |whose| !People::words(&contents.around, whose).is_empty();
+        let everybody = [&people.first, &people.between, &people.last].into_iter().all(is_there);
+        if !contents.readable.is_empty() || (everybody && new >= 3) {
             return Ok(contents);
         }
+        if looks == LOOKS {
+            let is_empty = new == 0 && contents.around.is_empty();
+            return if is_empty { Err(nobody_there()) } else { Ok(contents) };
+        }
     }
+}
+
+fn nobody_there() -> Fault {
     let summary =
         Text::new("nothing of the people who registered is in this folder", "这个目录里找不到刚注册的用户");
     let message = Text::new(
@@ -198,11 +209,11 @@ fn look(probe: &mut Probe, people: &People, before: &Contents) -> Result<Content
         "bind `store` to the folder of the database file, such as `instance`; a database server writes to a folder of its own",
         "把 store 绑定到数据库文件所在的目录，例如 instance；数据库服务器有它自己的数据目录",
     );
-    Err(Fault::inconclusive(summary).with(
+    Fault::inconclusive(summary).with(
         Finding::new(Severity::Warning, "web-security.not-in-the-store", message)
             .at(Location::Note(STORE.to_owned()))
             .hint(hint),
-    ))
+    )
 }
 
 /// No password can be read, nor computed from a quick digest.

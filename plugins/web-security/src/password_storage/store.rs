@@ -11,7 +11,7 @@ use super::hash::{BEGINNINGS, Hash, LONGEST};
 use super::trace::{Form, Trace};
 
 /// Bytes of all files together that are read: more is not where a learner's site keeps its users, or it is a whole disk.
-const MOST: u64 = 256 << 20;
+const MOST: u64 = 64 << 20;
 
 /// Files that are read.
 const FILES: u32 = 10_000;
