@@ -74,8 +74,8 @@ app = Flask(__name__)
 TEMPLATES = lookup()
 
 
-def render(name, **values):
-    return TEMPLATES.get_template(name).render(title=name.partition(".")[0].capitalize(), **values)
+def render(page, /, **values):
+    return TEMPLATES.get_template(page).render(title=page.partition(".")[0].capitalize(), **values)
 
 
 def handed_over(text):
