@@ -45,7 +45,10 @@ pub(crate) fn same(left: &Value, right: &Value) -> bool {
 fn near(one: f64, two: f64) -> bool {
     #[expect(clippy::float_cmp, reason = "infinities are equal or they are not")]
     let equal = one == two;
-    equal || (one.is_nan() && two.is_nan()) || (one - two).abs() <= SHARE * one.abs().max(two.abs()).max(1.0)
+    let is_near = one.is_finite() && two.is_finite();
+    equal
+        || (one.is_nan() && two.is_nan())
+        || (is_near && (one - two).abs() <= SHARE * one.abs().max(two.abs()).max(1.0))
 }
 
 /// An encoded value as Python would show it, roughly.

@@ -6,13 +6,17 @@
 mod c_extension;
 mod decorator;
 mod encoded;
+mod leak_hunt;
 mod session;
 mod trouble;
+mod wsgi;
 
 use mustdo_plugin::{Plugin, Text};
 
 pub use c_extension::CExtension;
 pub use decorator::Decorator;
+pub use leak_hunt::LeakHunt;
+pub use wsgi::Wsgi;
 
 /// The plugin and its checks.
 #[must_use]
@@ -28,7 +32,9 @@ pub fn plugin() -> Plugin {
     )
     .license(env!("CARGO_PKG_LICENSE"))
     .check::<CExtension>()
+    .check::<LeakHunt>()
     .check::<Decorator>()
+    .check::<Wsgi>()
 }
 
 mustdo_plugin::export!(plugin);

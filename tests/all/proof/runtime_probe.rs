@@ -62,12 +62,6 @@ mod c_extension {
             "Takes a reference of each item, and never gives it back.",
             false,
         ),
-        (
-            "borrowed",
-            "FLAW_BORROWED",
-            "Of a list of one it returns the item, without a reference of its own.",
-            true,
-        ),
         ("unchecked", "FLAW_UNCHECKED", "Takes whatever comes for a list, and crashes.", false),
         ("wraps", "FLAW_WRAPS", "What does not fit into 64 bits wraps.", false),
         ("calls-python", "FLAW_CALLS_PYTHON", "Calls the Python function: right, and as slow.", false),
@@ -145,12 +139,15 @@ mod c_extension {
             .depending_on_seed()
             .slow(),
         );
-        rows.push(Row::new(
-            "prebuilt",
-            "The compiled module lies in the folder, and nothing that makes it.",
-            Kind::Flaw(vec![CHECK]),
-            prebuilt,
-        ));
+        rows.push(
+            Row::new(
+                "prebuilt",
+                "The compiled module lies in the folder, and nothing that makes it.",
+                Kind::Flaw(vec![CHECK]),
+                prebuilt,
+            )
+            .slow(),
+        );
         rows.extend([
             Row::new("no-python", "The interpreter is `cat`.", Kind::Trap, || {
                 extension(json!({})).with_command("python", installed("/usr/bin/cat"), &["**"])
@@ -325,6 +322,220 @@ traps are names, modules and targets that are something else, and decorators tha
 
     #[test]
     #[ignore = "run it when the session or a scene changes"]
+    fn what_is_good_passes_ten_times_in_a_row() {
+        matrix().repeat_the_good(10);
+    }
+}
+
+mod wsgi {
+    use super::*;
+
+    const CHECK: &str = "wsgi";
+
+    /// Mistakes in `app.py`.
+    const APPS: [(&str, &str); 15] = [
+        ("str_body", "The body is str."),
+        ("bare_bytes", "Returns bytes, not a list of them."),
+        ("no_start", "Never calls `start_response`."),
+        ("no_type", "Has no Content-Type."),
+        ("no_reason", "The status is `200`, without a reason; the validator only warns."),
+        ("hop_by_hop", "Sets Connection, which the validator lets pass."),
+        ("wrong_length", "Content-Length is one more than comes."),
+        ("number_header", "The value of a header is a number."),
+        ("line_in_header", "The value of a header has a line break."),
+        ("bytes_status", "The status is bytes."),
+        ("starts_late", "Calls `start_response` after the body."),
+        ("starts_twice", "Calls `start_response` twice."),
+        ("reads_once", "Takes what one `read` gives for the whole body."),
+        ("keeping", "Keeps the body on the application: requests at once get each other's."),
+        ("missing", "There is no such application."),
+    ];
+
+    /// Mistakes in `middleware.py`.
+    const MIDDLEWARE: [(&str, &str); 9] = [
+        ("joins", "Joins the body before it hands it on."),
+        ("forgets_close", "Never calls `close()`."),
+        ("closes_twice", "Calls `close()` twice."),
+        ("drops_exc_info", "Swallows a start with `exc_info`."),
+        ("two_arguments", "Its `start_response` takes no `exc_info`."),
+        ("no_write", "Its `write()` writes nothing."),
+        ("looks_too_early", "Looks for the status before the first chunk."),
+        ("hop_by_hop", "Adds Keep-Alive."),
+        ("calls_twice", "Calls the application twice."),
+    ];
+
+    fn parts(app: &str, middleware: &str) -> Subject {
+        let names = json!({ "app": format!("app:{app}"), "middleware": format!("middleware:{middleware}") });
+        modules("wsgi").asked_with(names)
+    }
+
+    /// An application in Flask, in the interpreter that has it.
+    fn flask() -> Subject {
+        let venv =
+            std::env::var_os("MUSTDO_TEST_VENV").expect("MUSTDO_TEST_VENV names the Python environment");
+        let python = Path::new(&venv).join("bin/python");
+        assert!(python.is_file(), "{} is not there; tests/run makes it", python.display());
+        parts("application", "Middleware").asked_with(json!({ "app": "flask_app:app" })).with_command(
+            "python",
+            python.to_str().unwrap(),
+            &["**"],
+        )
+    }
+
+    fn rows() -> Vec<Row> {
+        let good = |name: &'static str, app: &'static str, middleware: &'static str, summary: &str| {
+            Row::new(name, summary, Kind::Good, move || parts(app, middleware))
+        };
+        let mut rows = vec![
+            good("function", "application", "Middleware", "A function, behind a class that adds a header."),
+            good("generator", "generator", "counting", "A generator, behind one that counts bytes."),
+            good(
+                "class",
+                "Instance",
+                "shouting",
+                "A class whose instance is the answer, behind one that changes the body.",
+            ),
+            good("write", "writing", "Middleware", "A function that uses `write()`."),
+            Row::new("flask", "A Flask application.", Kind::Good, flask),
+        ];
+        rows.extend(APPS.map(|(name, summary)| {
+            Row::new(format!("app/{name}"), summary, Kind::Flaw(vec![CHECK]), move || {
+                parts(name, "Middleware")
+            })
+        }));
+        rows.extend(MIDDLEWARE.map(|(name, summary)| {
+            Row::new(format!("middleware/{name}"), summary, Kind::Flaw(vec![CHECK]), move || {
+                parts("application", name)
+            })
+        }));
+        rows.extend([
+            Row::new("always-failing", "Answers 500 to everything, in perfect form.", Kind::Trap, || {
+                parts("always_failing", "Middleware")
+            }),
+            Row::new("raising", "Raises an exception for everything.", Kind::Trap, || {
+                parts("raising", "Middleware")
+            }),
+            Row::new("nothing", "The middleware gives the application back as it is.", Kind::Trap, || {
+                parts("application", "nothing")
+            }),
+            Row::new("answers-itself", "The middleware answers 401 to everybody.", Kind::Trap, || {
+                parts("application", "answers_itself")
+            }),
+            Row::new("no-python", "The interpreter is `cat`.", Kind::Trap, || {
+                parts("application", "Middleware").with_command("python", installed("/usr/bin/cat"), &["**"])
+            }),
+        ]);
+        rows
+    }
+
+    fn matrix() -> Matrix {
+        Matrix {
+            plugin: PLUGIN,
+            page: "runtime-probe-wsgi",
+            introduction: "\
+Applications and middleware in Python (`tests/servers/runtime/wsgi`), a name for each mistake, and one application in Flask. A
+wrong application is asked about with the good middleware, and the other way round.",
+            columns: vec![Column::new(CHECK, json!({}))],
+            rows: rows(),
+            entangled: vec![],
+        }
+    }
+
+    #[test]
+    fn every_part_is_as_it_must_be() {
+        matrix().prove();
+    }
+
+    #[test]
+    #[ignore = "run it when the session or a rule changes"]
+    fn what_is_good_passes_ten_times_in_a_row() {
+        matrix().repeat_the_good(10);
+    }
+}
+
+mod leak_hunt {
+    use super::*;
+
+    const CHECK: &str = "leak-hunt";
+
+    /// Mistakes of `find_leak.py`.
+    const FLAWS: [(&str, &str); 5] = [
+        ("no-warm-up", "Takes what grows at first for a leak."),
+        ("tracemalloc", "Asks Python's own tool, which sees nothing."),
+        ("python-level", "Names what Python's own tool sees grow: a cache."),
+        ("biggest", "Names whoever takes the most."),
+        ("kibibytes", "Gives sizes in KiB."),
+    ];
+
+    /// Programs that are no such tool, or that guess.
+    const TRAPS: [(&str, &str, &str); 6] = [
+        ("always-none", "Says NONE to everything.", "print('NONE')"),
+        (
+            "everything",
+            "Says that everything leaks.",
+            "import importlib, sys\nsys.path.insert(0, '.')\nfor name in importlib.import_module(sys.argv[1]).__all__:\n    print('LEAK', name, 100)\n",
+        ),
+        ("both", "Says NONE, and that something leaks.", "print('NONE')\nprint('LEAK f 100')"),
+        ("silent", "Says nothing.", ""),
+        ("garbage", "Prints something else.", "print('Hello')"),
+        ("breaks", "Says NONE and ends with code 1.", "print('NONE')\nraise SystemExit(1)"),
+    ];
+
+    fn tool(flaw: &str) -> Subject {
+        let solver =
+            if flaw.is_empty() { vec!["find_leak.py"] } else { vec!["find_leak.py", "--flaw", flaw] };
+        modules("").asked_with(json!({ "solver": solver }))
+    }
+
+    fn rows() -> Vec<Row> {
+        let mut rows = vec![Row::new(
+            "resident",
+            "Takes the growth of resident memory for each call, warm and trimmed.",
+            Kind::Good,
+            || tool(""),
+        )];
+        rows.extend(FLAWS.map(|(name, summary)| {
+            Row::new(name, summary, Kind::Flaw(vec![CHECK]), move || tool(name)).slow()
+        }));
+        rows.push(
+            Row::new(
+                "never-wrong",
+                "Never calls a function so that it fails.",
+                Kind::Weak(vec![CHECK]),
+                || tool("never-wrong"),
+            )
+            .slow(),
+        );
+        rows.extend(TRAPS.map(|(name, summary, text)| {
+            Row::new(name, summary, Kind::Trap, move || written(&[("find_leak.py", text)]))
+        }));
+        rows.push(Row::new("no-tool", "There is no such file.", Kind::Trap, || written(&[])));
+        rows.push(Row::new("no-python", "The interpreter is `cat`.", Kind::Trap, || {
+            tool("").with_command("python", installed("/usr/bin/cat"), &["**"])
+        }));
+        rows
+    }
+
+    fn matrix() -> Matrix {
+        Matrix {
+            plugin: PLUGIN,
+            page: "runtime-probe-leak-hunt",
+            introduction: "\
+A tool in Python (`tests/servers/runtime/find_leak.py`) that looks for what leaks in the packages which the check writes, with
+a name for each mistake. The traps are tools that guess, and programs that are none.",
+            columns: vec![Column::new(CHECK, json!({}))],
+            rows: rows(),
+            entangled: vec![],
+        }
+    }
+
+    #[test]
+    fn every_tool_is_as_it_must_be() {
+        matrix().prove();
+    }
+
+    #[test]
+    #[ignore = "takes minutes; run it when the packages or a bound change"]
     fn what_is_good_passes_ten_times_in_a_row() {
         matrix().repeat_the_good(10);
     }

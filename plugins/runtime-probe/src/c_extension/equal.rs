@@ -15,8 +15,8 @@ const BATCH: u32 = 100;
 /// Threads, their inputs, how often each goes through them, and for how many seconds at most.
 const THREADS: usize = 8;
 const THREAD_INPUTS: u32 = 4;
-const THREAD_ROUNDS: u32 = 60;
-const THREAD_SECONDS: u32 = 3;
+const THREAD_ROUNDS: u32 = 16;
+const THREAD_SECONDS: u32 = 2;
 
 /// What one side made of an input.
 #[derive(Debug, Clone, PartialEq)]
