@@ -31,7 +31,7 @@ parameters! {
     /// Which decorator, and what it does.
     pub struct Decorator {
         /// The decorator, as `module:name`.
-        decorator: String = "decorators:timed".to_owned(),
+        name: String = "decorators:timed".to_owned(),
         /// What it is called with before it decorates; left out for one that decorates at once.
         arguments: Option<Vec<Value>> = None,
         /// The same by name.
@@ -162,7 +162,7 @@ impl<'a, 'host> Stage<'a, 'host> {
             )));
         }
         let folder = context.scratch(Some(SOURCE))?;
-        let session = Session::load(context, &folder, HARNESS, (&check.decorator, &check.path))?;
+        let session = Session::load(context, &folder, HARNESS, (&check.name, &check.path))?;
         let mut stage = Self { check, session, names, is_over: false };
         let source = "\
 def NAME(a):
@@ -175,7 +175,7 @@ except Exception:
     makes_another = False
 result = [callable(wrapped), wrapped is bare, makes_another]
 ";
-        let name = &check.decorator;
+        let name = &check.name;
         let with = "with = { arguments = [3] }";
         let seen = match stage.play(source)? {
             Ok(seen) => seen,
@@ -228,7 +228,7 @@ result = [callable(wrapped), wrapped is bare, makes_another]
             "arguments": self.check.arguments,
             "keywords": keywords,
         });
-        match self.session.ask("scene", asked) {
+        match self.session.ask("scene", &asked) {
             Ok(Ok(value)) => Ok(Ok(value)),
             Ok(Err(raised)) => Ok(Err(raised.line())),
             Err(trouble) => {
@@ -468,7 +468,7 @@ result = [NAME(V0), OTHER(V0), NAME(V0), OTHER(V0)]
                 ),
             },
         );
-        let (once, again) = (list([int(v[3]), int(v[1])]), list([int(v[4]), int(v[1])]));
+        let of = |value: i64| list([int(value), int(v[1])]);
         self.show(
             report,
             Scene {
@@ -481,7 +481,7 @@ def NAME(x):
     return [x, V1]
 result = [NAME(V3), NAME(V4)]
 ",
-                expected: list([once, again]),
+                expected: list([of(v[3]), of(v[4])]),
                 passed: Text::new("it can stand above itself", "可以叠加使用"),
                 failed: Text::new(
                     "decorated twice, a function does not work",

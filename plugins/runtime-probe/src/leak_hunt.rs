@@ -136,15 +136,18 @@ impl LeakHunt {
     ) -> Result<Vec<Leak>, Fault> {
         package.write(folder)?;
         let arguments = self.solver.iter().map(String::as_str).chain([package.name.as_str()]);
-        let command = arguments.fold(Command::new(PYTHON), |command, argument| command.argument(argument));
+        let command = arguments.fold(Command::new(PYTHON), Command::argument);
         let limits = Limits { time: TIME.min(context.time_left() / 2), bytes: 1 << 20 };
         let child = folder.start(&command).map_err(|failure| Trouble::Host(failure).fault())?;
-        let finished = child.output(&limits).map_err(|failure| match failure {
-            Failure::TimedOut => Fault::inconclusive(Text::new(
-                format!("the tool was not done with a package after {} s", limits.time.as_secs()),
-                format!("工具用了 {} 秒还没有处理完一个包", limits.time.as_secs()),
-            )),
-            other => Trouble::Host(other).fault(),
+        let finished = child.output(&limits).map_err(|failure| {
+            if failure != Failure::TimedOut {
+                return Trouble::Host(failure).fault();
+            }
+            let seconds = limits.time.as_secs();
+            Fault::inconclusive(Text::new(
+                format!("the tool was not done with a package after {seconds} s"),
+                format!("工具用了 {seconds} 秒还没有处理完一个包"),
+            ))
         })?;
         read(&finished).ok_or_else(|| not_read(&finished))
     }
@@ -287,7 +290,7 @@ fn loads(folder: &Workspace<'_>, package: &Package) -> Result<(), Fault> {
     let limits = Limits { time: Duration::from_secs(20), bytes: 1 << 16 };
     let child = folder.start(&command).map_err(|failure| Trouble::Host(failure).fault())?;
     let finished = child.output(&limits).map_err(|failure| Trouble::Host(failure).fault())?;
-    let expected = format!("[{}]", vec!["True"; FUNCTIONS].join(", "));
+    let expected = format!("[{}]", ["True"; FUNCTIONS].join(", "));
     if finished.exit.is_success() && finished.stdout.trim_ascii() == expected.as_bytes() {
         return Ok(());
     }

@@ -129,7 +129,7 @@ impl<'a, 'host> Session<'a, 'host> {
         (name, path): (&str, &str),
     ) -> Result<Self, Fault> {
         let mut session = Self::open(context, folder, part).map_err(|trouble| trouble.fault())?;
-        match session.ask("load", json!({ "name": name, "path": path })) {
+        match session.ask("load", &json!({ "name": name, "path": path })) {
             Ok(Ok(Value::Bool(true))) => Ok(session),
             Ok(Ok(_)) => Err(Trouble::NotCallable(name.to_owned()).fault()),
             Ok(Err(raised)) => Err(Trouble::NotLoaded(name.to_owned(), raised).fault()),
@@ -145,7 +145,7 @@ impl<'a, 'host> Session<'a, 'host> {
         if written.is_err() {
             return Err(self.not_python());
         }
-        match self.ask_within("hello", json!({}), START) {
+        match self.ask_within("hello", &json!({}), START) {
             Ok(Ok(hello)) => Ok(hello),
             Err(Trouble::Host(failure)) => Err(Trouble::Host(failure)),
             Err(Trouble::OutOfTime) => Err(Trouble::OutOfTime),
@@ -166,25 +166,26 @@ impl<'a, 'host> Session<'a, 'host> {
     pub(crate) fn ask(
         &mut self,
         operation: &str,
-        arguments: Value,
+        arguments: &Value,
     ) -> Result<Result<Value, Raised>, Trouble> {
         self.ask_within(operation, arguments, PATIENCE)
     }
 
     /// As [`Session::ask`], where the harness itself never raises.
-    pub(crate) fn value(&mut self, operation: &str, arguments: Value) -> Result<Value, Trouble> {
+    pub(crate) fn value(&mut self, operation: &str, arguments: &Value) -> Result<Value, Trouble> {
         self.ask(operation, arguments)?.map_err(Trouble::Raised)
     }
 
     fn ask_within(
         &mut self,
         operation: &str,
-        arguments: Value,
+        arguments: &Value,
         patience: Duration,
     ) -> Result<Result<Value, Raised>, Trouble> {
         let number = self.next;
         self.next += 1;
-        let seal: String = self.context.random_bytes(16).iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes = self.context.random_bytes(16).try_into().unwrap_or_default();
+        let seal = format!("{:032x}", u128::from_le_bytes(bytes));
         let line = json!({ "n": number, "seal": seal, "op": operation, "a": arguments });
         let written = self.child.stdin(patience).write_all(format!("{line}\n").as_bytes());
         if let Err(error) = written {

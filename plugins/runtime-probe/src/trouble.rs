@@ -58,15 +58,21 @@ impl Trouble {
         let fault =
             if is_failure { Fault::fail(summary.clone()) } else { Fault::inconclusive(summary.clone()) };
         let Some(hint) = hint else { return fault };
-        let message = match self {
-            Self::Ended(_, errors) | Self::EndedAtLoad(_, errors) if !errors.trim().is_empty() => Text::new(
+        let message = match self.errors() {
+            Some(errors) => Text::new(
                 format!("{}; it wrote to its standard error:\n{errors}", summary.en),
                 format!("{}；它在标准错误里写了：\n{errors}", summary.zh),
             ),
-            _ => summary,
+            None => summary,
         };
         let finding = Finding::new(Severity::Problem, format!("runtime.{}", self.rule()), message);
         fault.with(finding.at(Location::Process(PYTHON.to_owned())).hint(hint))
+    }
+
+    /// What the process wrote to its standard error before its end, if anything.
+    fn errors(&self) -> Option<&str> {
+        let (Self::Ended(_, errors) | Self::EndedAtLoad(_, errors)) = self else { return None };
+        Some(errors.as_str()).filter(|errors| !errors.trim().is_empty())
     }
 
     fn rule(&self) -> &'static str {

@@ -124,7 +124,7 @@ impl<'a, 'host> Exam<'a, 'host> {
         for (method, path, length) in [("GET", page, 0), ("HEAD", page, 0), ("POST", echo, 5_000)] {
             let seen = ask(session, "request", &self.request(method, path, length, false))?;
             if let Err(rule) = response(&seen, method) {
-                return Err(broken("app", &format!("{method} {path}"), rule));
+                return Err(broken("app", &format!("{method} {path}"), &rule));
             }
         }
         Ok(())
@@ -198,7 +198,7 @@ impl<'a, 'host> Exam<'a, 'host> {
         let (mut session, streamed) = report.judge("middleware-passes", Need::Must, passes, |_| {
             Text::new("the middleware calls what stands behind it", "中间件会调用它后面的应用")
         })?;
-        let rules = response(&streamed, "GET").map_err(|rule| broken("middleware", "GET /", rule));
+        let rules = response(&streamed, "GET").map_err(|rule| broken("middleware", "GET /", &rule));
         report.judge("middleware-rules", Need::Must, rules, |()| {
             Text::new("what comes out of it is as it must be", "它给出的回应符合规则")
         })?;
@@ -252,7 +252,7 @@ impl<'a, 'host> Exam<'a, 'host> {
 
     fn through(&self, session: &mut Session<'_, '_>, kind: &str, checked: bool) -> Result<Value, Fault> {
         let arguments = json!({ "kind": kind, "piece": self.words[1], "count": CHUNKS, "checked": checked });
-        match session.ask("through", arguments) {
+        match session.ask("through", &arguments) {
             Ok(Ok(seen)) => Ok(seen),
             Ok(Err(raised)) => Err(Trouble::NotLoaded(self.check.middleware.clone(), raised).fault()),
             Err(trouble) => Err(trouble.fault()),
@@ -306,7 +306,7 @@ impl<'a, 'host> Exam<'a, 'host> {
 }
 
 fn ask(session: &mut Session<'_, '_>, operation: &str, arguments: &Value) -> Result<Value, Fault> {
-    session.value(operation, arguments.clone()).map_err(|trouble| trouble.fault())
+    session.value(operation, arguments).map_err(|trouble| trouble.fault())
 }
 
 /// The exception that came out.
@@ -434,7 +434,7 @@ fn response(seen: &Value, method: &str) -> Result<(), Text> {
     }
 }
 
-fn broken(part: &str, request: &str, rule: Text) -> Fault {
+fn broken(part: &str, request: &str, rule: &Text) -> Fault {
     let message = Text::new(format!("{request}: {}", rule.en), format!("{request}：{}", rule.zh));
     let hint = Text::new(
         "PEP 3333, \"The Application/Framework Side\" and \"The start_response() Callable\"",
@@ -561,7 +561,7 @@ fn lost(kind: &str, seen: &Value) -> Fault {
 mod tests {
     use super::*;
 
-    fn seen(status: &str, headers: Value, other: &Value) -> Value {
+    fn seen(status: &str, headers: &Value, other: &Value) -> Value {
         let mut seen = json!({
             "starts": [{ "status": status, "list": true, "headers": headers, "exception": false }],
             "other": [], "iterable": "list", "early": false, "error": null, "length": 5,
@@ -581,17 +581,17 @@ mod tests {
     #[test]
     fn a_response_keeps_every_rule() {
         let plain = json!([["Content-Type", "text/plain"], ["Content-Length", "5"]]);
-        assert_eq!(response(&seen("200 OK", plain.clone(), &json!({})), "GET"), Ok(()));
-        expect(&seen("200", plain.clone(), &json!({})), "three digits");
-        expect(&seen("200 OK", json!([["Content-Length", "5"]]), &json!({})), "no Content-Type");
-        expect(&seen("200 OK", json!([null]), &json!({})), "no tuple");
+        assert_eq!(response(&seen("200 OK", &plain, &json!({})), "GET"), Ok(()));
+        expect(&seen("200", &plain, &json!({})), "three digits");
+        expect(&seen("200 OK", &json!([["Content-Length", "5"]]), &json!({})), "no Content-Type");
+        expect(&seen("200 OK", &json!([null]), &json!({})), "no tuple");
         let hop = json!([["Content-Type", "text/plain"], ["Connection", "close"]]);
-        expect(&seen("200 OK", hop, &json!({})), "hop-by-hop");
-        expect(&seen("200 OK", plain.clone(), &json!({ "length": 6 })), "Content-Length");
-        expect(&seen("200 OK", plain.clone(), &json!({ "other": ["str"] })), "not bytes");
-        expect(&seen("200 OK", plain.clone(), &json!({ "iterable": "bytes" })), "bare bytes");
-        expect(&seen("200 OK", plain.clone(), &json!({ "early": true })), "before start_response");
-        expect(&seen("200 OK", plain, &json!({ "starts": [] })), "not called");
+        expect(&seen("200 OK", &hop, &json!({})), "hop-by-hop");
+        expect(&seen("200 OK", &plain, &json!({ "length": 6 })), "Content-Length");
+        expect(&seen("200 OK", &plain, &json!({ "other": ["str"] })), "not bytes");
+        expect(&seen("200 OK", &plain, &json!({ "iterable": "bytes" })), "bare bytes");
+        expect(&seen("200 OK", &plain, &json!({ "early": true })), "before start_response");
+        expect(&seen("200 OK", &plain, &json!({ "starts": [] })), "not called");
     }
 
     #[test]

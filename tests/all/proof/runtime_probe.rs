@@ -248,7 +248,7 @@ mod decorator {
     ];
 
     fn decorated(name: &str, kind: &str) -> Subject {
-        modules("").asked_with(json!({ "decorator": format!("decorators:{name}"), "kind": kind }))
+        modules("").asked_with(json!({ "name": format!("decorators:{name}"), "kind": kind }))
     }
 
     fn rows() -> Vec<Row> {

@@ -5,9 +5,9 @@ use std::time::Duration;
 use mustdo_plugin::process::{Command, Finished, Limits};
 use mustdo_plugin::scratch::Workspace;
 use mustdo_plugin::serde_json::{self, Value};
-use mustdo_plugin::{Fault, Text};
+use mustdo_plugin::{Failure, Fault, Text};
 
-use super::Exam;
+use super::{Exam, is_module_file};
 use crate::session::{PYTHON, SOURCE};
 use crate::trouble::{Trouble, cut, wrong};
 
@@ -86,7 +86,7 @@ impl<'host> Exam<'_, 'host> {
         let module = self.check.function.split(':').next().unwrap_or_default();
         let name = module.rsplit('.').next().unwrap_or_default();
         let file = path.rsplit('/').next().unwrap_or(path);
-        (file.ends_with(".so") || file.ends_with(".pyd")) && file.split('.').next() == Some(name)
+        is_module_file(file) && file.split('.').next() == Some(name)
     }
 }
 
@@ -94,12 +94,14 @@ fn run(folder: &Workspace<'_>, arguments: &[&str], limits: &Limits) -> Result<Fi
     let command =
         arguments.iter().fold(Command::new(PYTHON), |command, argument| command.argument(*argument));
     let child = folder.start(&command).map_err(|failure| Trouble::Host(failure).fault())?;
-    child.output(limits).map_err(|failure| match failure {
-        mustdo_plugin::Failure::TimedOut => Fault::inconclusive(Text::new(
+    child.output(limits).map_err(|failure| {
+        if failure != Failure::TimedOut {
+            return Trouble::Host(failure).fault();
+        }
+        Fault::inconclusive(Text::new(
             "the build did not end in time, or the target `python` is no interpreter",
             "构建没有按时结束，或者目标 `python` 不是解释器",
-        )),
-        other => Trouble::Host(other).fault(),
+        ))
     })
 }
 

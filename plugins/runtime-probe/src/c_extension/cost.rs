@@ -234,7 +234,7 @@ pub(super) struct Load {
 }
 
 fn ask(session: &mut Session<'_, '_>, operation: &str, arguments: &Value) -> Result<Value, Fault> {
-    session.value(operation, arguments.clone()).map_err(|trouble| trouble.fault())
+    session.value(operation, arguments).map_err(|trouble| trouble.fault())
 }
 
 fn untold() -> Fault {
@@ -245,6 +245,7 @@ fn untold() -> Fault {
 }
 
 /// Bytes a call, from the smallest after warming up to the last.
+#[expect(clippy::cast_precision_loss, reason = "neither bytes nor calls come near 2^52")]
 fn slope(resident: &[u64]) -> f64 {
     let warm = resident.len().min(WARM) - 1;
     let more = resident.last().copied().unwrap_or_default().saturating_sub(resident[warm]);

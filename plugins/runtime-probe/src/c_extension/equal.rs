@@ -134,13 +134,13 @@ impl<'host> Exam<'_, 'host> {
             Outcome::read(&answer).ok_or_else(|| Trouble::Foreign(answer.to_string()).fault())
         };
         let expected = read(ask(model, operation, arguments)?)?;
-        let own = extension.value(operation, arguments.clone()).map_err(|trouble| match trouble {
-            Trouble::Ended(..) => {
-                let fault = trouble.fault();
-                let summary = fault.summary().clone();
-                fault.headed(Text::new(format!("{what}: {}", summary.en), format!("{what}：{}", summary.zh)))
+        let own = extension.value(operation, arguments).map_err(|trouble| {
+            let fault = trouble.fault();
+            if !matches!(trouble, Trouble::Ended(..)) {
+                return fault;
             }
-            other => other.fault(),
+            let Text { en, zh } = fault.summary().clone();
+            fault.headed(Text::new(format!("{what}: {en}"), format!("{what}：{zh}")))
         })?;
         let own = read(own)?;
         if own.is_refusal(&expected) {
@@ -255,7 +255,7 @@ impl<'host> Exam<'_, 'host> {
 }
 
 fn ask(session: &mut Session<'_, '_>, operation: &str, arguments: &Value) -> Result<Value, Fault> {
-    session.value(operation, arguments.clone()).map_err(|trouble| trouble.fault())
+    session.value(operation, arguments).map_err(|trouble| trouble.fault())
 }
 
 #[cfg(test)]

@@ -174,12 +174,12 @@ impl<'a, 'host> Exam<'a, 'host> {
     fn native(&self, folder: &Workspace<'host>) -> Result<String, Fault> {
         let told = |trouble: Trouble| trouble.fault();
         let mut session = self.extension(folder)?;
-        let origin = session.value("origin", json!({})).map_err(told)?;
+        let origin = session.value("origin", &json!({})).map_err(told)?;
         let home = session.hello.get("folder").and_then(Value::as_str).unwrap_or_default().to_owned();
         let function = &self.check.function;
         let kind = origin.get("kind").and_then(Value::as_str).unwrap_or_default();
         let file = origin.get("file").and_then(Value::as_str).unwrap_or_default();
-        let is_native = file.ends_with(".so") || file.ends_with(".pyd");
+        let is_native = is_module_file(file);
         if origin.get("is_python") != Some(&Value::Bool(false)) || !is_native {
             let summary = Text::new(
                 format!("{function} is not compiled: it is a {kind} of {}", cut_path(file)),
@@ -201,6 +201,11 @@ impl<'a, 'host> Exam<'a, 'host> {
         };
         Ok(own.trim_start_matches('/').to_owned())
     }
+}
+
+/// Whether a file is a compiled module, as Python names them.
+fn is_module_file(file: &str) -> bool {
+    matches!(file.rsplit_once('.'), Some((_, "so" | "pyd")))
 }
 
 fn cut_path(file: &str) -> &str {

@@ -1,5 +1,7 @@
 //! The checks in the native double of the host, where the interpreter is something else.
 
+#![cfg(test)]
+
 use std::process::Command;
 use std::time::Duration;
 
