@@ -2,6 +2,9 @@
 
 use crate::model::{TargetKind, TargetName};
 
+/// The learner's interpreter: a check gives it all of its arguments.
+const PYTHON: &str = "python";
+
 /// Lines for `mustdo.toml` that bind `name`, to be filled in by the learner. Of the `kinds` that would do, likeliest first,
 /// the usual one of that name is taken, if the shipped checklists share it, else the first. Where nobody says which would do,
 /// `kinds` is empty, and the learner has to know the kind of a name that is not shared.
@@ -14,6 +17,9 @@ pub fn binding(name: &TargetName, kinds: &[TargetKind]) -> Vec<String> {
         Some(TargetKind::Tcp) => &["kind = \"tcp\"", "address = \"127.0.0.1:9000\""],
         Some(TargetKind::Udp) => &["kind = \"udp\"", "address = \"127.0.0.1:9000\""],
         Some(TargetKind::Dir) => &["kind = \"dir\"", "path = \".\""],
+        Some(TargetKind::Command) if name.as_str() == PYTHON => {
+            &["kind = \"command\"", "program = \"python3\"", "args = [\"**\"]"]
+        }
         Some(TargetKind::Command) => &["kind = \"command\"", "program = \"./program\""],
         None => &["kind = \"http\"  # or tcp, udp, dir, command", "url = \"http://127.0.0.1:8000\""],
     };
@@ -25,6 +31,7 @@ pub fn binding(name: &TargetName, kinds: &[TargetKind]) -> Vec<String> {
 fn usual(name: &TargetName) -> Option<TargetKind> {
     Some(match name.as_str() {
         "web" | "gateway" => TargetKind::Http,
+        PYTHON => TargetKind::Command,
         "socket" | "db" | "redis" | "amqp" | "dns-tcp" | "tuple" | "tuple-address" | "tuple-port" => {
             TargetKind::Tcp
         }
@@ -45,6 +52,7 @@ mod tests {
         let lines = |name: &str| binding(&name.parse().unwrap(), &[]);
         assert_eq!(lines("web")[..2], ["[targets.web]", "kind = \"http\""]);
         assert_eq!(lines("worker")[1], "kind = \"command\"");
+        assert_eq!(lines("python")[2..], ["program = \"python3\"", "args = [\"**\"]"]);
         assert!(lines("shop")[1].contains("or tcp, udp, dir, command"));
         let of_kind = |name: &str, kinds: &[TargetKind]| binding(&name.parse().unwrap(), kinds)[1].clone();
         assert_eq!(of_kind("web", &[TargetKind::Tcp, TargetKind::Http]), "kind = \"http\"");

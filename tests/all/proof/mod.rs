@@ -20,6 +20,7 @@ mod net;
 mod page;
 mod peer;
 mod program;
+mod runtime_probe;
 #[cfg(feature = "live-servers")]
 mod served;
 mod sql_check;
