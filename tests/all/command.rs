@@ -6,7 +6,8 @@ use crate::sandbox::Sandbox;
 fn init_makes_a_workspace_and_a_second_one_changes_nothing() {
     let sandbox = Sandbox::empty();
     sandbox.run(&["init"]).ends(0);
-    assert_eq!(sandbox.files(), [".gitignore", ".mustdo/.gitignore", ".mustdo/lock", "mustdo.toml"]);
+    let files = [".gitattributes", ".gitignore", ".mustdo/.gitignore", ".mustdo/lock", "mustdo.toml"];
+    assert_eq!(sandbox.files(), files);
     assert!(sandbox.git(&["status", "--porcelain"]).contains("mustdo.toml"));
     sandbox.write("mustdo.toml", "[workspace]\nlang = \"zh\"\n");
     sandbox.run(&["init"]).ends(0);
@@ -185,9 +186,9 @@ fn progress_of_a_newer_mustdo_survives_a_tick() {
 #[test]
 fn processes_that_tick_at_once_lose_nothing() {
     let sandbox = Sandbox::workspace();
-    let listed = sandbox.run(&["list", "ground", "--lang", "en"]).ends(0).stdout;
-    let ids: Vec<_> = listed.split_whitespace().filter(|word| word.starts_with("ground.")).take(12).collect();
-    assert_eq!(ids.len(), 12);
+    let listed = sandbox.run(&["list", "stack", "--lang", "en"]).ends(0).stdout;
+    let ids: Vec<_> = listed.split_whitespace().filter(|word| word.starts_with("stack.")).take(32).collect();
+    assert_eq!(ids.len(), 32);
     let children: Vec<_> = ids
         .iter()
         .map(|id| {

@@ -15,7 +15,7 @@ use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::cli::verification::{Options, Verification};
-use crate::model::Span;
+use crate::model::{Span, Status};
 use crate::report::{Format, write};
 
 /// What can follow `mustdo verify`.
@@ -23,6 +23,16 @@ use crate::report::{Format, write};
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     selection: SelectionArgs,
+    /// Only what was proven and is out of date
+    #[arg(long, help_heading = "Selection")]
+    stale: bool,
+    /// Only what fails
+    #[arg(long, help_heading = "Selection")]
+    failed: bool,
+    /// Only what was judged on other evidence than there is now: watched files, committed or not, the question, the plugin or
+    /// a target has changed since
+    #[arg(long, help_heading = "Selection")]
+    changed: bool,
     /// Repeat a run: the number it was recorded with, in decimal or 0x… [default: a new one]
     #[arg(long, value_name = "SEED", value_parser = seed)]
     pub(crate) seed: Option<u64>,
@@ -62,7 +72,10 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
     let sinks = ReportFile::open_all(context, &args.reports)?;
     let project = Project::of_workspace(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
-    let selection = args.selection.selection();
+    let mut selection = args.selection.selection();
+    selection.statuses.extend(args.stale.then_some(Status::Stale));
+    selection.statuses.extend(args.failed.then_some(Status::Failing));
+    selection.changed = args.changed;
     let options = Options {
         seed: args.seed,
         jobs: args.jobs.map(usize::from),
