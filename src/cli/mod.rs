@@ -7,6 +7,7 @@ mod acquisition;
 mod argument;
 pub mod binding;
 mod building;
+mod chronicle;
 mod command;
 mod context;
 mod display;

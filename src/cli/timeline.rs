@@ -14,7 +14,8 @@ use super::past::{OwnPlugins, plugin_id, plugin_then};
 use super::project::{Files, Project};
 use super::shelf::Shelf;
 use crate::model::{
-    Asked, Catalog, Change, ChecklistId, Digest, Entry, Item, ItemId, Point, Standing, Status, Tally, turns,
+    Asked, Catalog, Change, ChecklistId, Digest, Entry, Item, ItemId, Point, Standing, Status, Tally, plain,
+    turns,
 };
 use crate::store::{
     BlobId, Repository, Revision, StoreError, StoredFile, StoredFolder, TextFile, Watch, Workspace,
@@ -120,6 +121,18 @@ impl<'a> Timeline<'a> {
         }
     }
 
+    /// Goes on after a commit in which the items stood so, by the id of today.
+    #[must_use]
+    pub(crate) fn after(mut self, statuses: HashMap<ItemId, Status>) -> Self {
+        self.statuses = statuses;
+        self
+    }
+
+    /// Where the items stood in the last commit that could be read, by the id of today.
+    pub(crate) fn statuses(&self) -> &HashMap<ItemId, Status> {
+        &self.statuses
+    }
+
     /// The next commit.
     pub(crate) fn point(&mut self, revision: &Revision) -> Result<Point, Failure> {
         let (tally, changes) = match self.read(revision)? {
@@ -132,7 +145,7 @@ impl<'a> Timeline<'a> {
         Ok(Point {
             revision: Some(revision.id.clone()),
             at: revision.at,
-            summary: revision.summary.clone(),
+            summary: plain(&revision.summary).into_owned(),
             tally,
             changes,
         })
@@ -379,5 +392,5 @@ fn first(found: &[Diagnostic]) -> String {
         let place = found.labels.first().map(|label| format!("{}: ", label.source.name));
         format!("{}{}", place.unwrap_or_default(), found.message)
     };
-    found.first().map(line).unwrap_or_default()
+    found.first().map(|found| plain(&line(found)).into_owned()).unwrap_or_default()
 }

@@ -10,6 +10,7 @@
 //! bytes of everything that did not change survive.
 
 mod address;
+mod against;
 mod binding;
 mod cases;
 mod checklist;
@@ -36,6 +37,7 @@ mod table;
 mod target;
 mod write;
 
+pub use against::check_against;
 pub use binding::{Unfit, check_bindings, params};
 pub use cases::{CasesFile, point_cases, read_cases};
 pub use checklist::{ChecklistFile, read_checklist};

@@ -414,3 +414,80 @@ fn cut_file_reads_as_the_whole() {
         assert_eq!(cut, whole.entries);
     }
 }
+
+#[test]
+fn lint_against_a_commit_asks_for_the_version_that_the_change_deserves() {
+    let learner = Learner::new();
+    learner.commit("2026-01-01T00:00:00Z", "begin");
+    let lint = |code: i32| learner.sandbox.run(&["lint", "--against", "HEAD"]).ends(code).stderr;
+    lint(0);
+    let without = CHECKLIST.split("\n[[item]]\nid = \"own.read\"").next().unwrap().to_owned();
+    learner.sandbox.write("checklists/own.toml", &without);
+    let told = lint(2);
+    assert!(
+        told.contains("E0209") && told.contains("2.0.0") && told.contains("own.read was removed"),
+        "{told}"
+    );
+    learner.sandbox.write("checklists/own.toml", &without.replace("1.0.0", "2.0.0"));
+    lint(0);
+    learner.commit("2026-01-02T00:00:00Z", "remove");
+    // The same item may come back, another one under its id may not.
+    let back = CHECKLIST.replace("1.0.0", "2.1.0");
+    learner.sandbox.write("checklists/own.toml", &back);
+    lint(0);
+    let other = back.replace(
+        "title = { zh = \"读过\", en = \"Read it\" }",
+        "title = { zh = \"写过\", en = \"Wrote it\" }",
+    );
+    learner.sandbox.write("checklists/own.toml", &other);
+    let told = lint(2);
+    assert!(told.contains("E0210") && told.contains("it was \"Read it\""), "{told}");
+    learner.sandbox.run(&["lint", "--against", "nowhere"]).ends(2);
+}
+
+#[test]
+fn what_was_told_once_is_told_again_and_goes_on() {
+    let learner = Learner::new();
+    let fresh = || {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let cache = elsewhere.path().to_str().unwrap();
+        learner
+            .sandbox
+            .run_with(&[("XDG_CACHE_HOME", cache)], &["history", "--format", "json"])
+            .ends(0)
+            .stdout
+    };
+    let cache = tempfile::tempdir().unwrap();
+    let kept = |arguments: &[&str]| {
+        let place = cache.path().to_str().unwrap();
+        let arguments = [&["history", "--format", "json"], arguments].concat();
+        learner.sandbox.run_with(&[("XDG_CACHE_HOME", place)], &arguments).ends(0).stdout
+    };
+    learner.commit("2026-01-01T00:00:00Z", "begin");
+    for (day, outcome) in [(2, Outcome::Fail), (3, Outcome::Pass), (40, Outcome::Pass)] {
+        let at = Timestamp::from_second(1_767_225_600 + day * 86_400).unwrap().to_string();
+        learner.record(outcome, &at);
+        learner.sandbox.write("notes.txt", &at);
+        learner.commit(&at, "verify");
+        for _ in 0..2 {
+            assert_eq!(kept(&[]), fresh());
+        }
+        kept(&["own.read"]);
+    }
+    // Another line of commits: what was told of the old one does not count.
+    learner.sandbox.git(&["checkout", "--quiet", "-b", "other", "HEAD~2"]);
+    learner.claim("own.read", "2026-02-01T00:00:00Z");
+    learner.commit("2026-02-01T00:00:00Z", "tick");
+    assert_eq!(kept(&[]), fresh());
+    learner.sandbox.git(&["checkout", "--quiet", "main"]);
+    assert_eq!(kept(&[]), fresh());
+    // A file that was tampered with is thrown away.
+    let folder = cache.path().join("mustdo/history");
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(" failing"), "{text}");
+        std::fs::write(&path, text.replace(" failing", " proven")).unwrap();
+    }
+    assert_eq!(kept(&[]), fresh());
+}
