@@ -483,11 +483,13 @@ fn what_was_told_once_is_told_again_and_goes_on() {
     assert_eq!(kept(&[]), fresh());
     // A file that was tampered with is thrown away.
     let folder = cache.path().join("mustdo/history");
+    let mut changed = 0;
     for file in std::fs::read_dir(&folder).unwrap() {
         let path = file.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        assert!(text.contains(" failing"), "{text}");
+        changed += text.matches(" failing").count();
         std::fs::write(&path, text.replace(" failing", " proven")).unwrap();
     }
+    assert!(changed > 0, "nothing was kept");
     assert_eq!(kept(&[]), fresh());
 }
