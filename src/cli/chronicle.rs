@@ -15,7 +15,7 @@ use super::project::Project;
 use crate::model::{
     Change, CheckId, Digest, Hasher, ItemId, Point, Settings, Staleness, Status, Tally, plain,
 };
-use crate::store::{CHECKLISTS, PLUGINS, keep, read_text};
+use crate::store::{CHECKLISTS, PLUGINS, Repository, keep, read_text};
 
 /// What was told up to a commit.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,7 +37,12 @@ const NOTHING: &str = "-";
 impl Chronicle {
     /// Where it is kept: the name depends on everything that a commit's standing depends on and that is not in the commit.
     /// None where nothing is kept.
-    pub(crate) fn place(context: &Context, project: &Project, wanted: Option<&[&ItemId]>) -> Option<PathBuf> {
+    pub(crate) fn place(
+        context: &Context,
+        project: &Project,
+        repository: &Repository,
+        wanted: Option<&[&ItemId]>,
+    ) -> Option<PathBuf> {
         let folder = context.environment.cache.as_ref()?.join("history");
         let mut hasher = Hasher::default();
         hasher.field(env!("CARGO_PKG_VERSION"));
@@ -58,6 +63,9 @@ impl Chronicle {
                 hasher.field("formerly").field(old.as_str());
             }
         }
+        // A clone that ends before its history does tells less than a whole one.
+        hasher.field(if repository.is_shallow() { "shallow" } else { "whole" });
+        hasher.field(if wanted.is_some() { "some" } else { "all" });
         for item in wanted.into_iter().flatten() {
             hasher.field("wanted").field(item.as_str());
         }

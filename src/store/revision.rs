@@ -73,6 +73,12 @@ impl Repository {
         self.at(&self.commit_of(name)?, &prefix, &mut [(); 3].map(|()| Listed::default()))
     }
 
+    /// Whether the clone ends before its history does.
+    #[must_use]
+    pub fn is_shallow(&self) -> bool {
+        self.inner().is_shallow()
+    }
+
     /// The newest commit that both names go back to.
     pub fn merge_base(&self, one: &str, other: &str) -> Result<String, StoreError> {
         let (one_id, other_id) = (self.commit_of(one)?.id(), self.commit_of(other)?.id());

@@ -53,7 +53,8 @@ pub(crate) fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure
         None => repository.head_id()?,
     };
     // Of another end of the line nothing is kept: it would push out what was told of this one.
-    let place = Chronicle::place(context, &project, wanted.as_deref()).filter(|_| args.rev.is_none());
+    let place =
+        Chronicle::place(context, &project, &repository, wanted.as_deref()).filter(|_| args.rev.is_none());
     let mut told = place.as_ref().map(Chronicle::read).unwrap_or_default();
     let later = match &head {
         None => None,
