@@ -21,10 +21,11 @@ pub(super) fn markdown(difference: &Difference, language: Language) -> String {
     if difference.progress().next().is_some() {
         lines.extend([String::new(), format!("### {}", phrase::progress(language)), String::new()]);
         for item in difference.progress() {
-            let sign = item.after.map_or("-", symbol);
+            // A bare minus would begin another list.
+            let sign = item.after.map_or("`-`", symbol);
             let [before, after] = [item.before, item.after].map(|status| phrase::status(status, language));
             let title = escape(item.title.get(language));
-            lines.push(format!("- {} `{}` {title}: {before} → {after}", escape(sign), item.id));
+            lines.push(format!("- {sign} `{}` {title}: {before} → {after}", item.id));
             let reasons = phrase::reasons(item, language);
             lines.extend(reasons.iter().map(|reason| format!("  - {}", escape(reason))));
         }
