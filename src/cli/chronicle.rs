@@ -5,7 +5,7 @@
 //! mustdo would write about these items is thrown away, and the commits are looked at again.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::{FromStr, SplitWhitespace};
 
 use jiff::Timestamp;
@@ -73,12 +73,12 @@ impl Chronicle {
     }
 
     /// Reads it; nothing told where there is none that can be used.
-    pub(crate) fn read(place: &PathBuf) -> Self {
+    pub(crate) fn read(place: &Path) -> Self {
         read_text(place).ok().flatten().and_then(|text| Self::parse(&text)).unwrap_or_default()
     }
 
     /// Keeps it. That it can not be kept costs time and nothing else.
-    pub(crate) fn write(&self, place: &PathBuf) {
+    pub(crate) fn write(&self, place: &Path) {
         let _kept = keep(place, self.text().as_bytes());
     }
 

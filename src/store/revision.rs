@@ -266,13 +266,11 @@ impl Watch {
         let mut hasher = Hasher::default();
         let mut told = !found.is_empty();
         for (path, id) in &*found {
-            match repository.inner().find_blob(*id) {
-                Ok(blob) => hasher.field(path.as_bytes()).field(blob.content()),
-                Err(_) => {
-                    told = false;
-                    break;
-                }
+            let Ok(blob) = repository.inner().find_blob(*id) else {
+                told = false;
+                break;
             };
+            hasher.field(path.as_bytes()).field(blob.content());
         }
         let digest = told.then(|| hasher.finish());
         self.digests.insert(found.to_vec(), digest);

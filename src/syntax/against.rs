@@ -68,15 +68,17 @@ fn why(
     let told = match found {
         Some(change) if change.after.is_none() || !here => "was removed",
         Some(change) if change.before.is_none() => "was added",
-        Some(change) => {
-            change.aspects.iter().find(|aspect| aspect.bump() == bump).map_or("came from elsewhere", told)
-        }
+        Some(change) => change
+            .aspects
+            .iter()
+            .find(|aspect| aspect.bump() == bump)
+            .map_or("came from elsewhere", |aspect| told(*aspect)),
         None => "has changed",
     };
     format!("{item} {told}")
 }
 
-fn told(aspect: &Aspect) -> &'static str {
+fn told(aspect: Aspect) -> &'static str {
     match aspect {
         Aspect::Id => "has another id",
         Aspect::Checklist => "came from another checklist",

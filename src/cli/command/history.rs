@@ -55,18 +55,18 @@ pub(crate) fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure
     // Of another end of the line nothing is kept: it would push out what was told of this one.
     let place =
         Chronicle::place(context, &project, &repository, wanted.as_deref()).filter(|_| args.rev.is_none());
-    let mut told = place.as_ref().map(Chronicle::read).unwrap_or_default();
+    let mut told = place.as_deref().map(Chronicle::read).unwrap_or_default();
     let later = match &head {
         None => None,
         Some(head) if told.tip.is_empty() => Some(repository.revisions(workspace.root(), head)?),
         Some(head) if *head == told.tip => None,
-        Some(head) => match repository.revisions_after(workspace.root(), head, &told.tip)? {
-            Some(later) => Some(later),
-            None => {
+        Some(head) => {
+            let later = repository.revisions_after(workspace.root(), head, &told.tip)?;
+            if later.is_none() {
                 told = Chronicle::default();
-                Some(repository.revisions(workspace.root(), head)?)
             }
-        },
+            Some(later.map_or_else(|| repository.revisions(workspace.root(), head), Ok)?)
+        }
     };
     let shipped = Shelf::open(None)?;
     let chosen = wanted.map(|wanted| wanted.into_iter().cloned().collect());

@@ -40,12 +40,11 @@ pub(crate) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
     }
     let workspace = Workspace::at(root.clone());
     let mut done = vec![];
-    let repository = match workspace.repository()? {
-        Some(repository) => repository,
-        None => {
-            done.push("made a git repository".to_owned());
-            Repository::init(&root)?
-        }
+    let repository = if let Some(repository) = workspace.repository()? {
+        repository
+    } else {
+        done.push("made a git repository".to_owned());
+        Repository::init(&root)?
     };
     let lock = workspace.lock()?;
     let mut files = vec![(Workspace::SETTINGS.to_owned(), template(context.language))];

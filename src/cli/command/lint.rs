@@ -51,7 +51,7 @@ pub(crate) fn run(context: &Context, args: &LintArgs) -> Result<Exit, Failure> {
     match (&args.against, &project.workspace) {
         // What is no content yet has no version to compare.
         (Some(name), Some(workspace)) if !broken => {
-            diagnostics.extend(against(context, workspace, &project, name)?)
+            diagnostics.extend(against(context, workspace, &project, name)?);
         }
         (Some(_), None) => {
             return Err(Failure::usage("outside a workspace there is no commit to compare with"));

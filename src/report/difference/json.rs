@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::super::json::{StalenessView, TallyView, TextView};
 use super::{ChecklistRow, ContentChange, Difference, DifferenceInput, ItemRow};
+use crate::model::{ItemId, Status};
 
 /// The number of the shape: keys may be added under it; removing or changing one is the next.
 const FORMAT: u32 = 1;
@@ -93,13 +94,13 @@ impl<'a> ItemView<'a> {
         };
         Self {
             id: id.as_str(),
-            formerly: formerly.as_ref().map(crate::model::ItemId::as_str),
+            formerly: formerly.as_ref().map(ItemId::as_str),
             title: TextView::new(title),
             content: word,
             aspects,
             rebound: *rebound,
-            before: before.map(|status| status.word()),
-            after: after.map(|status| status.word()),
+            before: before.map(Status::word),
+            after: after.map(Status::word),
             staleness: staleness.iter().map(|(check, why)| StalenessView::new(check, why)).collect(),
             failures: failures.iter().map(TextView::new).collect(),
             recorded: *recorded,
