@@ -85,6 +85,8 @@ pub(crate) enum Command {
     Report(command::report::ReportArgs),
     /// Show readiness over the commits, and when each item was proven, failed or went stale
     History(command::history::HistoryArgs),
+    /// Show what changed between two commits, in content and in progress
+    Diff(command::diff::DiffArgs),
     /// Allow a plugin to reach a target
     Grant(command::grant::GrantArgs),
     /// Take a plugin's permissions back
@@ -100,6 +102,8 @@ pub(crate) enum Command {
     Explain(command::explain::ExplainArgs),
     /// Print the JSON Schema of a file, for editors
     Schema(command::schema::SchemaArgs),
+    /// Merge a progress file item by item: git calls it, where `mustdo init` told it to
+    MergeDriver(command::merge_driver::MergeDriverArgs),
     /// See it work: a good service and a broken one, verified side by side
     Demo(command::demo::DemoArgs),
     /// Print a completion script for a shell
@@ -134,6 +138,7 @@ impl SelectionArgs {
             levels: self.level.clone(),
             tags: self.tag.clone(),
             statuses: self.status.clone(),
+            changed: false,
         }
     }
 }

@@ -7,6 +7,7 @@ mod acquisition;
 mod argument;
 pub mod binding;
 mod building;
+mod chronicle;
 mod command;
 mod context;
 mod display;
@@ -93,6 +94,7 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Replay(args) => command::replay::run(context, args),
         Command::Report(args) => command::report::run(context, args),
         Command::History(args) => command::history::run(context, args),
+        Command::Diff(args) => command::diff::run(context, args),
         Command::Grant(args) => command::grant::run(context, args),
         Command::Revoke(args) => command::grant::run_revoke(context, args),
         Command::Grants(args) => command::grant::run_list(context, args),
@@ -100,6 +102,7 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Lint(args) => command::lint::run(context, args),
         Command::Explain(args) => command::explain::run(args),
         Command::Schema(args) => command::schema::run(args),
+        Command::MergeDriver(args) => command::merge_driver::run(context, args),
         Command::Demo(args) => command::demo::run(context, args),
         Command::Completions(args) => command::completions::run(args),
         Command::Man => command::man::run(),

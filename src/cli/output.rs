@@ -135,10 +135,8 @@ pub(crate) fn report(
     for item in &items {
         asked.push(project.asked(item, &settings, shelf)?);
     }
-    let judgement = match selection.statuses[..] {
-        [] => None,
-        _ => Some(judge(context, project, shelf, selection)?),
-    };
+    let judgement =
+        selection.asks_for_standing().then(|| judge(context, project, shelf, selection)).transpose()?;
     let workspace = project.workspace.as_ref();
     let repository = workspace.map(Workspace::repository).transpose()?.flatten();
     let revision = match (&project.past, &repository) {
@@ -196,7 +194,7 @@ fn judge(
     selection: &Selection,
 ) -> Result<Judgement, Failure> {
     let settings = project.effective_settings();
-    let selection = Selection { statuses: vec![], ..selection.clone() };
+    let selection = selection.wherever_they_stand();
     let items = select(context, project, shelf, &selection)?;
     let mut standings = Vec::with_capacity(items.len());
     for item in items {
@@ -213,11 +211,12 @@ pub(crate) fn select<'a>(
     selection: &Selection,
 ) -> Result<Vec<&'a Item>, Failure> {
     let settings = project.effective_settings();
-    let mut statuses = HashMap::new();
-    if !selection.statuses.is_empty() {
+    let mut standings = HashMap::new();
+    if selection.asks_for_standing() {
         for item in project.catalog.items() {
-            statuses.insert(&item.id, project.standing(context, item, &settings, shelf)?.status);
+            standings.insert(&item.id, project.standing(context, item, &settings, shelf)?);
         }
     }
-    Ok(selection.resolve(&project.catalog, |item| statuses.get(&item.id).copied().unwrap_or_default())?)
+    let chosen = selection.resolve(&project.catalog, |item| standings.get(&item.id).cloned())?;
+    Ok(chosen)
 }

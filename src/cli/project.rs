@@ -153,6 +153,11 @@ impl Project {
         self
     }
 
+    /// What the user's own file says.
+    pub(crate) fn user_settings(&self) -> &Settings {
+        &self.user
+    }
+
     /// What `mustdo.toml` says, and below it the user's own file.
     pub(crate) fn effective_settings(&self) -> Settings {
         let mut settings = self.settings.settings().clone();

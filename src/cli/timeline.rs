@@ -14,7 +14,8 @@ use super::past::{OwnPlugins, plugin_id, plugin_then};
 use super::project::{Files, Project};
 use super::shelf::Shelf;
 use crate::model::{
-    Asked, Catalog, Change, ChecklistId, Digest, Entry, Item, ItemId, Point, Standing, Status, Tally, turns,
+    Asked, Catalog, Change, ChecklistId, Digest, Entry, Item, ItemId, Point, Standing, Status, Tally, plain,
+    turns,
 };
 use crate::store::{
     BlobId, Repository, Revision, StoreError, StoredFile, StoredFolder, TextFile, Watch, Workspace,
@@ -37,8 +38,10 @@ pub(crate) struct Timeline<'a> {
     contents: HashMap<ContentKey, Rc<Readable<Content>>>,
     digests: HashMap<BlobId, Digest>,
     watches: HashMap<Vec<String>, Watch>,
-    /// What was judged last, by the item's id then.
-    judged: HashMap<ItemId, Judged>,
+    /// The plugins of the last commit, and the folder that they stand in.
+    plugins: Option<(StoredFolder, Rc<OwnPlugins>)>,
+    /// What was looked at last.
+    seen: Option<Seen>,
     /// Where the items stood in the last commit that could be read, by the id of today.
     statuses: HashMap<ItemId, Status>,
 }
@@ -56,11 +59,32 @@ struct Content {
     asked: HashMap<ItemId, Vec<Asked>>,
 }
 
-/// A standing and what it depends on.
+/// The items of the last commit that could be read.
+#[derive(Debug)]
+struct Seen {
+    content: Rc<Readable<Content>>,
+    versions: Vec<Rc<Readable<ProgressVersion>>>,
+    /// In file order; only items that are wanted.
+    slots: Vec<Slot>,
+    by_id: HashMap<ItemId, usize>,
+}
+
+/// One item of the last commit.
+#[derive(Debug)]
+struct Slot {
+    /// Its checklist and its place there.
+    place: (usize, usize),
+    /// The id it has today.
+    today: ItemId,
+    /// What is known of it.
+    entry: Option<Rc<ItemProgress>>,
+    /// Where it stood; none where something else is known of it since.
+    judged: Option<Judged>,
+}
+
+/// A standing and what it depends on beside the question and what is known.
 #[derive(Debug)]
 struct Judged {
-    content: Rc<Readable<Content>>,
-    entry: Option<Rc<ItemProgress>>,
     plugins: Rc<OwnPlugins>,
     watched: Vec<Option<Digest>>,
     /// From when on it holds; none for ever.
@@ -70,27 +94,93 @@ struct Judged {
     standing: Standing,
 }
 
-impl Judged {
-    fn holds(&self, other: &Subject<'_>, at: Timestamp) -> bool {
-        let same_entry = match (&self.entry, other.entry) {
+impl Slot {
+    /// Says what is known now.
+    fn know(&mut self, entry: Option<&Rc<ItemProgress>>) {
+        let same = match (&self.entry, entry) {
             (Some(one), Some(other)) => Rc::ptr_eq(one, other),
             (None, None) => true,
             (Some(_), None) | (None, Some(_)) => false,
         };
-        same_entry
-            && Rc::ptr_eq(&self.content, other.content)
-            && (Rc::ptr_eq(&self.plugins, other.plugins) || self.plugins == *other.plugins)
+        if !same {
+            self.entry = entry.cloned();
+            self.judged = None;
+        }
+    }
+}
+
+impl Judged {
+    fn holds(&self, plugins: &Rc<OwnPlugins>, watched: &[Option<Digest>], at: Timestamp) -> bool {
+        (Rc::ptr_eq(&self.plugins, plugins) || self.plugins == *plugins)
+            && self.watched == watched
             && self.from.is_none_or(|from| from <= at)
             && self.until.is_none_or(|until| at < until)
     }
 }
 
-/// An item of a commit, with what its standing depends on.
-struct Subject<'a> {
-    item: &'a Item,
-    entry: Option<&'a Rc<ItemProgress>>,
-    content: &'a Rc<Readable<Content>>,
-    plugins: &'a Rc<OwnPlugins>,
+impl Seen {
+    /// Takes over what is known in other versions of the progress files: where the same files are there, only what is another
+    /// allocation is looked at.
+    fn know(&mut self, versions: Vec<Rc<Readable<ProgressVersion>>>) {
+        let Ok(content) = &*self.content else { return };
+        let catalog = &content.project.catalog;
+        if let Some(changed) = self.changed(catalog, &versions) {
+            for (slot, entry) in changed {
+                self.slots[slot].know(Some(&entry));
+            }
+        } else {
+            let entries = entries(catalog, &versions);
+            for slot in &mut self.slots {
+                let (checklist, item) = slot.place;
+                let id = &catalog.checklists()[checklist].items[item].id;
+                slot.know(entries.get(id).copied());
+            }
+        }
+        self.versions = versions;
+    }
+
+    /// The slots of items of which something else is known, in place; none where something was taken away, moved, or stands in
+    /// another file than its item's: then all of it has to be gone through.
+    fn changed(
+        &self,
+        catalog: &Catalog,
+        versions: &[Rc<Readable<ProgressVersion>>],
+    ) -> Option<Vec<(usize, Rc<ItemProgress>)>> {
+        if self.versions.len() != versions.len() {
+            return None;
+        }
+        let mut changed = vec![];
+        for (old, new) in self.versions.iter().zip(versions) {
+            if Rc::ptr_eq(old, new) {
+                continue;
+            }
+            let (Ok(old), Ok(new)) = (&**old, &**new) else { return None };
+            if old.checklist != new.checklist {
+                return None;
+            }
+            let mut before = old.items.iter().peekable();
+            for known in &new.items {
+                match before.peek() {
+                    Some(old) if Rc::ptr_eq(old, known) => {
+                        before.next();
+                        continue;
+                    }
+                    Some(old) if old.id < known.id => return None,
+                    Some(old) if old.id == known.id => drop(before.next()),
+                    Some(_) | None => {}
+                }
+                if home(catalog, &known.id) != Some(&new.checklist) {
+                    return None;
+                }
+                // An item that is not wanted has no slot.
+                changed.extend(self.by_id.get(&known.id).map(|slot| (*slot, Rc::clone(known))));
+            }
+            if before.next().is_some() {
+                return None;
+            }
+        }
+        Some(changed)
+    }
 }
 
 impl<'a> Timeline<'a> {
@@ -115,16 +205,29 @@ impl<'a> Timeline<'a> {
             contents: HashMap::new(),
             digests: HashMap::new(),
             watches: HashMap::new(),
-            judged: HashMap::new(),
+            plugins: None,
+            seen: None,
             statuses: HashMap::new(),
         }
+    }
+
+    /// Goes on after a commit in which the items stood so, by the id of today.
+    #[must_use]
+    pub(crate) fn after(mut self, statuses: HashMap<ItemId, Status>) -> Self {
+        self.statuses = statuses;
+        self
+    }
+
+    /// Where the items stood in the last commit that could be read, by the id of today.
+    pub(crate) fn statuses(&self) -> &HashMap<ItemId, Status> {
+        &self.statuses
     }
 
     /// The next commit.
     pub(crate) fn point(&mut self, revision: &Revision) -> Result<Point, Failure> {
         let (tally, changes) = match self.read(revision)? {
             Ok((content, versions)) => {
-                let (tally, changes) = self.judge(revision, &content, &versions)?;
+                let (tally, changes) = self.judge(revision, &content, versions)?;
                 (Ok(tally), changes)
             }
             Err(trouble) => (Err(trouble), vec![]),
@@ -132,7 +235,7 @@ impl<'a> Timeline<'a> {
         Ok(Point {
             revision: Some(revision.id.clone()),
             at: revision.at,
-            summary: revision.summary.clone(),
+            summary: plain(&revision.summary).into_owned(),
             tally,
             changes,
         })
@@ -153,14 +256,14 @@ impl<'a> Timeline<'a> {
             changes.extend(Change::between(&item.id, from, Some(&standing), entry, now));
             statuses.insert(item.id.clone(), standing.status);
         }
-        changes.extend(self.gone(&statuses, now));
+        changes.extend(self.gone(|id| statuses.contains_key(id), now));
         self.statuses = statuses;
         Point { revision: None, at: now, summary: String::new(), tally: Ok(tally), changes }
     }
 
     /// Items that there were and are not any more.
-    fn gone(&self, statuses: &HashMap<ItemId, Status>, at: Timestamp) -> Vec<Change> {
-        let mut gone: Vec<_> = self.statuses.iter().filter(|(id, _)| !statuses.contains_key(*id)).collect();
+    fn gone(&self, there: impl Fn(&ItemId) -> bool, at: Timestamp) -> Vec<Change> {
+        let mut gone: Vec<_> = self.statuses.iter().filter(|(id, _)| !there(id)).collect();
         gone.sort_unstable();
         gone.into_iter().filter_map(|(id, from)| Change::between(id, Some(*from), None, None, at)).collect()
     }
@@ -231,7 +334,12 @@ impl<'a> Timeline<'a> {
         Ok(Content { project, asked })
     }
 
-    fn plugins(&mut self, revision: &Revision) -> Result<OwnPlugins, StoreError> {
+    fn plugins(&mut self, revision: &Revision) -> Result<Rc<OwnPlugins>, StoreError> {
+        if let Some((folder, plugins)) = &self.plugins
+            && Rc::ptr_eq(folder, &revision.plugins)
+        {
+            return Ok(Rc::clone(plugins));
+        }
         let mut plugins = OwnPlugins::new();
         for file in &*revision.plugins {
             let Some(id) = plugin_id(file) else { continue };
@@ -242,6 +350,8 @@ impl<'a> Timeline<'a> {
             self.digests.insert(file.id, digest);
             plugins.insert(id, digest);
         }
+        let plugins = Rc::new(plugins);
+        self.plugins = Some((Rc::clone(&revision.plugins), Rc::clone(&plugins)));
         Ok(plugins)
     }
 
@@ -249,73 +359,97 @@ impl<'a> Timeline<'a> {
         &mut self,
         revision: &Revision,
         content: &Rc<Readable<Content>>,
-        versions: &[Rc<Readable<ProgressVersion>>],
+        versions: Vec<Rc<Readable<ProgressVersion>>>,
     ) -> Result<(Tally, Vec<Change>), Failure> {
         let Ok(read) = &**content else { return Err(Failure::bug("content that was not read is judged")) };
-        let plugins = Rc::new(self.plugins(revision)?);
-        let entries = entries(&read.project.catalog, versions);
+        let plugins = self.plugins(revision)?;
+        let mut seen = match self.seen.take() {
+            Some(seen) if Rc::ptr_eq(&seen.content, content) => seen,
+            _ => self.slots(content, read),
+        };
+        seen.know(versions);
         let mut tally = Tally::default();
         let mut changes = vec![];
-        let mut statuses = HashMap::with_capacity(self.statuses.len());
-        for item in read.project.catalog.items() {
-            let today = self.id_of_today(&item.id);
-            if self.wanted.as_ref().is_some_and(|wanted| !wanted.contains(today)) {
-                continue;
-            }
-            let today = today.clone();
-            let entry = entries.get(&item.id).copied();
-            let subject = Subject { item, entry, content, plugins: &plugins };
-            let from = self.statuses.get(&today).copied();
-            let standing = self.standing(revision, read, &subject)?;
+        for slot in &mut seen.slots {
+            let (checklist, item) = slot.place;
+            let item = &read.project.catalog.checklists()[checklist].items[item];
+            self.stand(revision, read, item, slot, &plugins)?;
+            let Some(Judged { standing, .. }) = &slot.judged else {
+                return Err(Failure::bug("an item was judged and stands nowhere"));
+            };
             tally.add(item, standing);
-            if from.unwrap_or_default() != standing.status {
-                let entry = entry.map(|known| &known.entry);
-                changes.extend(Change::between(&today, from, Some(standing), entry, revision.at));
+            let (status, today) = (standing.status, &slot.today);
+            let from = self.statuses.get(today).copied();
+            if from != Some(status) {
+                let entry = slot.entry.as_ref().map(|known| &known.entry);
+                changes.extend(Change::between(today, from, Some(standing), entry, revision.at));
+                self.statuses.insert(today.clone(), status);
             }
-            statuses.insert(today, standing.status);
         }
-        changes.extend(self.gone(&statuses, revision.at));
-        self.statuses = statuses;
+        if self.statuses.len() != seen.slots.len() {
+            let there: HashSet<&ItemId> = seen.slots.iter().map(|slot| &slot.today).collect();
+            changes.extend(self.gone(|id| there.contains(id), revision.at));
+            self.statuses.retain(|id, _| there.contains(id));
+        }
+        self.seen = Some(seen);
         Ok((tally, changes))
+    }
+
+    /// The wanted items of some content, of which nothing is known yet.
+    fn slots(&self, content: &Rc<Readable<Content>>, read: &Content) -> Seen {
+        let mut slots = vec![];
+        let mut by_id = HashMap::new();
+        for (checklist, list) in read.project.catalog.checklists().iter().enumerate() {
+            for (position, item) in list.items.iter().enumerate() {
+                let today = self.id_of_today(&item.id);
+                if self.wanted.as_ref().is_none_or(|wanted| wanted.contains(today)) {
+                    by_id.insert(item.id.clone(), slots.len());
+                    slots.push(Slot {
+                        place: (checklist, position),
+                        today: today.clone(),
+                        entry: None,
+                        judged: None,
+                    });
+                }
+            }
+        }
+        Seen { content: Rc::clone(content), versions: vec![], slots, by_id }
     }
 
     fn id_of_today<'b>(&'b self, id: &'b ItemId) -> &'b ItemId {
         if self.today.item(id).is_some() { id } else { self.today.renamed(id).unwrap_or(id) }
     }
 
-    fn standing(
+    /// Judges an item, unless what is known of it holds for this commit too.
+    fn stand(
         &mut self,
         revision: &Revision,
         content: &Content,
-        subject: &Subject<'_>,
-    ) -> Result<&Standing, Failure> {
-        let id = &subject.item.id;
-        let base = content.asked.get(id).map(Vec::as_slice).unwrap_or_default();
-        let watched = self.watched(revision, base, subject.entry)?;
-        let holds = |known: &Judged| known.holds(subject, revision.at) && known.watched == watched;
-        if !self.judged.get(id).is_some_and(holds) {
-            let entry = subject.entry.map(|known| &known.entry);
-            let mut asked = base.to_vec();
-            for (asked, watched) in asked.iter_mut().zip(&watched) {
-                let record =
-                    entry.and_then(|entry| entry.checks.get(&asked.definition.uses)?.decided.as_ref());
-                asked.plugin = plugin_then(subject.plugins, &asked.definition.uses.plugin, record);
-                asked.watched = *watched;
-            }
-            let turns = turns(&asked, entry);
-            let judged = Judged {
-                content: Rc::clone(subject.content),
-                entry: subject.entry.cloned(),
-                plugins: Rc::clone(subject.plugins),
-                watched,
-                from: turns.iter().rev().find(|turn| **turn <= revision.at).copied(),
-                until: turns.iter().find(|turn| **turn > revision.at).copied(),
-                standing: Standing::of(subject.item, &asked, entry, revision.at),
-            };
-            self.judged.insert(id.clone(), judged);
+        item: &Item,
+        slot: &mut Slot,
+        plugins: &Rc<OwnPlugins>,
+    ) -> Result<(), StoreError> {
+        let base = content.asked.get(&item.id).map(Vec::as_slice).unwrap_or_default();
+        let watched = self.watched(revision, base, slot.entry.as_ref())?;
+        if slot.judged.as_ref().is_some_and(|judged| judged.holds(plugins, &watched, revision.at)) {
+            return Ok(());
         }
-        let judged = self.judged.get(id).map(|judged| &judged.standing);
-        judged.ok_or_else(|| Failure::bug("a standing was judged and is not there"))
+        let entry = slot.entry.as_ref().map(|known| &known.entry);
+        let mut asked = base.to_vec();
+        for (asked, watched) in asked.iter_mut().zip(&watched) {
+            let record = entry.and_then(|entry| entry.checks.get(&asked.definition.uses)?.decided.as_ref());
+            asked.plugin = plugin_then(plugins, &asked.definition.uses.plugin, record);
+            asked.watched = *watched;
+        }
+        let turns = turns(&asked, entry);
+        slot.judged = Some(Judged {
+            plugins: Rc::clone(plugins),
+            watched,
+            from: turns.iter().rev().find(|turn| **turn <= revision.at).copied(),
+            until: turns.iter().find(|turn| **turn > revision.at).copied(),
+            standing: Standing::of(item, &asked, entry, revision.at),
+        });
+        Ok(())
     }
 
     /// The watched files of each check as the commit holds them; none where nothing was decided that could go stale.
@@ -379,5 +513,5 @@ fn first(found: &[Diagnostic]) -> String {
         let place = found.labels.first().map(|label| format!("{}: ", label.source.name));
         format!("{}{}", place.unwrap_or_default(), found.message)
     };
-    found.first().map(line).unwrap_or_default()
+    found.first().map(|found| plain(&line(found)).into_owned()).unwrap_or_default()
 }

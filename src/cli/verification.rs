@@ -76,6 +76,9 @@ pub(crate) struct Outcomes {
     pub(crate) records: Vec<Recorded>,
     /// Whether checks that were asked for by name, or all of them, could not be run.
     pub(crate) missed: bool,
+    /// Whether only items that stand somewhere were asked for, and none does: there was nothing to run, and what is recorded
+    /// answers for itself.
+    pub(crate) idle: bool,
     /// Whether Ctrl-C ended it.
     pub(crate) interrupted: bool,
 }
@@ -107,7 +110,7 @@ impl Outcomes {
         } else if failed || !judgement.violations.is_empty() {
             Exit::Fails
         } else if self.missed
-            || self.records.is_empty()
+            || (self.records.is_empty() && !self.idle)
             || broke
             || (asks && untold)
             || !judgement.undecided.is_empty()
@@ -153,18 +156,30 @@ impl Verification<'_> {
         let proofs = self.tell_unproven(&plan, &plugins);
         let missed = self.tell_left_out(&plan, !selection.is_all());
         if plan.tasks.is_empty() {
+            let idle = items.is_empty() && selection.asks_for_standing();
             if plan.left_out.is_empty() {
-                let what =
-                    if items.is_empty() { "no item is selected" } else { "no selected item has a check" };
+                let what = if idle {
+                    "no item stands where you asked"
+                } else if items.is_empty() {
+                    "no item is selected"
+                } else {
+                    "no selected item has a check"
+                };
                 printer::warn(&format!("nothing to verify: {what}"));
             }
-            return Ok(Outcomes { items: selected, records: vec![], missed: true, interrupted: false });
+            return Ok(Outcomes {
+                items: selected,
+                records: vec![],
+                missed: !idle,
+                idle,
+                interrupted: false,
+            });
         }
         let origin = self.origin(&plan, proofs)?;
         let mut cancel = pin!(interrupt());
         let started = tokio::select! {
             biased;
-            () = &mut cancel => return Ok(Outcomes { items: selected, records: vec![], missed, interrupted: true }),
+            () = &mut cancel => return Ok(Outcomes { items: selected, records: vec![], missed, idle: false, interrupted: true }),
             started = self.start(&plan, &settings, &mask) => started?,
         };
         let (jobs, down) = Self::jobs(&plan, &started);
@@ -200,7 +215,7 @@ impl Verification<'_> {
         if self.options.record && !records.is_empty() {
             self.record(&records, &settings)?;
         }
-        Ok(Outcomes { items: selected, records, missed: missed || down, interrupted })
+        Ok(Outcomes { items: selected, records, missed: missed || down, idle: false, interrupted })
     }
 
     /// The items that the selection names one by one.

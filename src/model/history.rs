@@ -126,7 +126,7 @@ mod tests {
         let moment = |staleness: &[Staleness]| {
             change(Some(Status::Proven), Some(&standing(Status::Stale, staleness)), None).unwrap().at
         };
-        assert_eq!(moment(&[age.clone()]), at("2026-01-31T00:00:00Z"));
+        assert_eq!(moment(std::slice::from_ref(&age)), at("2026-01-31T00:00:00Z"));
         assert_eq!(moment(&[age, Staleness::Definition]), at(THEN));
     }
 

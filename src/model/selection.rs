@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use globset::{Glob, GlobMatcher};
 use thiserror::Error;
 
-use super::{Catalog, GroupId, Item, ItemId, Level, Status, Tag, nearest};
+use super::{Catalog, GroupId, Item, ItemId, Level, Standing, Status, Tag, nearest};
 
 /// Which items a command is about.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub struct Selection {
     pub tags: Vec<Tag>,
     /// Only items of these statuses; none means all.
     pub statuses: Vec<Status>,
+    /// Beside those, or instead of all where there are none: items with a verdict on other evidence than there is today.
+    pub changed: bool,
 }
 
 /// A name that stands for no item, or for more than one.
@@ -78,15 +80,27 @@ impl Selection {
         *self == Self::default()
     }
 
+    /// Whether it narrows by where items stand.
+    #[must_use]
+    pub fn asks_for_standing(&self) -> bool {
+        self.changed || !self.statuses.is_empty()
+    }
+
+    /// The same without regard to where items stand.
+    #[must_use]
+    pub fn wherever_they_stand(&self) -> Self {
+        Self { statuses: vec![], changed: false, ..self.clone() }
+    }
+
     /// The items it names, without duplicates, in file order; every name that stands for none, or an error list that is
     /// never empty.
     ///
     /// A name is tried as an item id, a former id, a checklist, a group (all below it), a glob, and last as the ending of
-    /// exactly one id after a dot. `status` is asked only where the selection narrows by it.
+    /// exactly one id after a dot. `standing` is asked only where the selection narrows by it; none is open.
     pub fn resolve<'a>(
         &self,
         catalog: &'a Catalog,
-        status: impl Fn(&Item) -> Status,
+        standing: impl Fn(&Item) -> Option<Standing>,
     ) -> Result<Vec<&'a Item>, Vec<SelectError>> {
         let mut errors = vec![];
         let mut chosen: Option<BTreeSet<&ItemId>> = None;
@@ -104,11 +118,17 @@ impl Selection {
         if !errors.is_empty() {
             return Err(errors);
         }
+        let stands = |item: &Item| {
+            let standing = standing(item);
+            let status = standing.as_ref().map(|standing| standing.status).unwrap_or_default();
+            let changed = standing.is_some_and(|standing| !standing.changed.is_empty());
+            self.statuses.contains(&status) || (self.changed && changed)
+        };
         let wanted = |item: &&Item| {
             chosen.as_ref().is_none_or(|chosen| chosen.contains(&item.id))
                 && (self.levels.is_empty() || self.levels.contains(&item.level))
                 && (self.tags.is_empty() || item.tags.iter().any(|tag| self.tags.contains(tag)))
-                && (self.statuses.is_empty() || self.statuses.contains(&status(item)))
+                && (!self.asks_for_standing() || stands(item))
         };
         Ok(catalog.items().filter(wanted).collect())
     }
@@ -233,7 +253,7 @@ mod tests {
         let selection =
             Selection { names: names.iter().map(|&name| name.to_owned()).collect(), ..Selection::default() };
         let catalog = catalog();
-        let items = selection.resolve(&catalog, |_| Status::Open)?;
+        let items = selection.resolve(&catalog, |_| None)?;
         Ok(items.iter().map(|item| item.id.to_string()).collect())
     }
 
@@ -263,12 +283,12 @@ mod tests {
     #[test]
     fn levels_tags_and_statuses_narrow() {
         let catalog = catalog();
-        let count = |selection: Selection| selection.resolve(&catalog, |_| Status::Open).unwrap().len();
+        let count = |selection: Selection| selection.resolve(&catalog, |_| None).unwrap().len();
         assert_eq!(count(Selection { levels: vec![Level::Must], ..Selection::default() }), 2);
         assert_eq!(count(Selection { tags: vec!["http".parse().unwrap()], ..Selection::default() }), 2);
         assert_eq!(count(Selection { statuses: vec![Status::Proven], ..Selection::default() }), 0);
         let wrong = Selection { tags: vec!["htp".parse().unwrap()], ..Selection::default() };
-        let errors = wrong.resolve(&catalog, |_| Status::Open).unwrap_err();
+        let errors = wrong.resolve(&catalog, |_| None).unwrap_err();
         assert_eq!(errors, [SelectError::Tag { name: "htp".to_owned(), nearest: Some("http".to_owned()) }]);
     }
 

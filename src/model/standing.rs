@@ -90,6 +90,17 @@ pub enum Staleness {
     },
 }
 
+impl Staleness {
+    /// Whether it is about time alone.
+    #[must_use]
+    pub fn is_age(&self) -> bool {
+        match self {
+            Self::Age { .. } | Self::Future { .. } => true,
+            Self::Definition | Self::Plugin { .. } | Self::Watched | Self::Target { .. } => false,
+        }
+    }
+}
+
 /// What is asked of one check today, and whether it can be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
@@ -112,6 +123,9 @@ pub struct Standing {
     pub status: Status,
     /// Why it is stale, by check; empty unless it is.
     pub staleness: Vec<(CheckId, Staleness)>,
+    /// Checks whose latest decision, whatever it was, was made on other evidence than there is today: the question, the
+    /// plugin, the watched files or a target is another. Age is no part of it.
+    pub changed: Vec<CheckId>,
     /// Checks whose latest attempt could not tell.
     pub inconclusive: Vec<CheckId>,
     /// Checks that passed and whose plugin was not proven itself, as far as anybody wrote down.
@@ -143,6 +157,9 @@ impl Standing {
             }
             let decided = known.and_then(|known| known.decided.as_ref());
             decisions.push(decided.map(|record| record.verdict.outcome));
+            let changed =
+                decided.is_some_and(|record| staleness(asked, record, now).any(|why| !why.is_age()));
+            standing.changed.extend(changed.then(|| id.clone()));
             if let Some(record) = decided.filter(|record| record.verdict.outcome == Outcome::Pass) {
                 standing.staleness.extend(staleness(asked, record, now).map(|why| (id.clone(), why)));
                 if record.proven != Some(true) {
@@ -411,6 +428,20 @@ mod tests {
         let mut tree = Case::new(&["a/b"]).remember(0, Outcome::Pass, 1);
         tree.asked[0].definition.watch.push("app/**".into());
         assert!(matches!(tree.standing().staleness[..], [(_, Staleness::Watched)]));
+    }
+
+    #[test]
+    fn failure_on_other_evidence_is_changed_and_an_old_one_is_not() {
+        let mut case =
+            Case::new(&["a/b", "a/c"]).remember(0, Outcome::Fail, 400).remember(1, Outcome::Pass, 1);
+        assert_eq!(case.standing().changed, []);
+        case.asked[0].plugin = Some(Digest::of(b"newer"));
+        let standing = case.standing();
+        assert_eq!(
+            (standing.status, &standing.changed[..]),
+            (Status::Failing, &["a/b".parse().unwrap()][..])
+        );
+        assert_eq!(standing.staleness, []);
     }
 
     #[test]

@@ -289,7 +289,8 @@ impl<'a> ItemView<'a> {
             checks,
         } = row;
         // Which plugins are unproven stands with each record.
-        let Standing { status, staleness, inconclusive, unbound, unproven: _, waiver_ended } = standing;
+        let Standing { status, staleness, changed: _, inconclusive, unbound, unproven: _, waiver_ended } =
+            standing;
         Self {
             id: id.as_str(),
             title: TextView::new(title),

@@ -159,7 +159,7 @@ fn bullet(text: &mut String, line: &str) {
 ///
 /// ASCII punctuation may be escaped with a backslash (`CommonMark` 0.31.2, section 2.4); `<`, `>` and `&` become character
 /// references (section 2.5), which holds for readers that look for HTML only. A space of no width after `@` keeps a comment from calling whoever has that name.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -7,6 +7,7 @@ mod annotation;
 mod badge;
 mod bar;
 mod binding;
+mod difference;
 mod github;
 mod gitlab;
 mod grid;
@@ -33,6 +34,10 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub use binding::binding;
+pub use difference::{
+    ChecklistRow, ContentChange, DIFFERENCE_SCHEMA, Difference, DifferenceFormat, DifferenceInput, ItemRow,
+    ParseDifferenceFormatError, write_difference,
+};
 pub use history::{HISTORY_SCHEMA, History, HistoryFormat, ParseHistoryFormatError, write_history};
 pub use phrase::staleness;
 pub use place::Files;

@@ -17,7 +17,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 
 /// As [`replace`], for what every run makes anew: whoever looks sees the old text or the new one, and a power cut soon
 /// afterwards may leave nothing. A thousand durable files cost a thousand times two waits for the disk.
-pub(super) fn replace_without_waiting(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+pub fn keep(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     Sink::open(path)?.put(bytes, false)
 }
 
@@ -128,7 +128,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.txt");
         replace(&path, b"a long first text").unwrap();
-        replace_without_waiting(&path, b"two").unwrap();
+        keep(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{ErrorCode, RepositoryState, StatusOptions};
+use git2::{ConfigLevel, ErrorCode, RepositoryState, StatusOptions};
 
 use super::StoreError;
 
@@ -64,6 +64,18 @@ impl Repository {
     #[must_use]
     pub fn work_tree(&self) -> &Path {
         &self.work_tree
+    }
+
+    /// Sets a value in the repository's own configuration; true where it was another.
+    pub fn configure(&self, key: &str, value: &str) -> Result<bool, StoreError> {
+        let action = failed("change the repository's configuration");
+        let mut config =
+            self.inner.config().and_then(|config| config.open_level(ConfigLevel::Local)).map_err(&action)?;
+        if config.get_string(key).is_ok_and(|known| known == value) {
+            return Ok(false);
+        }
+        config.set_str(key, value).map_err(&action)?;
+        Ok(true)
     }
 
     /// The commit that HEAD stands on, 40 hexadecimal digits; none before the first.

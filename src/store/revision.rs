@@ -73,6 +73,12 @@ impl Repository {
         self.at(&self.commit_of(name)?, &prefix, &mut [(); 3].map(|()| Listed::default()))
     }
 
+    /// Whether the clone ends before its history does.
+    #[must_use]
+    pub fn is_shallow(&self) -> bool {
+        self.inner().is_shallow()
+    }
+
     /// The newest commit that both names go back to.
     pub fn merge_base(&self, one: &str, other: &str) -> Result<String, StoreError> {
         let (one_id, other_id) = (self.commit_of(one)?.id(), self.commit_of(other)?.id());
@@ -86,24 +92,68 @@ impl Repository {
     /// The workspace at `root` in every commit that changed it, the oldest first: `name` and its first parents. What was
     /// merged counts where it was merged.
     pub fn revisions(&self, root: &Path, name: &str) -> Result<Vec<Revision>, StoreError> {
+        let all = self.line(name, None)?.unwrap_or_default();
+        self.changing(root, &all, None)
+    }
+
+    /// The same without the commit `since` and all before it; none where that is not among them.
+    pub fn revisions_after(
+        &self,
+        root: &Path,
+        name: &str,
+        since: &str,
+    ) -> Result<Option<Vec<Revision>>, StoreError> {
+        let Ok(known) = self.commit_of(since) else { return Ok(None) };
+        let Some(later) = self.line(name, Some(known.id()))? else { return Ok(None) };
+        let last = (!later.is_empty()).then(|| self.revision(root, since)).transpose()?;
+        self.changing(root, &later, last).map(Some)
+    }
+
+    /// A commit and its first parents, the oldest first, those after `since` only; none where they do not lead there.
+    fn line(&self, name: &str, since: Option<Oid>) -> Result<Option<Vec<Oid>>, StoreError> {
         let action = "walk the commits";
+        let mut line = vec![];
+        // By parents and not by time, which no clock vouches for.
+        let mut commit = self.commit_of(name)?;
+        loop {
+            if Some(commit.id()) == since {
+                break;
+            }
+            line.push(commit.id());
+            commit = match commit.parent_count() {
+                0 if since.is_some() => return Ok(None),
+                0 => break,
+                _ => match commit.parent(0) {
+                    Ok(parent) => parent,
+                    // A shallow clone ends before its history does.
+                    Err(_) if self.inner().is_shallow() => break,
+                    Err(error) => return Err(failed(action)(error)),
+                },
+            };
+        }
+        line.reverse();
+        Ok(Some(line))
+    }
+
+    /// Of these commits, those whose workspace is another than before; `last` is what stood there before the first.
+    fn changing(
+        &self,
+        root: &Path,
+        ids: &[Oid],
+        mut last: Option<Revision>,
+    ) -> Result<Vec<Revision>, StoreError> {
         let prefix = self.relative(root);
-        let mut walk = self.inner().revwalk().map_err(failed(action))?;
-        walk.simplify_first_parent().map_err(failed(action))?;
-        walk.push(self.commit_of(name)?.id()).map_err(failed(action))?;
-        let mut ids = walk.collect::<Result<Vec<_>, _>>().map_err(failed(action))?;
-        // Newest first, each the first parent of the one before: no order by time, which no clock vouches for.
-        ids.reverse();
         let mut listed = [(); 3].map(|()| Listed::default());
-        let mut revisions: Vec<Revision> = vec![];
+        let mut revisions = vec![];
         for id in ids {
-            let commit = self.inner().find_commit(id).map_err(failed(action))?;
-            if revisions.last().is_some_and(|last| last.tree == commit.tree_id()) {
+            let commit = self.inner().find_commit(*id).map_err(failed("walk the commits"))?;
+            if last.as_ref().is_some_and(|last| last.tree == commit.tree_id()) {
                 continue;
             }
             let revision = self.at(&commit, &prefix, &mut listed)?;
-            if revisions.last().is_none_or(|last| !last.same_files(&revision)) {
-                revisions.push(revision);
+            if last.as_ref().is_none_or(|last| !last.same_files(&revision)) {
+                revisions.push(revision.clone());
+                last = Some(revision);
             }
         }
         Ok(revisions)
@@ -216,13 +266,11 @@ impl Watch {
         let mut hasher = Hasher::default();
         let mut told = !found.is_empty();
         for (path, id) in &*found {
-            match repository.inner().find_blob(*id) {
-                Ok(blob) => hasher.field(path.as_bytes()).field(blob.content()),
-                Err(_) => {
-                    told = false;
-                    break;
-                }
+            let Ok(blob) = repository.inner().find_blob(*id) else {
+                told = false;
+                break;
             };
+            hasher.field(path.as_bytes()).field(blob.content());
         }
         let digest = told.then(|| hasher.finish());
         self.digests.insert(found.to_vec(), digest);

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::atomic::replace_without_waiting;
+use super::atomic::keep;
 use super::{StoreError, Workspace, WriteLock};
 use crate::model::{CheckId, ItemId};
 
@@ -49,7 +49,7 @@ impl Workspace {
             let entry = json!({ "item": item.to_string(), "check": check.to_string(), "text": text });
             lines.push_str(&format!("{entry}\n"));
         }
-        replace_without_waiting(&self.private(FILE)?, lines.as_bytes())
+        keep(&self.private(FILE)?, lines.as_bytes())
     }
 
     /// All of them. A line that can not be read is one that mustdo did not write, or that was lost with the power: it counts

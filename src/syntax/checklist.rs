@@ -46,7 +46,8 @@ pub fn read_checklist(source: &Source) -> Read<ChecklistFile> {
 fn checklist(mut table: Table<'_>) -> Option<(Checklist, ChecklistMarks)> {
     table.format()?;
     let id = table.required("id");
-    let version = table.required("version").and_then(|field| field.version());
+    let version_field = table.required("version");
+    let version = version_field.as_ref().and_then(Field::version);
     let title = table.required("title").and_then(|field| field.bilingual());
     let (groups, group_marks) = all(table.optional("group"), group);
     let (items, item_marks) = all(table.optional("item"), item);
@@ -59,7 +60,13 @@ fn checklist(mut table: Table<'_>) -> Option<(Checklist, ChecklistMarks)> {
         groups,
         items,
     };
-    Some((checklist, ChecklistMarks { id: field.span(), groups: group_marks, items: item_marks }))
+    let marks = ChecklistMarks {
+        id: field.span(),
+        version: version_field.as_ref().map_or(field.span(), Field::span),
+        groups: group_marks,
+        items: item_marks,
+    };
+    Some((checklist, marks))
 }
 
 fn group(field: &Field<'_>) -> Option<(Group, GroupMarks)> {

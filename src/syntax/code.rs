@@ -93,6 +93,10 @@ codes! {
     DuplicateCheck "E0207"
     /// An entry that is in a list twice.
     Repeated "W0208"
+    /// A version that is too low for what changed.
+    VersionTooLow "E0209"
+    /// An id that was another item's.
+    ReusedId "E0210"
     /// Not an address.
     BadAddress "E0301"
     /// An address of an encrypted service.

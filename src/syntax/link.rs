@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::circle::circles;
 use super::mark::{Bytes, CheckMarks, ItemMarks};
 use super::{ChecklistFile, Code, Diagnostic, Source, Spot};
-use crate::model::{Catalog, ItemId, nearest};
+use crate::model::{Catalog, ChecklistId, ItemId, nearest};
 
 /// All content, and what is wrong between its files.
 #[derive(Debug)]
@@ -25,9 +25,16 @@ pub struct Linked {
 pub struct Places {
     sources: Vec<Source>,
     items: HashMap<ItemId, (usize, ItemMarks)>,
+    versions: HashMap<ChecklistId, Spot>,
 }
 
 impl Places {
+    /// Where a checklist's version is written.
+    #[must_use]
+    pub fn version(&self, checklist: &ChecklistId) -> Option<Spot> {
+        self.versions.get(checklist).cloned()
+    }
+
     /// Where an item's id is written.
     #[must_use]
     pub fn item(&self, item: &ItemId) -> Option<Spot> {
@@ -95,6 +102,7 @@ pub fn link(files: Vec<ChecklistFile>) -> Linked {
         for (item, marks) in checklist.items.iter().zip(marks.items) {
             places.items.entry(item.id.clone()).or_insert((places.sources.len(), marks));
         }
+        places.versions.insert(checklist.id.clone(), source.spot(marks.version));
         places.sources.push(source);
         checklists.push(checklist);
     }

@@ -12,6 +12,8 @@ pub(super) type Bytes = Range<usize>;
 #[derive(Debug, Clone)]
 pub(super) struct ChecklistMarks {
     pub(super) id: Bytes,
+    /// Its id where it has no version.
+    pub(super) version: Bytes,
     pub(super) groups: Vec<GroupMarks>,
     pub(super) items: Vec<ItemMarks>,
 }

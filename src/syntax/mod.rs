@@ -10,6 +10,7 @@
 //! bytes of everything that did not change survive.
 
 mod address;
+mod against;
 mod binding;
 mod cases;
 mod checklist;
@@ -23,6 +24,7 @@ mod link;
 mod lock;
 mod manifest;
 mod mark;
+mod merge;
 mod parameter;
 mod progress;
 mod render;
@@ -35,6 +37,7 @@ mod table;
 mod target;
 mod write;
 
+pub use against::check_against;
 pub use binding::{Unfit, check_bindings, params};
 pub use cases::{CasesFile, point_cases, read_cases};
 pub use checklist::{ChecklistFile, read_checklist};
@@ -46,6 +49,7 @@ pub use json::params_json;
 pub use link::{Linked, Places, link};
 pub use lock::{LockFile, misnamed_plugin, read_lock, unlocked_plugin, write_lock};
 pub use manifest::standalone_manifest;
+pub use merge::merge_progress;
 pub use progress::read_progress;
 pub use render::render;
 pub use section::{ItemProgress, ProgressReader, ProgressVersion};

@@ -47,18 +47,23 @@ pub fn write_progress(old: &str, progress: &Progress) -> Result<String, BrokenTe
                 }
             }
         }
-        match root.get_mut("item") {
-            Some(items) if items.as_table_like().is_some_and(TableLike::is_empty) => {
-                root.remove("item");
-            }
-            Some(Item::Table(items)) => {
-                items.sort_values_by(|left, _, right, _| left.get().cmp(right.get()));
-                in_order(items);
-            }
-            Some(_) | None => {}
-        }
+        settle(root);
         Ok(())
     })
+}
+
+/// Puts the items in order, and takes the table of items away where there is none.
+pub(super) fn settle(root: &mut Table) {
+    match root.get_mut("item") {
+        Some(items) if items.as_table_like().is_some_and(TableLike::is_empty) => {
+            root.remove("item");
+        }
+        Some(Item::Table(items)) => {
+            items.sort_values_by(|left, _, right, _| left.get().cmp(right.get()));
+            in_order(items);
+        }
+        Some(_) | None => {}
+    }
 }
 
 /// Lets tables stand in the order of their keys and not in the one they were read in.
@@ -71,7 +76,8 @@ fn in_order(table: &mut Table) {
     }
 }
 
-fn entry(table: &mut dyn TableLike, old: &Entry, new: &Entry) -> Result<(), BrokenText> {
+/// Writes what is different between two entries into an item's table.
+pub(super) fn entry(table: &mut dyn TableLike, old: &Entry, new: &Entry) -> Result<(), BrokenText> {
     let Entry { claim, waiver, checks } = new;
     if old.claim != *claim {
         put(table, "claim", claim.as_ref().map(self::claim));

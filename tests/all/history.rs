@@ -211,6 +211,81 @@ fn history_tells_when_an_item_was_proven_failed_and_went_stale() {
 }
 
 #[test]
+fn difference_of_two_commits_tells_content_and_progress() {
+    let learner = Learner::new();
+    learner.record(Outcome::Pass, "2026-01-02T00:00:00Z");
+    learner.claim("own.read", "2026-01-02T00:00:00Z");
+    let base = learner.commit("2026-01-02T00:01:00Z", "verify");
+    learner.sandbox.git(&["checkout", "--quiet", "-b", "other"]);
+    learner.record(Outcome::Fail, "2026-01-03T00:00:00Z");
+    let renamed = CHECKLIST
+        .replace("id = \"own.read\"", "id = \"own.studied\"\nformerly = [\"own.read\"]")
+        .replace("1.0.0", "1.1.0");
+    learner.sandbox.write("checklists/own.toml", &renamed);
+    let there = learner.commit("2026-01-03T00:01:00Z", "rename and break");
+    learner.sandbox.git(&["checkout", "--quiet", "main"]);
+    learner.sandbox.write("notes.txt", "nothing of progress\n");
+    learner.commit("2026-04-09T00:01:00Z", "later");
+
+    let found = learner.json(&["diff", "main...other", "--format", "json"]);
+    assert_eq!((&found["from"], &found["to"]), (&base.into(), &there.into()));
+    let rows: Vec<_> = found["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|item| {
+            ["id", "formerly", "content", "before", "after"]
+                .map(|key| item[key].as_str().unwrap_or("-").to_owned())
+        })
+        .collect();
+    let wanted = [
+        ["own.get", "-", "same", "proven", "failing"],
+        ["own.studied", "own.read", "changed", "claimed", "claimed"],
+    ];
+    assert_eq!(rows, wanted.map(|row| row.map(str::to_owned)));
+    assert_eq!(found["items"][0]["failures"][0]["en"], "seen");
+    assert_eq!(found["checklists"][0]["after"], "1.1.0");
+    // What time alone did is nobody's change: the proof of main has grown old, and is as old on both sides.
+    let same = learner.sandbox.run(&["diff", "HEAD~1..HEAD"]).ends(0);
+    assert!(same.stdout.contains("Nothing is different."), "{}", same.stdout);
+    let text = learner.sandbox.run(&["diff", "main...other"]).ends(0).stdout;
+    for part in
+        ["readiness 75% → 0%", "own 1.0.0 → 1.1.0", "~  own.studied", "✘  own.get", "proven → failing"]
+    {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    let markdown = learner.sandbox.run(&["diff", "main...other", "--format", "markdown"]).ends(0).stdout;
+    assert!(markdown.contains("- ✘ `own.get` GET is safe: proven → failing\n"), "{markdown}");
+    learner.sandbox.run(&["diff", "main..nowhere"]).ends(2);
+}
+
+#[test]
+fn only_what_is_stale_failing_or_changed_is_verified_when_asked() {
+    let learner = Learner::new();
+    learner.record(Outcome::Pass, "2026-05-31T00:00:00Z");
+    // Without a target nothing runs, and whatever was to be run is named.
+    let named = |flags: &[&str]| {
+        let printed = learner.sandbox.run(&[&["verify"], flags].concat());
+        (printed.code, printed.stderr.contains("not run: own.get"))
+    };
+    assert_eq!(named(&["--stale"]), (0, false));
+    assert_eq!(named(&["--failed"]), (0, false));
+    assert_eq!(named(&["--changed"]), (0, false));
+    learner.sandbox.write("app/shop.py", "not committed\n");
+    assert_eq!(named(&["--stale"]), (3, true));
+    assert_eq!(named(&["--changed"]), (3, true));
+    assert_eq!(named(&["--failed"]), (0, false));
+    learner.record(Outcome::Fail, "2026-05-31T00:00:00Z");
+    assert_eq!(named(&["--failed"]), (1, true));
+    // Nothing was asked for, and what is recorded fails all the same.
+    assert_eq!(named(&["--changed"]), (1, false));
+    learner.sandbox.write("app/shop.py", "mended\n");
+    assert_eq!(named(&["--changed"]), (1, true));
+    assert_eq!(named(&["--stale"]), (1, false));
+    assert_eq!(named(&["own.read", "--stale", "--failed", "--changed"]), (0, false));
+}
+
+#[test]
 fn commit_is_reported_as_it_was_when_it_was_made() {
     let learner = Learner::new();
     learner.record(Outcome::Pass, "2026-01-03T00:00:00Z");
@@ -338,4 +413,83 @@ fn cut_file_reads_as_the_whole() {
             cut.items.iter().map(|known| (known.id.clone(), known.entry.clone())).collect();
         assert_eq!(cut, whole.entries);
     }
+}
+
+#[test]
+fn lint_against_a_commit_asks_for_the_version_that_the_change_deserves() {
+    let learner = Learner::new();
+    learner.commit("2026-01-01T00:00:00Z", "begin");
+    let lint = |code: i32| learner.sandbox.run(&["lint", "--against", "HEAD"]).ends(code).stderr;
+    lint(0);
+    let without = CHECKLIST.split("\n[[item]]\nid = \"own.read\"").next().unwrap().to_owned();
+    learner.sandbox.write("checklists/own.toml", &without);
+    let told = lint(2);
+    assert!(
+        told.contains("E0209") && told.contains("2.0.0") && told.contains("own.read was removed"),
+        "{told}"
+    );
+    learner.sandbox.write("checklists/own.toml", &without.replace("1.0.0", "2.0.0"));
+    lint(0);
+    learner.commit("2026-01-02T00:00:00Z", "remove");
+    // The same item may come back, another one under its id may not.
+    let back = CHECKLIST.replace("1.0.0", "2.1.0");
+    learner.sandbox.write("checklists/own.toml", &back);
+    lint(0);
+    let other = back.replace(
+        "title = { zh = \"读过\", en = \"Read it\" }",
+        "title = { zh = \"写过\", en = \"Wrote it\" }",
+    );
+    learner.sandbox.write("checklists/own.toml", &other);
+    let told = lint(2);
+    assert!(told.contains("E0210") && told.contains("it was \"Read it\""), "{told}");
+    learner.sandbox.run(&["lint", "--against", "nowhere"]).ends(2);
+}
+
+#[test]
+fn what_was_told_once_is_told_again_and_goes_on() {
+    let learner = Learner::new();
+    let fresh = || {
+        let elsewhere = tempfile::tempdir().unwrap();
+        let cache = elsewhere.path().to_str().unwrap();
+        learner
+            .sandbox
+            .run_with(&[("XDG_CACHE_HOME", cache)], &["history", "--format", "json"])
+            .ends(0)
+            .stdout
+    };
+    let cache = tempfile::tempdir().unwrap();
+    let kept = |arguments: &[&str]| {
+        let place = cache.path().to_str().unwrap();
+        let arguments = [&["history", "--format", "json"], arguments].concat();
+        learner.sandbox.run_with(&[("XDG_CACHE_HOME", place)], &arguments).ends(0).stdout
+    };
+    learner.commit("2026-01-01T00:00:00Z", "begin");
+    for (day, outcome) in [(2, Outcome::Fail), (3, Outcome::Pass), (40, Outcome::Pass)] {
+        let at = Timestamp::from_second(1_767_225_600 + day * 86_400).unwrap().to_string();
+        learner.record(outcome, &at);
+        learner.sandbox.write("notes.txt", &at);
+        learner.commit(&at, "verify");
+        for _ in 0..2 {
+            assert_eq!(kept(&[]), fresh());
+        }
+        kept(&["own.read"]);
+    }
+    // Another line of commits: what was told of the old one does not count.
+    learner.sandbox.git(&["checkout", "--quiet", "-b", "other", "HEAD~2"]);
+    learner.claim("own.read", "2026-02-01T00:00:00Z");
+    learner.commit("2026-02-01T00:00:00Z", "tick");
+    assert_eq!(kept(&[]), fresh());
+    learner.sandbox.git(&["checkout", "--quiet", "main"]);
+    assert_eq!(kept(&[]), fresh());
+    // A file that was tampered with is thrown away.
+    let folder = cache.path().join("mustdo/history");
+    let mut changed = 0;
+    for file in std::fs::read_dir(&folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        changed += text.matches(" failing").count();
+        std::fs::write(&path, text.replace(" failing", " proven")).unwrap();
+    }
+    assert!(changed > 0, "nothing was kept");
+    assert_eq!(kept(&[]), fresh());
 }

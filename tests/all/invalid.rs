@@ -7,14 +7,14 @@
     reason = "the fixtures are files, and one variable says to rewrite them"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mustdo::model::{Capability, CapabilityRequest, CheckInfo, Digest, ItemId, PluginId, PluginInfo, Text};
 use mustdo::syntax::{
-    Code, Diagnostic, Severity, Source, check_bindings, link, misnamed_plugin, read_cases, read_checklist,
-    read_lock, read_progress, read_settings, render, unlocked_plugin,
+    Code, Diagnostic, Severity, Source, check_against, check_bindings, link, misnamed_plugin, read_cases,
+    read_checklist, read_lock, read_progress, read_settings, render, unlocked_plugin,
 };
 
 fn folder() -> PathBuf {
@@ -90,7 +90,18 @@ fn diagnose(fixture: &str) -> Vec<Diagnostic> {
     });
     let (mut found, mut checklists, mut settings) = (vec![], vec![], None);
     let (mut lock, mut components) = (None, vec![]);
+    let (mut before, mut retired) = (None, BTreeMap::new());
     for source in files {
+        // Content as it was, and as it was earlier still.
+        if source.name.starts_with("before/") {
+            before = Some(link(vec![read_checklist(&source).value.unwrap()]).catalog);
+            continue;
+        }
+        if source.name.starts_with("long-before/") {
+            let read = read_checklist(&source).value.unwrap();
+            retired.extend(read.checklist().items.iter().map(|item| (item.id.clone(), item.clone())));
+            continue;
+        }
         if source.name.starts_with("progress/") {
             found.extend(read_progress(&source).diagnostics);
         } else if &*source.name == "mustdo.lock" {
@@ -127,6 +138,9 @@ fn diagnose(fixture: &str) -> Vec<Diagnostic> {
     found.extend(lock.iter().flat_map(|lock| lock.missing(&present)));
     let linked = link(checklists);
     found.extend(linked.diagnostics);
+    found.extend(
+        before.iter().flat_map(|before| check_against(before, &retired, &linked.catalog, &linked.places)),
+    );
     let settings = settings.unwrap_or_else(|| read_settings(&Source::new("mustdo.toml", "")).value.unwrap());
     let plugin = plugin();
     let plugins = |id: &PluginId| (*id == plugin.id).then_some(&plugin);

@@ -11,6 +11,8 @@ mod authoring;
 mod cases;
 mod command;
 mod content;
+#[cfg(target_os = "linux")]
+mod crash;
 mod download;
 mod durable;
 #[cfg(feature = "live-servers")]
@@ -23,6 +25,7 @@ mod invalid;
 mod items;
 mod layers;
 mod limits;
+mod merge;
 mod network;
 mod permission;
 mod process;

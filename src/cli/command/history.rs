@@ -1,10 +1,9 @@
 //! `mustdo history`: readiness over the commits.
 
-use std::collections::HashSet;
-
 use clap::Args;
 
 use crate::cli::argument::SelectionArgs;
+use crate::cli::chronicle::Chronicle;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
@@ -46,20 +45,44 @@ pub(crate) fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure
     let shelf = Shelf::open(Some(workspace))?;
     let selection = args.selection.selection();
     let items = select(context, &project, &shelf, &selection)?;
-    let wanted: HashSet<ItemId> = items.iter().map(|item| item.id.clone()).collect();
-    let narrowed = (!selection.is_all()).then_some(wanted);
+    let wanted: Vec<&ItemId> = items.iter().map(|item| &item.id).collect();
+    let wanted = (!selection.is_all()).then_some(wanted);
     let repository = repository(workspace)?;
-    let revisions = match &args.rev {
-        Some(name) => repository.revisions(workspace.root(), name)?,
-        None if repository.head_id()?.is_some() => repository.revisions(workspace.root(), "HEAD")?,
-        None => vec![],
+    let head = match &args.rev {
+        Some(name) => Some(repository.revision(workspace.root(), name)?.id),
+        None => repository.head_id()?,
+    };
+    // Of another end of the line nothing is kept: it would push out what was told of this one.
+    let place =
+        Chronicle::place(context, &project, &repository, wanted.as_deref()).filter(|_| args.rev.is_none());
+    let mut told = place.as_deref().map(Chronicle::read).unwrap_or_default();
+    let later = match &head {
+        None => None,
+        Some(head) if told.tip.is_empty() => Some(repository.revisions(workspace.root(), head)?),
+        Some(head) if *head == told.tip => None,
+        Some(head) => {
+            let later = repository.revisions_after(workspace.root(), head, &told.tip)?;
+            if later.is_none() {
+                told = Chronicle::default();
+            }
+            Some(later.map_or_else(|| repository.revisions(workspace.root(), head), Ok)?)
+        }
     };
     let shipped = Shelf::open(None)?;
-    let mut timeline = Timeline::new(context, &repository, workspace, &shipped, &project.catalog, narrowed);
-    let mut points = Vec::with_capacity(revisions.len() + 1);
-    for revision in &revisions {
-        points.push(timeline.point(revision)?);
+    let chosen = wanted.map(|wanted| wanted.into_iter().cloned().collect());
+    let mut timeline = Timeline::new(context, &repository, workspace, &shipped, &project.catalog, chosen)
+        .after(told.statuses.clone());
+    if let (Some(later), Some(head)) = (later, head) {
+        for revision in &later {
+            told.points.push(timeline.point(revision)?);
+        }
+        told.tip = head;
+        told.statuses.clone_from(timeline.statuses());
+        if let Some(place) = &place {
+            told.write(place);
+        }
     }
+    let mut points = told.points;
     if args.rev.is_none() {
         let settings = project.effective_settings();
         let mut standings = Vec::with_capacity(items.len());

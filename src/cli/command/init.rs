@@ -1,5 +1,7 @@
 //! `mustdo init`: makes a folder a workspace.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::cli::context::Context;
@@ -38,10 +40,12 @@ pub(crate) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
     }
     let workspace = Workspace::at(root.clone());
     let mut done = vec![];
-    if workspace.repository()?.is_none() {
-        Repository::init(&root)?;
+    let repository = if let Some(repository) = workspace.repository()? {
+        repository
+    } else {
         done.push("made a git repository".to_owned());
-    }
+        Repository::init(&root)?
+    };
     let lock = workspace.lock()?;
     let mut files = vec![(Workspace::SETTINGS.to_owned(), template(context.language))];
     if args.copy_checklists {
@@ -57,10 +61,24 @@ pub(crate) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
             done.push(format!("wrote {name}"));
         }
     }
-    if let Some(text) = ignore(&workspace)? {
+    let private = format!("/{}/", Workspace::PRIVATE);
+    let bare = Workspace::PRIVATE;
+    let ignored = [&*private, bare, &format!("{bare}/"), &format!("/{bare}")];
+    if let Some(text) = with_line(&workspace, ".gitignore", &private, &ignored)? {
         workspace.write(&lock, ".gitignore", &text)?;
         written.push(root.join(".gitignore"));
         done.push("added .mustdo/ to .gitignore".to_owned());
+    }
+    if let Some(text) = with_line(&workspace, ".gitattributes", ATTRIBUTE, &[ATTRIBUTE])? {
+        workspace.write(&lock, ".gitattributes", &text)?;
+        written.push(root.join(".gitattributes"));
+        done.push("wrote .gitattributes: git merges progress item by item".to_owned());
+    }
+    // A clone has the attribute and not the configuration: git starts no program that a repository names by itself.
+    let mut configured = repository.configure("merge.mustdo.name", "mustdo progress, item by item")?;
+    configured |= repository.configure("merge.mustdo.driver", &driver(context))?;
+    if configured {
+        done.push("told git how, in this repository's configuration".to_owned());
     }
     drop(lock);
     if done.is_empty() {
@@ -90,17 +108,40 @@ fn template(language: Option<Language>) -> String {
     TEMPLATE.replace("{lang}", &line)
 }
 
-/// `.gitignore` with the private folder in it; none where it is already.
-fn ignore(workspace: &Workspace) -> Result<Option<String>, Failure> {
-    let mut text = crate::store::read_text(&workspace.root().join(".gitignore"))?.unwrap_or_default();
-    let line = format!("/{}/", Workspace::PRIVATE);
-    if text.lines().any(|known| [&*line, ".mustdo", ".mustdo/", "/.mustdo"].contains(&known.trim())) {
+/// What git merges with the driver that is called mustdo.
+const ATTRIBUTE: &str = "/progress/*.toml merge=mustdo";
+
+/// The command that git runs: mustdo by its name where that finds this very program, else by its place.
+fn driver(context: &Context) -> String {
+    let environment = &context.environment;
+    let folders = environment.path.as_deref().into_iter().flat_map(std::env::split_paths);
+    let named = folders.map(|folder| folder.join("mustdo")).find(|path| path.is_file());
+    let real = |path: &PathBuf| path.canonicalize().ok();
+    let program = match &environment.program {
+        Some(program) if named.as_ref().and_then(real) != real(program) => {
+            // As a shell reads it: git hands the whole line to one.
+            format!("'{}'", program.display().to_string().replace('\'', "'\\''"))
+        }
+        Some(_) | None => "mustdo".to_owned(),
+    };
+    format!("{program} merge-driver %O %A %B %P")
+}
+
+/// A file with `line` in it; none where one of the lines that mean the same is there already.
+fn with_line(
+    workspace: &Workspace,
+    name: &str,
+    line: &str,
+    known: &[&str],
+) -> Result<Option<String>, Failure> {
+    let mut text = crate::store::read_text(&workspace.root().join(name))?.unwrap_or_default();
+    if text.lines().any(|there| known.contains(&there.trim())) {
         return Ok(None);
     }
     if !text.is_empty() && !text.ends_with('\n') {
         text.push('\n');
     }
-    text.push_str(&line);
+    text.push_str(line);
     text.push('\n');
     Ok(Some(text))
 }

@@ -1,18 +1,20 @@
 //! `mustdo lint`: every problem of every file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use clap::Args;
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::past::repository;
 use crate::cli::plugins::Plugins;
 use crate::cli::printer::{self, answer};
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::model::{Kind, Level};
-use crate::syntax::{self, Diagnostic, Severity};
+use crate::store::Workspace;
+use crate::syntax::{self, Diagnostic, Severity, Source};
 
 /// What can follow `mustdo lint`.
 #[derive(Debug, Args)]
@@ -20,6 +22,10 @@ pub(crate) struct LintArgs {
     /// Also count how many items have a check, by checklist, and how they are meant to be shown
     #[arg(long)]
     pub(crate) coverage: bool,
+    /// Also hold the checklists against those of a commit: versions that rose too little, ids that came back as something
+    /// else
+    #[arg(long, value_name = "REV")]
+    against: Option<String>,
 }
 
 /// Reads everything and tells every problem; fails where one is an error.
@@ -41,6 +47,18 @@ pub(crate) fn run(context: &Context, args: &LintArgs) -> Result<Exit, Failure> {
     diagnostics.extend(syntax::check_bindings(&project.catalog, &project.places, &project.settings, &|id| {
         plugins.info(id)
     }));
+    let broken = diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error);
+    match (&args.against, &project.workspace) {
+        // What is no content yet has no version to compare.
+        (Some(name), Some(workspace)) if !broken => {
+            diagnostics.extend(against(context, workspace, &project, name)?);
+        }
+        (Some(_), None) => {
+            return Err(Failure::usage("outside a workspace there is no commit to compare with"));
+        }
+        (Some(_), Some(_)) => context.printer.note("not compared with the commit: mend the errors first"),
+        (None, _) => {}
+    }
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
     let warnings = diagnostics.len() - errors;
     tell(context, &diagnostics);
@@ -57,6 +75,32 @@ pub(crate) fn run(context: &Context, args: &LintArgs) -> Result<Exit, Failure> {
         context.printer.note("mustdo explain CODE tells more about a code");
     }
     Ok(if errors > 0 { Exit::Usage } else { Exit::Holds })
+}
+
+/// What is wrong with how the content of today came out of that of a commit.
+fn against(
+    context: &Context,
+    workspace: &Workspace,
+    project: &Project,
+    name: &str,
+) -> Result<Vec<Diagnostic>, Failure> {
+    let repository = repository(workspace)?;
+    let before = Project::at(context, name)?;
+    let mut retired = BTreeMap::new();
+    let mut seen = HashSet::new();
+    // The oldest first, so that of several items with one id the last one is remembered.
+    for revision in repository.revisions(workspace.root(), name)? {
+        for file in revision.checklists.iter().filter(|file| seen.insert((*file).clone())) {
+            let source = Source::of_bytes(file.name.clone(), &repository.stored(file)?);
+            // A file that could not be read then has no ids that anybody could have used.
+            let Some(read) = syntax::read_checklist(&source).value else { continue };
+            for item in &read.checklist().items {
+                retired.insert(item.id.clone(), item.clone());
+            }
+        }
+    }
+    retired.retain(|id, _| before.catalog.item(id).is_none());
+    Ok(syntax::check_against(&before.catalog, &retired, &project.catalog, &project.places))
 }
 
 fn tell(context: &Context, diagnostics: &[Diagnostic]) {

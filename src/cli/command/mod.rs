@@ -2,6 +2,7 @@
 
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod explain;
 pub(crate) mod grant;
 pub(crate) mod history;
@@ -9,6 +10,7 @@ pub(crate) mod init;
 pub(crate) mod lint;
 pub(crate) mod list;
 pub(crate) mod man;
+pub(crate) mod merge_driver;
 pub(crate) mod plugin;
 pub(crate) mod replay;
 pub(crate) mod report;

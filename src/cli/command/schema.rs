@@ -31,6 +31,8 @@ pub(crate) enum SchemaFile {
     Report,
     /// `mustdo history --format json`
     History,
+    /// `mustdo diff --format json`
+    Diff,
 }
 
 /// Prints the schema (JSON Schema, draft 2020-12).
@@ -43,6 +45,7 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaFile::Cases => crate::syntax::schema::CASES,
         SchemaFile::Report => crate::report::JSON_SCHEMA,
         SchemaFile::History => crate::report::HISTORY_SCHEMA,
+        SchemaFile::Diff => crate::report::DIFFERENCE_SCHEMA,
     };
     answer(schema)?;
     Ok(Exit::Holds)

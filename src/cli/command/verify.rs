@@ -15,7 +15,7 @@ use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::cli::verification::{Options, Verification};
-use crate::model::Span;
+use crate::model::{Span, Status};
 use crate::report::{Format, write};
 
 /// What can follow `mustdo verify`.
@@ -23,6 +23,8 @@ use crate::report::{Format, write};
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     selection: SelectionArgs,
+    #[command(flatten)]
+    standing: StandingArgs,
     /// Repeat a run: the number it was recorded with, in decimal or 0x… [default: a new one]
     #[arg(long, value_name = "SEED", value_parser = seed)]
     pub(crate) seed: Option<u64>,
@@ -50,6 +52,22 @@ pub(crate) struct VerifyArgs {
     pub(crate) items: bool,
 }
 
+/// Which of the selected items: those that stand somewhere. Several add up.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(next_help_heading = "Selection")]
+struct StandingArgs {
+    /// Only what was proven and is out of date
+    #[arg(long)]
+    stale: bool,
+    /// Only what fails
+    #[arg(long)]
+    failed: bool,
+    /// Only what was judged on other evidence than there is now: watched files, committed or not, the question, the plugin or
+    /// a target has changed since
+    #[arg(long)]
+    changed: bool,
+}
+
 fn seed(text: &str) -> Result<u64, std::num::ParseIntError> {
     match text.strip_prefix("0x") {
         Some(hex) => u64::from_str_radix(hex, 16),
@@ -62,7 +80,10 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
     let sinks = ReportFile::open_all(context, &args.reports)?;
     let project = Project::of_workspace(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
-    let selection = args.selection.selection();
+    let mut selection = args.selection.selection();
+    selection.statuses.extend(args.standing.stale.then_some(Status::Stale));
+    selection.statuses.extend(args.standing.failed.then_some(Status::Failing));
+    selection.changed = args.standing.changed;
     let options = Options {
         seed: args.seed,
         jobs: args.jobs.map(usize::from),

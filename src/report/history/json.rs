@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::json::{StalenessView, TallyView, TextView};
 use super::History;
-use crate::model::{Change, ItemId, Point, Text};
+use crate::model::{Change, ItemId, Point, Status, Text};
 
 /// The number of the shape: keys may be added under it; removing or changing one is the next.
 const FORMAT: u32 = 1;
@@ -83,8 +83,8 @@ impl<'a> ChangeView<'a> {
         let Change { item, from, to, at, staleness } = change;
         Self {
             item: item.as_str(),
-            from: from.map(|status| status.word()),
-            to: to.map(|status| status.word()),
+            from: from.map(Status::word),
+            to: to.map(Status::word),
             at: at.to_string(),
             staleness: staleness.iter().map(|(check, why)| StalenessView::new(check, why)).collect(),
         }

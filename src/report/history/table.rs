@@ -145,20 +145,18 @@ impl Page<'_> {
         row
     }
 
-    /// How many items went where: `✔3 ✘1`.
+    /// How many items went where: `✔3 ✘1`, and `−2` for two that are gone.
     fn moves(&self, changes: &[Change]) -> String {
-        let mut moves: BTreeMap<usize, u32> = BTreeMap::new();
-        for change in changes {
-            let to = change.to.unwrap_or_default();
-            *moves
-                .entry(Status::ALL.iter().position(|status| *status == to).unwrap_or_default())
-                .or_default() += 1;
+        let went = |to: Option<Status>| changes.iter().filter(|change| change.to == to).count();
+        let mut shown = vec![];
+        for status in Status::ALL {
+            let count = went(Some(status));
+            let text = format!("{}{count}", symbol(status));
+            shown.extend((count > 0).then(|| Ink::of(status).paint(&text, self.color)));
         }
-        let shown = moves.into_iter().map(|(at, count)| {
-            let status = Status::ALL[at];
-            Ink::of(status).paint(&format!("{}{count}", symbol(status)), self.color)
-        });
-        shown.collect::<Vec<_>>().join(" ")
+        let gone = went(None);
+        shown.extend((gone > 0).then(|| Ink::Faint.paint(&format!("−{gone}"), self.color)));
+        shown.join(" ")
     }
 
     /// Each item's own story: when it was proven, failed or went stale.
