@@ -83,6 +83,9 @@ pub(crate) enum Command {
     Replay(command::replay::ReplayArgs),
     /// Report what is proven, what is only claimed and what went stale
     Report(command::report::ReportArgs),
+    /// Write a job for a build server
+    #[command(subcommand)]
+    Ci(command::ci::CiCommand),
     /// Allow a plugin to reach a target
     Grant(command::grant::GrantArgs),
     /// Take a plugin's permissions back

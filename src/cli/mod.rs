@@ -25,6 +25,7 @@ mod prompt;
 mod proof;
 mod recording;
 mod secret;
+mod server;
 mod shelf;
 mod transcript;
 mod trial;
@@ -90,6 +91,7 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Verify(args) => command::verify::run(context, args),
         Command::Replay(args) => command::replay::run(context, args),
         Command::Report(args) => command::report::run(context, args),
+        Command::Ci(command) => command::ci::run(context, command),
         Command::Grant(args) => command::grant::run(context, args),
         Command::Revoke(args) => command::grant::run_revoke(context, args),
         Command::Grants(args) => command::grant::run_list(context, args),
