@@ -87,6 +87,9 @@ pub(crate) enum Command {
     History(command::history::HistoryArgs),
     /// Show what changed between two commits, in content and in progress
     Diff(command::diff::DiffArgs),
+    /// Write a job for a build server
+    #[command(subcommand)]
+    Ci(command::ci::CiCommand),
     /// Allow a plugin to reach a target
     Grant(command::grant::GrantArgs),
     /// Take a plugin's permissions back

@@ -27,6 +27,7 @@ mod prompt;
 mod proof;
 mod recording;
 mod secret;
+mod server;
 mod shelf;
 mod timeline;
 mod transcript;
@@ -95,6 +96,7 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Report(args) => command::report::run(context, args),
         Command::History(args) => command::history::run(context, args),
         Command::Diff(args) => command::diff::run(context, args),
+        Command::Ci(command) => command::ci::run(context, command),
         Command::Grant(args) => command::grant::run(context, args),
         Command::Revoke(args) => command::grant::run_revoke(context, args),
         Command::Grants(args) => command::grant::run_list(context, args),

@@ -7,6 +7,8 @@
 
 #[cfg(unix)]
 mod authoring;
+#[cfg(feature = "live-servers")]
+mod browser;
 #[cfg(unix)]
 mod cases;
 mod command;
@@ -40,6 +42,7 @@ mod report;
 mod sandbox;
 mod schema;
 mod security;
+mod server;
 mod shipped;
 mod shop;
 #[cfg(target_os = "linux")]

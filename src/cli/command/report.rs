@@ -8,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{ReportFile, report, select};
 use crate::cli::project::Project;
+use crate::cli::server::Announcement;
 use crate::cli::shelf::Shelf;
 use crate::report::Format;
 
@@ -16,7 +17,7 @@ use crate::report::Format;
 pub(crate) struct ReportArgs {
     #[command(flatten)]
     selection: SelectionArgs,
-    /// In which form: table, markdown, json, junit, sarif, github, gitlab or badge [default: table]
+    /// In which form: table, markdown, json, junit, sarif, github, gitlab, badge or html [default: table]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// Also write a report in this form to a file; may be given several times
@@ -33,11 +34,14 @@ pub(crate) struct ReportArgs {
 /// Prints the report and judges the policy.
 pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
     let mut files = args.reports.clone();
+    let given = files.iter().any(ReportFile::is_stdout);
     // What is given without a file takes the place of the table.
-    if args.format.is_some() || !files.iter().any(ReportFile::is_stdout) {
+    if args.format.is_some() || !given {
         files.insert(0, ReportFile::stdout(args.format.unwrap_or(Format::Table)));
     }
     let sinks = ReportFile::open_all(context, &files)?;
+    let for_people = args.format.unwrap_or(Format::Table) == Format::Table && !given;
+    let announcement = Announcement::open(context, !for_people)?;
     let project = match &args.rev {
         Some(name) => Project::at(context, name)?,
         None => Project::of_workspace(context)?,
@@ -50,6 +54,7 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
     for sink in sinks {
         sink.write(&report, context, &project, args.items)?;
     }
+    announcement.write(&report, context, &project)?;
     let judgement = report.judgement();
     Ok(match (judgement.violations.is_empty(), judgement.undecided.is_empty()) {
         (false, _) => Exit::Fails,
