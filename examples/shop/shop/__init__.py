@@ -11,9 +11,10 @@ def create_app():
     app = Flask(__name__)
     app.config.update(
         SECRET_KEY=os.environ["SHOP_SECRET_KEY"],
-        SESSION_COOKIE_HTTPONLY=True,
-        SESSION_COOKIE_SAMESITE="Lax",
         MAX_CONTENT_LENGTH=64 * 1024,
+        SESSION_COOKIE_HTTPONLY=True,
+        # Forms of other sites come without the session, beside the token that they can not know.
+        SESSION_COOKIE_SAMESITE="Lax",
     )
     for part in (database, forms, accounts):
         part.init_app(app)

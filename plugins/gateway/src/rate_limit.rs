@@ -4,7 +4,7 @@
 //! another source asks at its leisure. How many of the flood may be served follows from the declared limit and from the time
 //! that the flood really took, so a busy machine changes the bound and not the verdict.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use mustdo_plugin::http::{Client, Options, Request, Response};
@@ -26,6 +26,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// The wait for one answer of the flood.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The wait for an answer that may be there already.
+const BRIEFLY: Duration = Duration::from_millis(100);
 
 /// Where the others come from.
 const OTHER: &str = "127.0.0.2";
@@ -207,22 +210,22 @@ impl RateLimit {
             retry_after: true,
         };
         let began = context.monotonic();
-        let mut waiting = Vec::new();
+        let mut waiting = VecDeque::new();
         for batch in 0..BATCHES {
             for connection in context.connect_many(TARGET, &options, BATCH)? {
                 let connection = connection?;
                 let forged = forged.map(|base| base + u64::from(flood.sent));
                 connection.send(self.written(forged).as_bytes())?;
                 flood.sent += 1;
-                waiting.push(connection);
+                waiting.push_back(Asked { connection, seen: Vec::new() });
             }
             if forged.is_none() && batch % 2 == 1 {
+                flood.take_in(&mut waiting);
                 flood.calm.push(other.send(&self.calm()));
             }
         }
-        for mut connection in waiting {
-            connection.set_read_timeout(PATIENCE);
-            let head = head(&mut connection);
+        for mut asked in waiting {
+            let head = asked.head(PATIENCE);
             flood.count(head);
         }
         flood.took = context.monotonic().saturating_sub(began);
@@ -343,7 +346,7 @@ impl RateLimit {
         let mut connection = context.tcp(TARGET, &options)?;
         connection.send(self.written(None).as_bytes())?;
         connection.set_read_timeout(PATIENCE);
-        let answer = head(&mut connection)?;
+        let answer = Asked { connection, seen: Vec::new() }.head(PATIENCE)?;
         if (200..300).contains(&answer.0) {
             return Ok(());
         }
@@ -413,6 +416,19 @@ impl RateLimit {
 }
 
 impl Flood {
+    /// Takes in what is answered by now and hangs up, as clients do: there are servers that wait for that before they serve
+    /// the next, gunicorn's sync workers among them.
+    fn take_in(&mut self, waiting: &mut VecDeque<Asked>) {
+        while let Some(asked) = waiting.front_mut() {
+            let head = asked.head(BRIEFLY);
+            if matches!(head, Err(Failure::TimedOut)) {
+                break;
+            }
+            self.count(head);
+            waiting.pop_front();
+        }
+    }
+
     fn count(&mut self, answer: Result<(u16, bool), Failure>) {
         match answer {
             Ok((200..=299, _)) => self.served += 1,
@@ -435,25 +451,34 @@ impl Flood {
     }
 }
 
-/// The status of an answer, and whether it says when to come again; the body is not read.
-fn head(connection: &mut tcp::Connection) -> Result<(u16, bool), Failure> {
-    const HEAD_BYTES: usize = 64 << 10;
-    let mut bytes = Vec::new();
-    while !bytes.windows(4).any(|end| end == b"\r\n\r\n") {
-        let more = connection.receive(16 << 10)?;
-        if more.is_empty() {
-            return Err(Failure::Unreachable("the connection was closed without an answer".to_owned()));
+/// A request of the flood that waits for its answer, and what came of it so far.
+struct Asked {
+    connection: tcp::Connection,
+    seen: Vec<u8>,
+}
+
+impl Asked {
+    /// The status of the answer, and whether it says when to come again; the body is not read. After a time-out it can be
+    /// asked for again.
+    fn head(&mut self, patience: Duration) -> Result<(u16, bool), Failure> {
+        const HEAD_BYTES: usize = 64 << 10;
+        self.connection.set_read_timeout(patience);
+        while !self.seen.windows(4).any(|end| end == b"\r\n\r\n") {
+            let more = self.connection.receive(16 << 10)?;
+            if more.is_empty() {
+                return Err(Failure::Unreachable("the connection was closed without an answer".to_owned()));
+            }
+            self.seen.extend(more);
+            if self.seen.len() > HEAD_BYTES {
+                return Err(Failure::Protocol("a head that never ends".to_owned()));
+            }
         }
-        bytes.extend(more);
-        if bytes.len() > HEAD_BYTES {
-            return Err(Failure::Protocol("a head that never ends".to_owned()));
-        }
+        let head = String::from_utf8_lossy(&self.seen);
+        let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse().ok());
+        let status = status.ok_or_else(|| Failure::Protocol("no status line".to_owned()))?;
+        let retry_after = head.lines().any(|line| line.to_ascii_lowercase().starts_with("retry-after:"));
+        Ok((status, retry_after))
     }
-    let head = String::from_utf8_lossy(&bytes);
-    let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse().ok());
-    let status = status.ok_or_else(|| Failure::Protocol("no status line".to_owned()))?;
-    let retry_after = head.lines().any(|line| line.to_ascii_lowercase().starts_with("retry-after:"));
-    Ok((status, retry_after))
 }
 
 /// What is carried out beyond what was answered as served.

@@ -442,10 +442,12 @@ impl KeyProtocol {
             )));
         }
         // Each must be able to submit at all: a caller who is turned away would look well separated.
-        let seen_by_one = counter_of(probe, operation, one)?;
-        let seen_by_two = counter_of(probe, operation, two)?;
+        let [own_of_one, own_of_two] =
+            [own_view(probe, operation, one)?, own_view(probe, operation, two)?];
+        let seen_by_one = own_of_one.as_ref().unwrap_or(&operation.counter);
+        let seen_by_two = own_of_two.as_ref().unwrap_or(&operation.counter);
         let values = Values::fresh(probe.generator());
-        let mine = submit_as(probe, operation, &seen_by_one, one, &values)?;
+        let mine = submit_as(probe, operation, seen_by_one, one, &values)?;
         let before = seen_by_two.settled(probe)?;
         let request = as_caller(operation.request(&values), two);
         let response = probe.send(request.clone())?;
@@ -569,16 +571,15 @@ fn keyed(probe: &mut Probe, operation: &Operation, values: &Values) -> Result<Su
     }))
 }
 
-/// Counts the caller's submissions: in the view as it was named, or, where people see their own rows only, as the caller
-/// sees it. A submission of the caller shows which.
-fn counter_of(probe: &mut Probe, operation: &Operation, caller: &Caller) -> Result<Counter, Fault> {
-    let named = operation.counter.in_view(|view| view);
-    let own = operation.counter.in_view(|view| as_caller(view, caller));
+/// Where the caller's submissions are counted, if not in the view as it was named: where people see their own rows only, it
+/// is as the caller sees it. A submission of the caller shows which.
+fn own_view(probe: &mut Probe, operation: &Operation, caller: &Caller) -> Result<Option<Counter>, Fault> {
+    let named = &operation.counter;
+    let own = named.in_view(|view| as_caller(view, caller));
     let before = named.before(probe)?;
     // Who may not look at the view at all is counted in the one that was named.
     let before_own = own.before(probe).ok();
-    let values = Values::fresh(probe.generator());
-    let request = as_caller(operation.request(&values), caller);
+    let request = as_caller(operation.request(&Values::fresh(probe.generator())), caller);
     let response = probe.send(request.clone())?;
     if !is_accepted(&response) {
         return Err(refused(&request, &response, ADVICE));
@@ -586,11 +587,11 @@ fn counter_of(probe: &mut Probe, operation: &Operation, caller: &Caller) -> Resu
     match before_own {
         Some(before_own) if named.settled(probe)? == before => {
             own.expect(probe, before_own, 1)?;
-            Ok(own)
+            Ok(Some(own))
         }
         _ => {
             named.expect(probe, before, 1)?;
-            Ok(named)
+            Ok(None)
         }
     }
 }
