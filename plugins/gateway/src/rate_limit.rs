@@ -4,7 +4,7 @@
 //! another source asks at its leisure. How many of the flood may be served follows from the declared limit and from the time
 //! that the flood really took, so a busy machine changes the bound and not the verdict.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use mustdo_plugin::http::{Client, Options, Request, Response};
@@ -27,8 +27,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The wait for one answer of the flood.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The wait for an answer that may be there already.
-const BRIEFLY: Duration = Duration::from_millis(100);
+/// The wait for answers that may be there already.
+const BRIEFLY: Duration = Duration::from_millis(50);
 
 /// Where the others come from.
 const OTHER: &str = "127.0.0.2";
@@ -210,23 +210,23 @@ impl RateLimit {
             retry_after: true,
         };
         let began = context.monotonic();
-        let mut waiting = VecDeque::new();
+        let mut waiting = Vec::new();
         for batch in 0..BATCHES {
             for connection in context.connect_many(TARGET, &options, BATCH)? {
                 let connection = connection?;
                 let forged = forged.map(|base| base + u64::from(flood.sent));
                 connection.send(self.written(forged).as_bytes())?;
                 flood.sent += 1;
-                waiting.push_back(Asked { connection, seen: Vec::new() });
+                waiting.push(connection);
             }
             if forged.is_none() && batch % 2 == 1 {
-                flood.take_in(&mut waiting);
+                flood.take_in(context, &mut waiting, BRIEFLY);
                 flood.calm.push(other.send(&self.calm()));
             }
         }
-        for mut asked in waiting {
-            let head = asked.head(PATIENCE);
-            flood.count(head);
+        flood.take_in(context, &mut waiting, PATIENCE);
+        for _ in waiting {
+            flood.count(Err(Failure::TimedOut));
         }
         flood.took = context.monotonic().saturating_sub(began);
         Ok(flood)
@@ -346,7 +346,7 @@ impl RateLimit {
         let mut connection = context.tcp(TARGET, &options)?;
         connection.send(self.written(None).as_bytes())?;
         connection.set_read_timeout(PATIENCE);
-        let answer = Asked { connection, seen: Vec::new() }.head(PATIENCE)?;
+        let answer = head(&mut connection)?;
         if (200..300).contains(&answer.0) {
             return Ok(());
         }
@@ -416,16 +416,21 @@ impl RateLimit {
 }
 
 impl Flood {
-    /// Takes in what is answered by now and hangs up, as clients do: there are servers that wait for that before they serve
-    /// the next, gunicorn's sync workers among them.
-    fn take_in(&mut self, waiting: &mut VecDeque<Asked>) {
-        while let Some(asked) = waiting.front_mut() {
-            let head = asked.head(BRIEFLY);
-            if matches!(head, Err(Failure::TimedOut)) {
+    /// Takes in answers for as long as they come, and hangs up, as clients do: there are servers that wait for that before
+    /// they serve the next, gunicorn among them. Which is answered first is up to the server.
+    fn take_in(&mut self, context: &Context<'_>, waiting: &mut Vec<tcp::Connection>, patience: Duration) {
+        while !waiting.is_empty() {
+            let connections: Vec<_> = waiting.iter().collect();
+            let mut ready = context.wait_readable(&connections, patience);
+            if ready.is_empty() {
                 break;
             }
-            self.count(head);
-            waiting.pop_front();
+            ready.sort_unstable();
+            for place in ready.into_iter().rev() {
+                let mut connection = waiting.swap_remove(place);
+                connection.set_read_timeout(PATIENCE);
+                self.count(head(&mut connection));
+            }
         }
     }
 
@@ -451,34 +456,25 @@ impl Flood {
     }
 }
 
-/// A request of the flood that waits for its answer, and what came of it so far.
-struct Asked {
-    connection: tcp::Connection,
-    seen: Vec<u8>,
-}
-
-impl Asked {
-    /// The status of the answer, and whether it says when to come again; the body is not read. After a time-out it can be
-    /// asked for again.
-    fn head(&mut self, patience: Duration) -> Result<(u16, bool), Failure> {
-        const HEAD_BYTES: usize = 64 << 10;
-        self.connection.set_read_timeout(patience);
-        while !self.seen.windows(4).any(|end| end == b"\r\n\r\n") {
-            let more = self.connection.receive(16 << 10)?;
-            if more.is_empty() {
-                return Err(Failure::Unreachable("the connection was closed without an answer".to_owned()));
-            }
-            self.seen.extend(more);
-            if self.seen.len() > HEAD_BYTES {
-                return Err(Failure::Protocol("a head that never ends".to_owned()));
-            }
+/// The status of an answer, and whether it says when to come again; the body is not read.
+fn head(connection: &mut tcp::Connection) -> Result<(u16, bool), Failure> {
+    const HEAD_BYTES: usize = 64 << 10;
+    let mut bytes = Vec::new();
+    while !bytes.windows(4).any(|end| end == b"\r\n\r\n") {
+        let more = connection.receive(16 << 10)?;
+        if more.is_empty() {
+            return Err(Failure::Unreachable("the connection was closed without an answer".to_owned()));
         }
-        let head = String::from_utf8_lossy(&self.seen);
-        let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse().ok());
-        let status = status.ok_or_else(|| Failure::Protocol("no status line".to_owned()))?;
-        let retry_after = head.lines().any(|line| line.to_ascii_lowercase().starts_with("retry-after:"));
-        Ok((status, retry_after))
+        bytes.extend(more);
+        if bytes.len() > HEAD_BYTES {
+            return Err(Failure::Protocol("a head that never ends".to_owned()));
+        }
     }
+    let head = String::from_utf8_lossy(&bytes);
+    let status = head.strip_prefix("HTTP/1.").and_then(|rest| rest.get(2..5)?.parse().ok());
+    let status = status.ok_or_else(|| Failure::Protocol("no status line".to_owned()))?;
+    let retry_after = head.lines().any(|line| line.to_ascii_lowercase().starts_with("retry-after:"));
+    Ok((status, retry_after))
 }
 
 /// What is carried out beyond what was answered as served.
