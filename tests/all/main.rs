@@ -15,8 +15,12 @@ mod command;
 mod content;
 #[cfg(target_os = "linux")]
 mod crash;
+#[cfg(feature = "live-servers")]
+mod database;
 mod download;
 mod durable;
+#[cfg(feature = "live-servers")]
+mod examples;
 #[cfg(feature = "live-servers")]
 mod flask;
 mod guest;
