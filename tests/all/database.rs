@@ -18,7 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(40);
 /// A server with a data directory of its own; it ends with the test.
 pub(crate) struct Database {
     server: Child,
-    port: u16,
+    /// On 127.0.0.1.
+    pub(crate) port: u16,
     schemas: AtomicU32,
     folder: TempDir,
 }

@@ -37,14 +37,39 @@ const WITHOUT_A_CHECK: [&str; 7] = [
 /// Each mistake, the item and the check that see it, and words of what is said.
 const MISTAKES: [(&str, &str, &str, &str); 28] = [
     ("any-file", "challenge.web-security", "web-security/path-traversal", "reads a file outside"),
-    ("any-text-is-a-number", "python.flask-routing", "http-api/routing", "with the route `GET /pages/<int:number>`"),
-    ("anybodys-address", "challenge.web-security", "web-security/access-control", "another user reads it at /addresses/"),
-    ("cookie-for-scripts", "challenge.web-security", "web-security/session", "scripts can read the cookie `session`"),
+    (
+        "any-text-is-a-number",
+        "python.flask-routing",
+        "http-api/routing",
+        "with the route `GET /pages/<int:number>`",
+    ),
+    (
+        "anybodys-address",
+        "challenge.web-security",
+        "web-security/access-control",
+        "another user reads it at /addresses/",
+    ),
+    (
+        "cookie-for-scripts",
+        "challenge.web-security",
+        "web-security/session",
+        "scripts can read the cookie `session`",
+    ),
     ("counted-nonce", "challenge.encryption", "judge/crypto", "the nonce comes from the clock or a counter"),
-    ("development-server", "perf.python.flask", "http-api/production-server", "Werkzeug's development server"),
+    (
+        "development-server",
+        "perf.python.flask",
+        "http-api/production-server",
+        "Werkzeug's development server",
+    ),
     ("forms-of-others", "challenge.web-security", "web-security/csrf", "another site can send POST"),
     ("free-guesses", "challenge.web-security", "web-security/throttle", "nothing stops guessing"),
-    ("key-of-the-tutorial", "challenge.web-security", "web-security/token-forgery", "the key that signs Cookie: session is `dev`"),
+    (
+        "key-of-the-tutorial",
+        "challenge.web-security",
+        "web-security/token-forgery",
+        "the key that signs Cookie: session is `dev`",
+    ),
     ("led-away", "challenge.web-security", "web-security/outbound", "leads to another site"),
     ("missing-is-200", "ground.http", "http-api/http-basics", "a path that does not exist is answered 200"),
     ("missing-is-500", "ground.restful-api", "http-api/rest-crud", "500"),
@@ -54,8 +79,18 @@ const MISTAKES: [(&str, &str, &str, &str); 28] = [
     ("no-transactions", "ground.mysql", "sql-check/smoke", "its engine is MyISAM"),
     ("one-read-one-line", "ground.tcp", "net/echo", "right bytes of the reply"),
     ("one-read-one-line", "must-do.network-programming", "net/suite", ""),
-    ("ordered-twice", "challenge.idempotent-api", "http-idempotency/key-protocol", "was carried out 10 times"),
-    ("ordered-twice", "idempotence.refresh-retry", "http-idempotency/double-submit", "was carried out 10 times"),
+    (
+        "ordered-twice",
+        "challenge.idempotent-api",
+        "http-idempotency/key-protocol",
+        "was carried out 10 times",
+    ),
+    (
+        "ordered-twice",
+        "idempotence.refresh-retry",
+        "http-idempotency/double-submit",
+        "was carried out 10 times",
+    ),
     ("ordered-twice", "idempotence.unique-key", "sql-check/unique-guard", "sent 30 times at once is 30 rows"),
     ("overlapping-copy", "python.list-in-c", "judge/c-list", "memcpy-param-overlap"),
     ("put-adds", "idempotence.definition", "http-idempotency/repeat-effect", "changed the state again"),
@@ -78,7 +113,9 @@ fn examples() -> PathBuf {
 
 /// The lists and what they need, whether or not it has a check.
 fn rested_on() -> BTreeMap<String, bool> {
-    let files = CHECKLISTS.iter().map(|&(name, text)| syntax::read_checklist(&Source::new(name, text)).value.unwrap());
+    let files = CHECKLISTS
+        .iter()
+        .map(|&(name, text)| syntax::read_checklist(&Source::new(name, text)).value.unwrap());
     let catalog = syntax::link(files.collect()).catalog;
     let mut found = BTreeMap::new();
     for item in catalog.items() {
@@ -109,7 +146,8 @@ impl Learner {
     fn with(mistakes: &BTreeSet<&str>) -> Self {
         let (sandbox, database) = (Sandbox::empty(), Database::start());
         copy(&examples().join("shop"), &sandbox.path());
-        let environment = std::env::var_os("MUSTDO_TEST_VENV").expect("MUSTDO_TEST_VENV names the Python environment");
+        let environment =
+            std::env::var_os("MUSTDO_TEST_VENV").expect("MUSTDO_TEST_VENV names the Python environment");
         symlink(environment, sandbox.path().join(".venv")).unwrap();
         let port = database.address().port();
         let bound = sandbox.read("mustdo.toml");
@@ -177,9 +215,11 @@ fn the_learner_is_proven_in_both_lists_and_what_they_rest_on() {
     let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     let rested_on = rested_on();
     assert_eq!(rested_on.len(), 27);
-    let unchecked: Vec<_> = rested_on.iter().filter(|(_, checked)| !**checked).map(|(id, _)| id.as_str()).collect();
+    let unchecked: Vec<_> =
+        rested_on.iter().filter(|(_, checked)| !**checked).map(|(id, _)| id.as_str()).collect();
     assert_eq!(unchecked, WITHOUT_A_CHECK, "what has a check now wants a program in examples/shop");
-    let checked: BTreeSet<_> = rested_on.iter().filter(|(_, checked)| **checked).map(|(id, _)| id.clone()).collect();
+    let checked: BTreeSet<_> =
+        rested_on.iter().filter(|(_, checked)| **checked).map(|(id, _)| id.clone()).collect();
 
     let learner = Learner::with(&BTreeSet::new());
     learner.sandbox.run(&["lint"]).ends(0);
@@ -211,6 +251,9 @@ fn each_mistake_of_a_beginner_is_named() {
         let checks = items[item]["checks"].as_array().unwrap();
         let decided = &checks.iter().find(|found| found["id"] == check).unwrap()["decided"];
         let said = decided["summary"]["en"].as_str().unwrap_or_default();
-        assert!(decided["outcome"] == "fail" && said.contains(words), "{name}: {check} says {said:?}\n{stdout}");
+        assert!(
+            decided["outcome"] == "fail" && said.contains(words),
+            "{name}: {check} says {said:?}\n{stdout}"
+        );
     }
 }
