@@ -106,7 +106,9 @@ fn kill_at_any_moment_leaves_the_old_file_or_the_new_one() {
             let before = victim.sandbox.read(FILE);
             let (mut command, note) = victim.tick(&[]);
             let mut child = command.spawn().unwrap();
-            thread::sleep(whole.mul_f64((state >> 33) as f64 / f64::from(1_u32 << 31) * 1.1));
+            thread::sleep(
+                whole.mul_f64(f64::from(u32::try_from(state >> 33).unwrap()) / f64::from(1_u32 << 31) * 1.1),
+            );
             child.kill().unwrap();
             torn += usize::from(killed(child.wait().unwrap()));
             new += usize::from(victim.held(&before, &note));
