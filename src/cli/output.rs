@@ -107,7 +107,8 @@ pub(crate) fn print(report: &Report, format: Format, view: &View) -> Result<(), 
         | Format::Junit
         | Format::Sarif
         | Format::Gitlab
-        | Format::Badge => answer(&text),
+        | Format::Badge
+        | Format::Html => answer(&text),
     }
 }
 

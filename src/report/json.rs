@@ -21,8 +21,9 @@ pub(super) fn json(report: &Report) -> String {
     text
 }
 
+/// The whole report as it is serialized.
 #[derive(Serialize)]
-struct ReportView<'a> {
+pub(super) struct ReportView<'a> {
     format: u32,
     tool: String,
     generated: String,
@@ -36,7 +37,7 @@ struct ReportView<'a> {
 }
 
 impl<'a> ReportView<'a> {
-    fn new(report: &'a Report) -> Self {
+    pub(super) fn new(report: &'a Report) -> Self {
         // Places in files are for the formats that point into them.
         let Report {
             version,

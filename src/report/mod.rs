@@ -11,6 +11,7 @@ mod github;
 mod gitlab;
 mod grid;
 mod history;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -65,11 +66,13 @@ pub enum Format {
     Gitlab,
     /// Readiness as a small picture.
     Badge,
+    /// Everything, on one page for a browser.
+    Html,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Table,
         Self::Markdown,
         Self::Json,
@@ -78,6 +81,7 @@ impl Format {
         Self::Github,
         Self::Gitlab,
         Self::Badge,
+        Self::Html,
     ];
 
     /// The word on the command line.
@@ -92,6 +96,7 @@ impl Format {
             Self::Github => "github",
             Self::Gitlab => "gitlab",
             Self::Badge => "badge",
+            Self::Html => "html",
         }
     }
 }
@@ -105,7 +110,7 @@ impl fmt::Display for Format {
 /// A text that names no format.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
-    "a format is \"table\", \"markdown\", \"json\", \"junit\", \"sarif\", \"github\", \"gitlab\" or \"badge\""
+    "a format is \"table\", \"markdown\", \"json\", \"junit\", \"sarif\", \"github\", \"gitlab\", \"badge\" or \"html\""
 )]
 pub struct ParseFormatError;
 
@@ -142,6 +147,7 @@ pub fn write(report: &Report, format: Format, view: &View) -> String {
         Format::Github => github::github(report, view.language),
         Format::Gitlab => gitlab::gitlab(report, view.language),
         Format::Badge => badge::badge(report, view.language),
+        Format::Html => html::html(report, view.language),
     }
 }
 

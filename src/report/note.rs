@@ -232,7 +232,8 @@ fn left_out(row: &Row, language: Language) -> Vec<Line> {
     skipped.collect()
 }
 
-fn unbound(report: &Report, language: Language) -> Note {
+/// Targets that checks name and nothing is bound to, with the lines to paste.
+pub(super) fn unbound(report: &Report, language: Language) -> Note {
     let mut needed: BTreeMap<&TargetName, Vec<&ItemId>> = BTreeMap::new();
     for row in report.rows().filter(|row| row.standing.status != Status::Waived) {
         for target in row.checks.iter().flat_map(|Check { unbound, .. }| unbound) {

@@ -46,7 +46,7 @@ const OWNERS: &[(&str, &[&str])] = &[
     ("comfy_table", &["report"]),
     ("quick_junit", &["report"]),
     ("serde", &["report", "reference"]),
-    ("base64", &["plugin"]),
+    ("base64", &["plugin", "report"]),
     ("miniz_oxide", &["plugin"]),
     ("rand_core", &["plugin"]),
     ("procfs_core", &["process"]),

@@ -7,6 +7,8 @@
 
 #[cfg(unix)]
 mod authoring;
+#[cfg(feature = "live-servers")]
+mod browser;
 #[cfg(unix)]
 mod cases;
 mod command;

@@ -81,7 +81,7 @@ fn nothing_is_written(sandbox: &Sandbox) -> usize {
 fn a_secret_leaves_by_no_exit_in_no_encoding() {
     let sandbox = workspace(&chatterbox(""), &leaking());
     let secret = [("SHOP_PASSWORD", PASSWORD)];
-    let reports = ["table", "markdown", "json", "junit", "sarif", "github", "gitlab", "badge"];
+    let reports = ["table", "markdown", "json", "junit", "sarif", "github", "gitlab", "badge", "html"];
     let reports: Vec<String> = reports.iter().map(|name| format!("--report={name}=out/{name}")).collect();
     let arguments: Vec<&str> =
         ["verify", ITEM].into_iter().chain(reports.iter().map(String::as_str)).collect();

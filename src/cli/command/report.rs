@@ -16,7 +16,7 @@ use crate::report::Format;
 pub(crate) struct ReportArgs {
     #[command(flatten)]
     selection: SelectionArgs,
-    /// In which form: table, markdown, json, junit, sarif, github, gitlab or badge [default: table]
+    /// In which form: table, markdown, json, junit, sarif, github, gitlab, badge or html [default: table]
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<Format>,
     /// Also write a report in this form to a file; may be given several times

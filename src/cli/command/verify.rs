@@ -41,7 +41,7 @@ pub(crate) struct VerifyArgs {
     /// Commit the progress files
     #[arg(long, conflicts_with = "no_record")]
     pub(crate) commit: bool,
-    /// Also write a report: table, markdown, json, junit, sarif, github, gitlab or badge, to a file or to standard output;
+    /// Also write a report: table, markdown, json, junit, sarif, github, gitlab, badge or html, to a file or to standard output;
     /// may be given several times
     #[arg(long = "report", value_name = "FORMAT[=FILE]")]
     pub(crate) reports: Vec<ReportFile>,

@@ -114,7 +114,7 @@ fn verdict_is_tame_in_every_output() {
         let progress = sandbox.read("progress/trial.toml");
         assert_tame(&progress, "progress");
         for language in ["en", "zh"] {
-            for format in ["table", "markdown", "json", "junit", "sarif", "gitlab", "badge"] {
+            for format in ["table", "markdown", "json", "junit", "sarif", "gitlab", "badge", "html"] {
                 let what = format!("{format} {language} {code}");
                 let arguments = ["--lang", language, "report", "--items", "--format", format];
                 let text = tame(sandbox.run(&arguments).ends(code), &what).stdout;

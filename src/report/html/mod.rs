@@ -1,0 +1,495 @@
+//! The report as one page that needs nothing else: no server, no network, no script to be read.
+//!
+//! The template, the style and the script are files beside this one. Everything of the report is in the page twice: as
+//! HTML, so that it can be read and printed as it is, and as data, from which the script opens an item's own page. Both
+//! languages stand side by side; which of them is seen is the page's.
+
+mod chart;
+mod word;
+
+use std::borrow::Cow;
+use std::fmt::{self, Write as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::json::ReportView;
+use super::note::{self, Line};
+use super::paint::symbol;
+use super::phrase;
+use super::tree::{Heading, Report, Row, Section};
+use super::word as fixed;
+use crate::model::{Digest, Language, Level, Need, Outcome, Status, Tally};
+
+const TEMPLATE: &str = include_str!("page.html");
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// The page; `language` is the one it opens in.
+pub(super) fn html(report: &Report, language: Language) -> String {
+    let Report {
+        version,
+        generated: _,
+        workspace,
+        revision: _,
+        narrowed: _,
+        sections,
+        total,
+        policy: _,
+        judgement: _,
+        files: _,
+    } = report;
+    let fill = |name: &str| -> Option<String> {
+        Some(match name {
+            "language" => language.code().to_owned(),
+            "policy" => policy(),
+            "version" => escape(version).into_owned(),
+            "title" => {
+                let ready = phrase::percent(total.readiness());
+                let name = if workspace.is_empty() { "mustdo" } else { workspace };
+                escape(&format!("{ready} · {name} · mustdo")).into_owned()
+            }
+            "style" => STYLE.to_owned(),
+            "script" => SCRIPT.to_owned(),
+            "workspace" if workspace.is_empty() => String::new(),
+            "workspace" => format!(" · {}", escape(workspace)),
+            "subject" => subject(report),
+            "other" => other(language).code().to_owned(),
+            "other-name" => match other(language) {
+                Language::En => "English".to_owned(),
+                Language::Zh => "中文".to_owned(),
+            },
+            "ring" => ring(total),
+            "judgement" => judgement(report),
+            "burnup" => burnup(report),
+            "checklists" => checklists(sections, total),
+            "legend" => legend(),
+            "unbound" => unbound(report),
+            "statuses" => statuses(total),
+            "checklist-options" => checklist_options(sections, language),
+            "level-options" => level_options(language),
+            "tag-options" => tag_options(report, language),
+            "list" => list(report),
+            "totals" => both(&phrase::totals(total, Language::En), &phrase::totals(total, Language::Zh)),
+            "data" => data(report),
+            other => {
+                let (kind, word) = other.split_once(':')?;
+                let name = word::all().map(|(name, _)| name).find(|name| *name == word)?;
+                let [en, zh] = word::both(name);
+                let shown = escape(word::one(name, language));
+                match kind {
+                    "t" => both(en, zh),
+                    "label" => format!(r#"aria-label="{shown}" data-label="{name}""#),
+                    "placeholder" => format!(r#"placeholder="{shown}" data-placeholder="{name}""#),
+                    _ => return None,
+                }
+            }
+        })
+    };
+    let mut page = String::new();
+    let mut rest = TEMPLATE;
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (name, after) = after.split_once("}}").unwrap_or((after, ""));
+        page.push_str(before);
+        // What is filled in is not looked through again: a text with braces is only a text.
+        page.push_str(&fill(name).unwrap_or_default());
+        rest = after;
+    }
+    page.push_str(rest);
+    page
+}
+
+/// Nothing is fetched, nothing is sent, and no script or style runs but the two of this page (Content Security Policy
+/// Level 3).
+fn policy() -> String {
+    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Digest::of(text.as_bytes()).as_bytes()));
+    format!(
+        "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+}
+
+fn other(language: Language) -> Language {
+    match language {
+        Language::En => Language::Zh,
+        Language::Zh => Language::En,
+    }
+}
+
+/// `text` as HTML shows it, in an element or in a quoted attribute.
+fn escape(text: &str) -> Cow<'_, str> {
+    if !text.contains(['<', '>', '&', '"', '\'']) {
+        return Cow::Borrowed(text);
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    Cow::Owned(escaped)
+}
+
+/// A text in both languages, of which one is seen.
+fn both(en: &str, zh: &str) -> String {
+    if en == zh {
+        return escape(en).into_owned();
+    }
+    format!(r#"<span lang="en">{}</span><span lang="zh">{}</span>"#, escape(en), escape(zh))
+}
+
+/// What is said in each language.
+fn said(words: impl Fn(Language) -> String) -> String {
+    both(&words(Language::En), &words(Language::Zh))
+}
+
+fn term(name: &'static str) -> String {
+    let [en, zh] = word::both(name);
+    both(en, zh)
+}
+
+/// Adds to a string, which can not fail.
+fn add(text: &mut String, more: fmt::Arguments<'_>) {
+    let _written = text.write_fmt(more);
+}
+
+fn subject(report: &Report) -> String {
+    said(|language| {
+        phrase::subject(report, language)
+            .into_iter()
+            .skip(usize::from(!report.workspace.is_empty()))
+            .collect::<Vec<_>>()
+            .join(" · ")
+    })
+}
+
+fn ring(total: &Tally) -> String {
+    let mut text = format!(
+        r#"<div class="card readiness"><h3>{}</h3><div class="ready"><div class="ring">{}<strong>{}</strong></div><dl>"#,
+        term("readiness"),
+        chart::ring(total),
+        phrase::percent(total.readiness())
+    );
+    for (name, class, weight) in [
+        ("proven-weight", "s-proven", total.proven_weight),
+        ("claimed-weight", "s-claimed", total.claimed_weight),
+        ("counted-weight", "", total.weight),
+    ] {
+        add(&mut text, format_args!(r#"<dt>{}</dt><dd class="{class}">{weight}</dd>"#, term(name)));
+    }
+    text.push_str("</dl></div></div>");
+    text
+}
+
+fn judgement(report: &Report) -> String {
+    let judgement = &report.judgement;
+    let (class, name) = match (judgement.violations.is_empty(), judgement.undecided.is_empty()) {
+        (false, _) => ("fails", "fails"),
+        (true, false) => ("unsure", "undecided"),
+        (true, true) => ("holds", "holds"),
+    };
+    let ([policy, zh_policy], [holds, zh_holds]) = (word::both("policy"), word::both(name));
+    let title = both(&format!("{policy}: {holds}"), &format!("{zh_policy}：{zh_holds}"));
+    let mut text = format!(r#"<div class="card judged {class}"><h3>{title}</h3><ul>"#);
+    let notes = Language::ALL.map(|language| note::policy(report, language).entries);
+    let [en, zh] = &notes;
+    for (en, zh) in en.iter().zip(zh) {
+        add(
+            &mut text,
+            format_args!(
+                r#"<li><p><span class="sign" aria-hidden="true">{}</span>{}</p>"#,
+                en.symbol,
+                both(&en.title, &zh.title)
+            ),
+        );
+        for (en, zh) in en.lines.iter().zip(&zh.lines) {
+            if let (Line::Advice(en) | Line::Text(en), Line::Advice(zh) | Line::Text(zh)) = (en, zh) {
+                add(&mut text, format_args!("<p>{}</p>", both(en, zh)));
+            }
+        }
+        text.push_str("</li>");
+    }
+    text.push_str("</ul></div>");
+    text
+}
+
+fn burnup(report: &Report) -> String {
+    let mut text = format!(r#"<figure class="card burnup"><h3>{}</h3>"#, term("burnup"));
+    match chart::growth(report) {
+        Some(chart::Growth { days: [first, last], picture }) => add(
+            &mut text,
+            format_args!(
+                r#"<div class="plot">{picture}</div><div class="axis"><span>{first}</span><span>{last}</span></div><figcaption>{}</figcaption>"#,
+                term("burnup-shows")
+            ),
+        ),
+        None => add(&mut text, format_args!("<figcaption>{}</figcaption>", term("burnup-empty"))),
+    }
+    text.push_str("</figure>");
+    text
+}
+
+/// The columns of counts: what to call each, and how many.
+fn counts(tally: &Tally) -> [(String, u32); 7] {
+    let status = |of| said(|language| fixed::status(of, language).to_owned());
+    [
+        (term("number"), tally.items),
+        (status(Status::Proven), tally.proven),
+        (status(Status::Claimed), tally.claimed),
+        (status(Status::Failing), tally.failing),
+        (status(Status::Stale), tally.stale),
+        (said(|language| fixed::Word::Inconclusive.get(language).to_owned()), tally.inconclusive),
+        (term("not-bound"), tally.unbound),
+    ]
+}
+
+fn checklists(sections: &[Section], total: &Tally) -> String {
+    let mut text = format!(
+        r#"<table><thead><tr><th scope="col">{}</th><th scope="col">{}</th>"#,
+        term("checklist"),
+        term("readiness")
+    );
+    for (name, _) in counts(total) {
+        add(&mut text, format_args!(r#"<th scope="col" class="n">{name}</th>"#));
+    }
+    text.push_str("</tr></thead><tbody>");
+    let row = |text: &mut String, class: &str, title: &str, tally: &Tally, rows: Vec<&Row>| {
+        add(
+            text,
+            format_args!(
+                r#"<tr class="{class}"><th scope="row">{title}</th><td class="share">{}{}</td>"#,
+                chart::bar(rows.into_iter()),
+                phrase::percent(tally.readiness())
+            ),
+        );
+        for (_, count) in counts(tally) {
+            let class = if count == 0 { "n zero" } else { "n" };
+            add(text, format_args!(r#"<td class="{class}">{count}</td>"#));
+        }
+        text.push_str("</tr>");
+    };
+    for section in sections {
+        let title =
+            format!(r##"<a href="#c-{}">{}</a>"##, section.id, both(&section.title.en, &section.title.zh));
+        row(&mut text, "", &title, &section.tally, section.rows().collect());
+        for (depth, heading) in section.telling() {
+            let title = both(&heading.title.en, &heading.title.zh);
+            row(&mut text, &format!("sub d{}", depth + 1), &title, &heading.tally, below(section, heading));
+        }
+    }
+    if sections.len() > 1 {
+        let rows = sections.iter().flat_map(Section::rows).collect();
+        row(&mut text, "", &term("total"), total, rows);
+    }
+    text.push_str("</tbody></table>");
+    text
+}
+
+/// The rows of a heading and of all that are further in: these follow it.
+fn below<'a>(section: &'a Section, heading: &Heading) -> Vec<&'a Row> {
+    let mut inside = section.headings.iter().skip_while(|other| other.id != heading.id);
+    let own = inside.next().into_iter();
+    own.chain(inside.take_while(|other| other.depth > heading.depth)).flat_map(|other| &other.rows).collect()
+}
+
+fn legend() -> String {
+    let square = |class: &str| {
+        format!(
+            r#"<svg viewBox="0 0 10 10"><rect class="{class}" stroke="none" width="10" height="10"/></svg>"#
+        )
+    };
+    let mut text = String::new();
+    for (status, class) in chart::SEGMENTS {
+        let word = said(|language| fixed::status(status, language).to_owned());
+        add(&mut text, format_args!("<span>{}{word}</span>", square(class)));
+    }
+    text
+}
+
+/// What no target is bound to, with the lines to paste.
+fn unbound(report: &Report) -> String {
+    let notes = Language::ALL.map(|language| note::unbound(report, language));
+    let [en, zh] = &notes;
+    if en.entries.is_empty() {
+        return String::new();
+    }
+    let mut text = format!(
+        r#"<section class="unbound" aria-labelledby="unbound"><details><summary><h2 id="unbound">{}</h2></summary><ul>"#,
+        both(&en.title, &zh.title)
+    );
+    for (en, zh) in en.entries.iter().zip(&zh.entries) {
+        add(
+            &mut text,
+            format_args!("<li><p><code>{}</code> {}</p>", escape(&en.name), both(&en.title, &zh.title)),
+        );
+        for (en, zh) in en.lines.iter().zip(&zh.lines) {
+            match (en, zh) {
+                (Line::Code(lines), _) => {
+                    add(&mut text, format_args!("<pre>{}</pre>", escape(&lines.join("\n"))));
+                }
+                (Line::Advice(en) | Line::Text(en), Line::Advice(zh) | Line::Text(zh)) => {
+                    add(&mut text, format_args!("<p>{}</p>", both(en, zh)));
+                }
+                (Line::Advice(_) | Line::Text(_), Line::Code(_)) => {}
+            }
+        }
+        text.push_str("</li>");
+    }
+    text.push_str("</ul></details></section>");
+    text
+}
+
+/// Buttons that filter, each with how many there are.
+fn statuses(total: &Tally) -> String {
+    let Tally { proven, claimed, failing, stale, open, waived, inconclusive, .. } = *total;
+    let mut text = String::new();
+    let mut button = |value: &str, class: &str, sign: &str, word: String, count: u32| {
+        add(
+            &mut text,
+            format_args!(
+                r#"<button type="button" class="{class}" value="{value}" aria-pressed="false"><span aria-hidden="true">{sign}</span>{word} <b>{count}</b></button>"#
+            ),
+        );
+    };
+    let every = [failing, stale, proven, claimed, open, waived];
+    let order =
+        [Status::Failing, Status::Stale, Status::Proven, Status::Claimed, Status::Open, Status::Waived];
+    for (status, count) in order.into_iter().zip(every) {
+        let word = said(|language| fixed::status(status, language).to_owned());
+        button(status.word(), &format!("s-{}", status.word()), symbol(status), word, count);
+    }
+    let word = said(|language| fixed::Word::Inconclusive.get(language).to_owned());
+    button("inconclusive", "s-unsure", "?", word, inconclusive);
+    text
+}
+
+/// An option in one language: what is inside one can not be seen in parts.
+fn option(value: &str, [en, zh]: [&str; 2], language: Language) -> String {
+    let shown = if language == Language::En { en } else { zh };
+    format!(
+        r#"<option value="{}" data-en="{}" data-zh="{}">{}</option>"#,
+        escape(value),
+        escape(en),
+        escape(zh),
+        escape(shown)
+    )
+}
+
+fn checklist_options(sections: &[Section], language: Language) -> String {
+    let mut text = option("", word::both("any"), language);
+    for section in sections {
+        text.push_str(&option(section.id.as_str(), [&section.title.en, &section.title.zh], language));
+    }
+    text
+}
+
+fn level_options(language: Language) -> String {
+    let mut text = option("", word::both("any"), language);
+    for level in Level::ALL {
+        let words = Language::ALL.map(|language| fixed::level(level, language));
+        text.push_str(&option(level.word(), words, language));
+    }
+    text
+}
+
+fn tag_options(report: &Report, language: Language) -> String {
+    let mut text = option("", word::both("any"), language);
+    let tags: BTreeSet<_> = report.rows().flat_map(|row| &row.tags).collect();
+    for tag in tags {
+        text.push_str(&option(tag.as_str(), [tag.as_str(); 2], language));
+    }
+    text
+}
+
+/// Rows that the browser lays out together, once they come near the window: fewer lots are watched with less work, smaller
+/// ones are laid out with less.
+const LOT: usize = 50;
+
+fn list(report: &Report) -> String {
+    let mut text = String::new();
+    for section in &report.sections {
+        add(
+            &mut text,
+            format_args!(
+                r#"<section class="checklist" id="c-{id}" aria-labelledby="h-{id}"><h3 id="h-{id}">{}</h3>"#,
+                both(&section.title.en, &section.title.zh),
+                id = section.id
+            ),
+        );
+        let telling: BTreeSet<_> = section.telling().map(|(_, heading)| &heading.id).collect();
+        for heading in section.headings.iter().filter(|heading| !heading.rows.is_empty()) {
+            text.push_str(r#"<div class="group">"#);
+            if telling.contains(&heading.id) {
+                add(&mut text, format_args!("<h4>{}</h4>", both(&heading.title.en, &heading.title.zh)));
+            }
+            text.push_str(r#"<div class="rows">"#);
+            for lot in heading.rows.chunks(LOT) {
+                text.push_str(r#"<div class="lot">"#);
+                for row in lot {
+                    item(&mut text, row, report);
+                }
+                text.push_str("</div>");
+            }
+            text.push_str("</div></div>");
+        }
+        text.push_str("</section>\n");
+    }
+    text
+}
+
+fn item(text: &mut String, row: &Row, report: &Report) {
+    let status = row.standing.status;
+    add(
+        text,
+        format_args!(
+            r#"<details class="item" id="i-{id}" data-item="{id}"><summary><span class="status s-{word}"><span class="sign" aria-hidden="true">{sign}</span>{status}{unsure}</span><span class="title">{title}</span><span class="meta"><code>{id}</code> · {level}</span></summary><div class="body">"#,
+            id = row.id,
+            word = status.word(),
+            sign = symbol(status),
+            status = said(|language| fixed::status(status, language).to_owned()),
+            unsure =
+                if row.standing.inconclusive.is_empty() { "" } else { r#" <span class="s-unsure">?</span>"# },
+            title = both(&row.title.en, &row.title.zh),
+            level = said(|language| fixed::level(row.level, language).to_owned()),
+        ),
+    );
+    let details = Language::ALL.map(|language| note::details(row, report.generated, language));
+    let [en, zh] = &details;
+    for ((_, en), (_, zh)) in en.iter().zip(zh) {
+        add(text, format_args!(r#"<p class="why">{}</p>"#, both(en, zh)));
+    }
+    text.push_str("</div></details>\n");
+}
+
+/// What the script knows.
+#[derive(Serialize)]
+struct Data<'a> {
+    words: BTreeMap<&'static str, [&'static str; 2]>,
+    report: ReportView<'a>,
+}
+
+/// The data as JSON that ends no element: "<" is written as the string escape that means the same (RFC 8259, section 7).
+fn data(report: &Report) -> String {
+    let mut words: BTreeMap<_, _> = word::all().collect();
+    words.extend(
+        Outcome::ALL.map(|of| (of.word(), Language::ALL.map(|language| fixed::outcome(of, language)))),
+    );
+    // A step's need is called as an item's level is.
+    for (need, level) in [(Need::Must, Level::Must), (Need::Should, Level::Should)] {
+        words.insert(need.word(), Language::ALL.map(|language| fixed::level(level, language)));
+    }
+    for level in Level::ALL {
+        words.insert(level.word(), Language::ALL.map(|language| fixed::level(level, language)));
+    }
+    let data = Data { words, report: ReportView::new(report) };
+    // Strings, numbers and maps with string keys, written to memory: there is nothing that could fail.
+    serde_json::to_string(&data).expect("a report is plain data").replace('<', "\\u003c")
+}
