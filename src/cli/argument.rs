@@ -85,6 +85,9 @@ pub(crate) enum Command {
     Report(command::report::ReportArgs),
     /// Show readiness over the commits, and when each item was proven, failed or went stale
     History(command::history::HistoryArgs),
+    /// Write a job for a build server
+    #[command(subcommand)]
+    Ci(command::ci::CiCommand),
     /// Allow a plugin to reach a target
     Grant(command::grant::GrantArgs),
     /// Take a plugin's permissions back

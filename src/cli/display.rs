@@ -24,7 +24,8 @@ pub(crate) struct Display {
 impl Display {
     /// On standard error: moving lines where a person sees it, plain lines elsewhere, nothing where quiet is asked for.
     pub(crate) fn new(context: &Context) -> Self {
-        let moving = context.environment.terminal.stderr && !context.printer.quiet();
+        let unseen = context.printer.quiet() || context.environment.server.is_some();
+        let moving = context.environment.terminal.stderr && !unseen;
         let target = if moving { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         Self {
             bars: MultiProgress::with_draw_target(target),

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use etcetera::BaseStrategy as _;
 use jiff::Timestamp;
 
+use super::server::Server;
 use crate::model::Language;
 
 /// The world a command runs in.
@@ -44,6 +45,8 @@ pub(crate) struct Environment {
     pub(crate) cargo_home: Option<PathBuf>,
     /// The Python environment that is active.
     pub(crate) virtual_env: Option<PathBuf>,
+    /// The build server around this run, if it is one that mustdo knows.
+    pub(crate) server: Option<Server>,
     /// Whether compiled plugins may be kept: `MUSTDO_CWASM_CACHE=off` says no.
     pub(crate) keep_compiled: bool,
 }
@@ -64,7 +67,8 @@ impl Environment {
     pub(crate) fn read() -> io::Result<Self> {
         let strategy = etcetera::choose_base_strategy().ok();
         let (stdout, stderr) = (io::stdout().is_terminal(), io::stderr().is_terminal());
-        let interactive = stderr && io::stdin().is_terminal() && !set("CI");
+        let server = server();
+        let interactive = stderr && io::stdin().is_terminal() && !set("CI") && server.is_none();
         let width = fixed_width().or_else(|| stdout.then(|| console_width(io::stdout())).flatten());
         let asking_width = fixed_width().or_else(|| stderr.then(|| console_width(io::stderr())).flatten());
         Ok(Self {
@@ -88,6 +92,7 @@ impl Environment {
                 .map(PathBuf::from)
                 .or_else(|| Some(strategy.as_ref()?.home_dir().join(".cargo"))),
             virtual_env: env::var_os("VIRTUAL_ENV").map(PathBuf::from),
+            server,
             keep_compiled: env::var("MUSTDO_CWASM_CACHE").as_deref() != Ok("off"),
         })
     }
@@ -114,6 +119,18 @@ fn locale() -> String {
         .into_iter()
         .find_map(|name| env::var(name).ok().filter(|value| !value.is_empty()))
         .unwrap_or_default()
+}
+
+/// Both set a variable of their own to "true": "Store information in variables" of GitHub's documentation, "Predefined
+/// CI/CD variables" of GitLab's.
+fn server() -> Option<Server> {
+    let tells = |name: &str| env::var(name).is_ok_and(|value| value == "true");
+    if tells("GITHUB_ACTIONS") {
+        let summary = env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()).map(PathBuf::from);
+        Some(Server::Github { summary })
+    } else {
+        tells("GITLAB_CI").then_some(Server::Gitlab)
+    }
 }
 
 fn set(name: &str) -> bool {

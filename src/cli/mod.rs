@@ -26,6 +26,7 @@ mod prompt;
 mod proof;
 mod recording;
 mod secret;
+mod server;
 mod shelf;
 mod timeline;
 mod transcript;
@@ -93,6 +94,7 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Replay(args) => command::replay::run(context, args),
         Command::Report(args) => command::report::run(context, args),
         Command::History(args) => command::history::run(context, args),
+        Command::Ci(command) => command::ci::run(context, command),
         Command::Grant(args) => command::grant::run(context, args),
         Command::Revoke(args) => command::grant::run_revoke(context, args),
         Command::Grants(args) => command::grant::run_list(context, args),

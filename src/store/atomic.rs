@@ -64,6 +64,14 @@ impl Sink {
         Ok(Self { path, place: Place::Draft(draft) })
     }
 
+    /// A text file that others have written to as well: what is written is put behind that, as it is, not atomically. It is
+    /// made if it is missing.
+    pub fn append(path: &Path) -> Result<Self, StoreError> {
+        let error = |source| StoreError::Write { path: path.to_owned(), source };
+        let stream = File::options().append(true).create(true).open(path).map_err(error)?;
+        Ok(Self { path: path.to_owned(), place: Place::Stream(stream) })
+    }
+
     /// Where it goes, however it was spelled: two of them that are equal are one file.
     #[must_use]
     pub fn place(&self) -> PathBuf {
@@ -100,6 +108,15 @@ impl Sink {
         }
         Ok(())
     }
+}
+
+/// Writes a program: as [`Sink::write`], and whoever may read it may run it.
+#[cfg(unix)]
+pub fn write_program(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    use std::os::unix::fs::PermissionsExt as _;
+    replace(path, bytes)?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+        .map_err(|source| StoreError::Write { path: path.to_owned(), source })
 }
 
 #[cfg(unix)]

@@ -15,7 +15,7 @@ mod scratch;
 mod transcript;
 mod workspace;
 
-pub use atomic::{Sink, replace};
+pub use atomic::{Sink, replace, write_program};
 pub use draft::write_folder;
 pub use embedded::{CHECKLISTS, EmbeddedPlugin, PLUGINS};
 pub use error::StoreError;

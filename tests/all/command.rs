@@ -265,8 +265,8 @@ fn every_command_has_help_and_the_exit_codes_are_in_it() {
     let help = sandbox.run(&["--help"]).ends(0).stdout;
     assert!(help.contains("Exit codes:") && help.contains("130"), "{help}");
     for command in [
-        "init", "list", "show", "tick", "untick", "waive", "verify", "report", "lint", "plugin", "explain",
-        "schema", "demo",
+        "init", "list", "show", "tick", "untick", "waive", "verify", "report", "ci", "lint", "plugin",
+        "explain", "schema", "demo",
     ] {
         assert!(help.contains(command), "{command}");
         sandbox.run(&[command, "--help"]).ends(0);

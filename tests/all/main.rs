@@ -39,6 +39,7 @@ mod report;
 mod sandbox;
 mod schema;
 mod security;
+mod server;
 mod shipped;
 mod shop;
 #[cfg(target_os = "linux")]

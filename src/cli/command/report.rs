@@ -8,6 +8,7 @@ use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::output::{ReportFile, report, select};
 use crate::cli::project::Project;
+use crate::cli::server::Announcement;
 use crate::cli::shelf::Shelf;
 use crate::report::Format;
 
@@ -33,11 +34,19 @@ pub(crate) struct ReportArgs {
 /// Prints the report and judges the policy.
 pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
     let mut files = args.reports.clone();
+    let given = files.iter().any(ReportFile::is_stdout);
     // What is given without a file takes the place of the table.
-    if args.format.is_some() || !files.iter().any(ReportFile::is_stdout) {
+    if args.format.is_some() || !given {
         files.insert(0, ReportFile::stdout(args.format.unwrap_or(Format::Table)));
     }
     let sinks = ReportFile::open_all(context, &files)?;
+    // Lines of a file are those of today: of another commit nothing is annotated.
+    let announcement = match &args.rev {
+        None => {
+            Announcement::open(context, given || args.format.is_some_and(|format| format != Format::Table))?
+        }
+        Some(_) => Announcement::default(),
+    };
     let project = match &args.rev {
         Some(name) => Project::at(context, name)?,
         None => Project::of_workspace(context)?,
@@ -50,6 +59,7 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
     for sink in sinks {
         sink.write(&report, context, &project, args.items)?;
     }
+    announcement.write(&report, context, &project)?;
     let judgement = report.judgement();
     Ok(match (judgement.violations.is_empty(), judgement.undecided.is_empty()) {
         (false, _) => Exit::Fails,

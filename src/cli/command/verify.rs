@@ -13,6 +13,7 @@ use crate::cli::output::{ReportFile, report, view};
 use crate::cli::plugins::runtime;
 use crate::cli::printer::answer;
 use crate::cli::project::Project;
+use crate::cli::server::Announcement;
 use crate::cli::shelf::Shelf;
 use crate::cli::verification::{Options, Verification};
 use crate::model::Span;
@@ -20,6 +21,7 @@ use crate::report::{Format, write};
 
 /// What can follow `mustdo verify`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     selection: SelectionArgs,
@@ -35,6 +37,9 @@ pub(crate) struct VerifyArgs {
     /// Do not write verdicts into progress/ (--record is about something else: the calls)
     #[arg(long)]
     pub(crate) no_record: bool,
+    /// Write verdicts into progress/ on a build server too, where nothing is recorded otherwise
+    #[arg(long, conflicts_with = "no_record")]
+    pub(crate) keep: bool,
     /// Also write every host call of each check into a file in DIR: mustdo replay runs the check again from it
     #[arg(long, value_name = "DIR")]
     pub(crate) record: Option<PathBuf>,
@@ -57,17 +62,30 @@ fn seed(text: &str) -> Result<u64, std::num::ParseIntError> {
     }
 }
 
+/// Whether verdicts are written down: a build server's copy is thrown away, so there it has to be asked for.
+fn records(context: &Context, args: &VerifyArgs) -> bool {
+    let Some(server) = &context.environment.server else { return !args.no_record };
+    let asked = args.keep || args.commit;
+    if !asked && !args.no_record {
+        context.printer.note(&format!("{}: nothing is recorded; --keep records", server.name()));
+    }
+    asked
+}
+
 /// Verifies, records, reports, and says by its exit code what came of it.
 pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure> {
     let sinks = ReportFile::open_all(context, &args.reports)?;
+    let to_stdout = args.reports.iter().any(ReportFile::is_stdout);
+    let announcement = Announcement::open(context, to_stdout)?;
     let project = Project::of_workspace(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
     let selection = args.selection.selection();
+    let record = records(context, args);
     let options = Options {
         seed: args.seed,
         jobs: args.jobs.map(usize::from),
         timeout: args.timeout,
-        record: !args.no_record,
+        record,
         commit: args.commit,
     };
     let display = Display::new(context);
@@ -84,17 +102,20 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
 
     // What was just recorded is read back: the report is the same code as `mustdo report`. Without recording it is
     // made from the verdicts in memory.
-    let project =
-        if args.no_record { project.with(&outcome.records) } else { Project::of_workspace(context)? };
+    let project = if record { Project::of_workspace(context)? } else { project.with(&outcome.records) };
     let items = outcome.items.iter().filter_map(|id| project.catalog.item(id)).collect();
     let report = report(context, &project, &shelf, &selection, items)?;
-    let to_stdout = args.reports.iter().any(ReportFile::is_stdout);
     // Where nothing ran, what was said about why is the answer; a table of what was known before would bury it.
     if !to_stdout && !outcome.records.is_empty() {
         answer(&write(&report, Format::Table, &view(context, &project, args.items)))?;
     }
     for sink in sinks {
         sink.write(&report, context, &project, true)?;
+    }
+    if outcome.records.is_empty() {
+        announcement.nothing_ran()?;
+    } else {
+        announcement.write(&report, context, &project)?;
     }
     Ok(outcome.exit(&report, &project.effective_settings()))
 }

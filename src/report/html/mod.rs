@@ -493,3 +493,99 @@ fn data(report: &Report) -> String {
     // Strings, numbers and maps with string keys, written to memory: there is nothing that could fail.
     serde_json::to_string(&data).expect("a report is plain data").replace('<', "\\u003c")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn every_place_of_the_template_is_filled() {
+        for report in sample::all() {
+            for language in Language::ALL {
+                let page = html(&report, language);
+                let (head, data) = page.split_once(r#"<script type="application/json""#).unwrap();
+                assert!(!head.contains("{{") && head.contains("</main>"), "{head}");
+                // The script has braces of its own.
+                assert!(data.contains(SCRIPT));
+            }
+        }
+        // Each name between braces is known: an unknown one is filled with nothing.
+        let page = html(&sample::mixed(), Language::En);
+        for part in TEMPLATE.split("{{").skip(1).filter_map(|part| Some(part.split_once("}}")?.0)) {
+            if let Some((_, word)) = part.split_once(':') {
+                let [en, _] = word::both(word);
+                assert!(en != word || part.ends_with(en), "{part} is no word");
+                assert!(page.contains(&*escape(en)), "{part}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_word_that_the_script_asks_for_is_there() {
+        let page = html(&sample::mixed(), Language::En);
+        let data = page.split_once(r#"id="data">"#).unwrap().1.split_once("</script>").unwrap().0;
+        let data: serde_json::Value = serde_json::from_str(data).unwrap();
+        let words = data["words"].as_object().unwrap();
+        for call in ["said(\"", "fact(\"", "word(\""] {
+            for part in SCRIPT.split(call).skip(1) {
+                let name = part.split_once('"').unwrap().0;
+                assert!(words.contains_key(name), "{name}");
+            }
+        }
+        for name in [
+            "pass",
+            "fail",
+            "inconclusive",
+            "skip",
+            "must",
+            "should",
+            "challenge",
+            "problem",
+            "warning",
+            "info",
+        ] {
+            assert!(words.contains_key(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn text_of_a_report_can_not_leave_its_place() {
+        let page = html(&sample::hostile(), Language::En);
+        assert_eq!(page.matches("<script").count(), 2);
+        assert_eq!(page.matches("</script").count(), 2);
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+        assert!(page.contains("\\u003cscript>alert(1)"));
+    }
+
+    #[test]
+    fn page_fetches_nothing_and_has_no_style_that_its_policy_refuses() {
+        let page = html(&sample::mixed(), Language::Zh);
+        let (markup, _) = page.split_once(r#"<script type="application/json""#).unwrap();
+        for outside in [" src=", " style=", "@import", "url(", "http://", "https://", " onclick="] {
+            assert!(!markup.contains(outside), "{outside}");
+        }
+        assert!(markup.contains("default-src 'none'") && !markup.contains("unsafe"));
+    }
+
+    #[test]
+    fn growth_counts_what_stands_today_and_ends_at_the_report() {
+        let report = sample::mixed();
+        let chart::Growth { days, picture } = chart::growth(&report).unwrap();
+        assert_eq!(days[1], "2026-06-01");
+        assert!(picture.contains("f-proven") && picture.contains("H100V100Z"), "{picture}");
+        assert!(chart::growth(&sample::untouched()).is_none());
+        assert!(html(&sample::untouched(), Language::En).contains("Nothing is proven or claimed yet."));
+    }
+
+    #[test]
+    fn page_has_every_item_once_in_order() {
+        for report in sample::all() {
+            let page = html(&report, Language::En);
+            let ids: Vec<_> =
+                page.split(r#"data-item=""#).skip(1).map(|part| part.split_once('"').unwrap().0).collect();
+            let rows: Vec<_> = report.rows().map(|row| row.id.as_str()).collect();
+            assert_eq!(ids, rows);
+        }
+    }
+}
