@@ -47,6 +47,8 @@ named! {
             "The connection is closed after every answer."
         ChunkedBodies "chunked-bodies"
             "Bodies come in chunks, without Content-Length."
+        OwnOrders "own-orders"
+            "GET /orders lists the orders of the caller only."
         KeysLeased "keys-leased"
             "After a crash a key that was running answers 409 until its lock ends; then the work is done once."
     }
@@ -119,6 +121,12 @@ impl Quirk {
                 }
                 reply
             }
+            Self::OwnOrders => {
+                if let Some(list) = list(&mut reply) {
+                    keep_own_orders(list, request);
+                }
+                reply
+            }
             Self::PrettyBodies => Reply { layout: Layout::Pretty, ..reply },
             Self::ChunkedBodies => Reply { layout: Layout::Chunked, ..reply },
             Self::CloseConnection => reply.with(CONNECTION, HeaderValue::from_static("close")),
@@ -137,6 +145,14 @@ fn list(reply: &mut Reply) -> Option<&mut serde_json::Map<String, Value>> {
         }
         Content::None | Content::Json(_) | Content::Html(_) | Content::Text(_) => None,
     }
+}
+
+/// Leaves the orders of others out of a list of orders.
+fn keep_own_orders(list: &mut serde_json::Map<String, Value>, request: &Request) {
+    let Some(Value::Array(orders)) = list.get_mut("orders") else { return };
+    orders.retain(|order| order["caller"] == request.caller.name());
+    let count = orders.len();
+    list.insert("count".to_owned(), count.into());
 }
 
 /// Turns `"id": "7"` into `"id": 7`, at any depth.

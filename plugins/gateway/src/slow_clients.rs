@@ -143,13 +143,21 @@ impl SlowClients {
         }
         let before = Served::ask(context, &client, &request, page.status, CALLS, || {});
         if before.missed > 0 {
-            return Err(Fault::inconclusive(Text::new(
-                format!(
-                    "requests are not served steadily even without slow clients: {}",
-                    before.first.unwrap_or_default()
-                ),
-                "没有慢客户端时，请求也不能稳定得到回应",
-            )));
+            let first = before.first.unwrap_or_default();
+            let fault = Fault::inconclusive(Text::new(
+                format!("requests are not served steadily even without slow clients: {first}"),
+                format!("没有慢客户端时，请求也不能稳定得到回应：{first}"),
+            ));
+            let message = Text::new(
+                format!("asked for {} {CALLS} times, one request after the other", self.path),
+                format!("逐个请求 {} 共 {CALLS} 次", self.path),
+            );
+            let hint = Text::new(
+                "where that path is limited in its rate, name one that is not as `path`",
+                "如果这个路径有限流，请用 `path` 指定一个不限流的路径",
+            );
+            let finding = Finding::new(Severity::Warning, "gateway.unsteady", message).hint(hint);
+            return Err(fault.with(finding));
         }
         Ok((client, page, before))
     }

@@ -36,6 +36,11 @@ impl Counter {
         Self { view, how: how.to_owned(), advice, last: Cell::new(None) }
     }
 
+    /// Counts what another view shows, in the same way.
+    pub(crate) fn in_view(&self, change: impl FnOnce(Request) -> Request) -> Self {
+        Self::new(change(self.view.clone()), &self.how, self.advice)
+    }
+
     /// Where it counts, for a message.
     pub(crate) fn line(&self) -> String {
         line_of(&self.view)

@@ -14,6 +14,7 @@ use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 use serde_json::{Value, json};
 
+use crate::count::Counter;
 use crate::double_submit::{expect_overlap, long_enough};
 use crate::observation::{Moving, Observation};
 use crate::operation::{Operation, Pace, Race, Submitted, is_accepted};
@@ -34,7 +35,7 @@ submission! {
         invalid: Value = json!({}),
         /// Whether a request without a key must be refused.
         required: bool = true,
-        /// Two callers by their headers, to see that the same key of both is kept apart.
+        /// Two callers, `{ headers = { Authorization = "Bearer …" } }` each, to see that the same key of both is kept apart.
         callers: Vec<Caller> = Vec::new(),
         /// Whether every `should` is a `must`.
         strict: bool = false,
@@ -440,19 +441,20 @@ impl KeyProtocol {
                 "callers 里的两个调用者是同一个",
             )));
         }
-        let values = Values::fresh(probe.generator());
         // Each must be able to submit at all: a caller who is turned away would look well separated.
-        for caller in [one, two] {
-            let fresh = Values::fresh(probe.generator());
-            submit_as(probe, operation, caller, &fresh)?;
-        }
-        let mine = submit_as(probe, operation, one, &values)?;
+        let [own_of_one, own_of_two] =
+            [own_view(probe, operation, one)?, own_view(probe, operation, two)?];
+        let seen_by_one = own_of_one.as_ref().unwrap_or(&operation.counter);
+        let seen_by_two = own_of_two.as_ref().unwrap_or(&operation.counter);
+        let values = Values::fresh(probe.generator());
+        let mine = submit_as(probe, operation, seen_by_one, one, &values)?;
+        let before = seen_by_two.settled(probe)?;
         let request = as_caller(operation.request(&values), two);
         let response = probe.send(request.clone())?;
-        let count = operation.counter.settled(probe)?;
+        let count = seen_by_two.settled(probe)?;
         let same =
             identity(&mine.response).zip(identity(&response)).is_some_and(|(mine, theirs)| mine == theirs);
-        if is_accepted(&response) && count == mine.count + 1 && !same {
+        if is_accepted(&response) && count == before + 1 && !same {
             return Ok(());
         }
         let (line, status) = (line_of(&request), response.status);
@@ -468,14 +470,12 @@ impl KeyProtocol {
         );
         let message = Text::new(
             format!(
-                "sent {line} as one caller, then the same with the same key as another; the second answer was: {}. There were {} rows between them and {count} after, where one more would be right",
-                excerpt(&response.body),
-                mine.count
+                "sent {line} as one caller, then the same with the same key as another; the second answer was: {}. There were {before} rows between them and {count} after, where one more would be right",
+                excerpt(&response.body)
             ),
             format!(
-                "先以一个调用者发送 {line}，再以另一个调用者用同一个键发送同样的内容；第二次的回应是：{}。两次之间有 {} 行，之后 {count} 行，应当多一行",
-                excerpt(&response.body),
-                mine.count
+                "先以一个调用者发送 {line}，再以另一个调用者用同一个键发送同样的内容；第二次的回应是：{}。两次之间有 {before} 行，之后 {count} 行，应当多一行",
+                excerpt(&response.body)
             ),
         );
         let hint = Text::new(
@@ -571,19 +571,45 @@ fn keyed(probe: &mut Probe, operation: &Operation, values: &Values) -> Result<Su
     }))
 }
 
+/// Where the caller's submissions are counted, if not in the view as it was named: where people see their own rows only, it
+/// is as the caller sees it. A submission of the caller shows which.
+fn own_view(probe: &mut Probe, operation: &Operation, caller: &Caller) -> Result<Option<Counter>, Fault> {
+    let named = &operation.counter;
+    let own = named.in_view(|view| as_caller(view, caller));
+    let before = named.before(probe)?;
+    // Who may not look at the view at all is counted in the one that was named.
+    let before_own = own.before(probe).ok();
+    let request = as_caller(operation.request(&Values::fresh(probe.generator())), caller);
+    let response = probe.send(request.clone())?;
+    if !is_accepted(&response) {
+        return Err(refused(&request, &response, ADVICE));
+    }
+    match before_own {
+        Some(before_own) if named.settled(probe)? == before => {
+            own.expect(probe, before_own, 1)?;
+            Ok(Some(own))
+        }
+        _ => {
+            named.expect(probe, before, 1)?;
+            Ok(None)
+        }
+    }
+}
+
 fn submit_as(
     probe: &mut Probe,
     operation: &Operation,
+    counter: &Counter,
     caller: &Caller,
     values: &Values,
 ) -> Result<Submitted, Fault> {
-    let before = operation.counter.before(probe)?;
+    let before = counter.settled(probe)?;
     let request = as_caller(operation.request(values), caller);
     let response = probe.send(request.clone())?;
     if !is_accepted(&response) {
         return Err(refused(&request, &response, ADVICE));
     }
-    let count = operation.counter.expect(probe, before, 1)?;
+    let count = counter.expect(probe, before, 1)?;
     Ok(Submitted { request, response, count })
 }
 

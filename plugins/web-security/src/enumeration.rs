@@ -18,6 +18,9 @@ const ADVICE: Advice = Advice { item: "challenge.web-security", with: "samples =
 /// Wrong passwords for one account: fewer than what sites lock it for.
 const TRIES: usize = 3;
 
+/// A random token has at least as many characters.
+const TOKEN: usize = 16;
+
 /// A difference below this is not told apart over a network.
 const SMALLEST: Duration = Duration::from_millis(8);
 
@@ -189,13 +192,23 @@ fn fail(probe: &mut Probe, flow: &Flow, account: &Account) -> Result<Failed, Fau
         status,
         led_to: led_to.map(|path| path.replace(&account.name, "").replace(&account.email, "")),
         headers: headers.filter(|(name, _)| !VARYING.contains(&name.as_str())).collect(),
-        words: body
-            .split(|char: char| !char.is_alphanumeric())
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        words: words(&body),
         took,
     })
+}
+
+/// The words of a page. A random token is one, whatever of `-`, `_`, `.`, `+`, `/` and `=` its encoding brings: in each page
+/// there are others of them, and else each page would have another number of words.
+fn words(body: &str) -> Vec<String> {
+    let runs = body.split(|char: char| !char.is_alphanumeric() && !"-_.+/=".contains(char));
+    let words = runs.flat_map(|run| {
+        let is_token = run.len() >= TOKEN
+            && run.contains(|char: char| char.is_ascii_uppercase())
+            && run.contains(|char: char| char.is_ascii_lowercase());
+        let split = move |char: char| !is_token && !char.is_alphanumeric();
+        run.split(split).filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+    });
+    words.collect()
 }
 
 /// Compares all answers of one kind with all of the other, but for the places where answers of one kind differ.
@@ -300,4 +313,24 @@ fn median(failed: &[Failed]) -> Duration {
     let mut times: Vec<_> = failed.iter().map(|failed| failed.took).collect();
     times.sort_unstable();
     times.get(times.len() / 2).copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn token_is_one_word_however_it_is_encoded() {
+        // As `secrets.token_urlsafe` and itsdangerous write them.
+        for token in ["Xk2pQ-_7fL0sV-mN4cRw8A", "XkapQb_7fL0sVbmN4cRw8A", "IjFhMmIi.aR-x2Q.q_Z-0fX9w", "a+B/c0dEfGhIjKlM=="] {
+            let page = format!("<input type=\"hidden\" name=\"token\" value=\"{token}\"><p>Wrong name.</p>");
+            assert_eq!(words(&page).len(), 10, "{:?}", words(&page));
+        }
+    }
+
+    #[test]
+    fn what_people_read_is_taken_apart() {
+        let said = words("<p>Wrong-password/for known_users.</p>");
+        assert_eq!(said, ["p", "Wrong", "password", "for", "known", "users", "p"]);
+    }
 }
