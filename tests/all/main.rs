@@ -11,8 +11,12 @@ mod authoring;
 mod cases;
 mod command;
 mod content;
+#[cfg(feature = "live-servers")]
+mod database;
 mod download;
 mod durable;
+#[cfg(feature = "live-servers")]
+mod examples;
 #[cfg(feature = "live-servers")]
 mod flask;
 mod guest;

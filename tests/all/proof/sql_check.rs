@@ -37,29 +37,14 @@ async fn where_no_database_is_nothing_is_told() {
 /// A `MariaDB` for one test, and the service in front of it.
 #[cfg(feature = "live-servers")]
 mod live {
-    use std::{
-        collections::BTreeMap,
-        fs::File,
-        net::{Ipv4Addr, SocketAddr, TcpListener},
-        path::Path,
-        process::{Child, Command, Stdio},
-        sync::{
-            Arc,
-            atomic::{AtomicU32, Ordering},
-        },
-        thread,
-        time::{Duration, Instant},
-    };
+    use std::{collections::BTreeMap, path::Path, sync::Arc};
 
     use mustdo::model::{Address, Launch, Place};
     use serde_json::json;
-    use tempfile::TempDir;
 
     use super::{GUARD, PLUGIN, SMOKE, columns};
+    use crate::database::Database;
     use crate::proof::{Kind, Matrix, Row, Subject};
-
-    /// How long the server may take to come up.
-    const PATIENCE: Duration = Duration::from_secs(40);
 
     /// The table as it should be; each part of it is what a flaw changes.
     const GOOD: Definition = Definition {
@@ -94,91 +79,6 @@ mod live {
         }
     }
 
-    /// A server with a data directory of its own; it ends with the test.
-    struct Database {
-        server: Child,
-        port: u16,
-        schemas: AtomicU32,
-        folder: TempDir,
-    }
-
-    impl Database {
-        fn start() -> Self {
-            let folder = tempfile::tempdir().unwrap();
-            let data = folder.path().join("data");
-            let log = File::create(folder.path().join("log")).unwrap();
-            let own = format!("--datadir={}", data.display());
-            // The server refuses to be root by accident.
-            let user = rustix::process::getuid().is_root().then_some("--user=root");
-            let made = Command::new("mariadb-install-db")
-                .args(["--no-defaults", "--auth-root-authentication-method=normal", &own])
-                .args(user)
-                .stdout(log.try_clone().unwrap())
-                .stderr(log.try_clone().unwrap())
-                .status()
-                .expect("mariadb-install-db: install mariadb-server-core");
-            assert!(made.success(), "{}", told(folder.path()));
-            let port = free_port();
-            let server = Command::new("mariadbd")
-                .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-log-bin", &own])
-                .arg(format!("--port={port}"))
-                .arg(format!("--socket={}", folder.path().join("socket").display()))
-                .args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"])
-                .args(user)
-                .stdin(Stdio::null())
-                .stdout(log.try_clone().unwrap())
-                .stderr(log)
-                .spawn()
-                .unwrap();
-            let database = Self { server, port, schemas: AtomicU32::new(0), folder };
-            let deadline = Instant::now() + PATIENCE;
-            while !database.run("SELECT 1;") {
-                assert!(Instant::now() < deadline, "{}", told(database.folder.path()));
-                thread::sleep(Duration::from_millis(100));
-            }
-            database
-        }
-
-        /// Whether the statements succeed.
-        fn run(&self, sql: &str) -> bool {
-            let port = format!("--port={}", self.port);
-            let client = Command::new("mariadb")
-                .args(["--no-defaults", "--host=127.0.0.1", "--user=root", &port, "--execute", sql])
-                .stdout(Stdio::null())
-                .stderr(Stdio::null())
-                .status();
-            client.expect("mariadb: install mariadb-client-core").success()
-        }
-
-        /// A schema that nobody else has.
-        fn schema(&self, statements: &str) -> String {
-            let name = format!("shop_{}", self.schemas.fetch_add(1, Ordering::Relaxed));
-            let sql = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4; USE {name}; {statements}");
-            assert!(self.run(&sql), "{sql}");
-            name
-        }
-
-        fn address(&self) -> SocketAddr {
-            (Ipv4Addr::LOCALHOST, self.port).into()
-        }
-    }
-
-    impl Drop for Database {
-        fn drop(&mut self) {
-            // An error means that it is gone already.
-            let _ = self.server.kill();
-            let _ = self.server.wait();
-        }
-    }
-
-    fn told(folder: &Path) -> String {
-        std::fs::read_to_string(folder.join("log")).unwrap_or_default()
-    }
-
-    fn free_port() -> u16 {
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-    }
-
     /// The orders in Flask under gunicorn, which mustdo starts.
     fn service(database: &Database, schema: &str, flaw: &str) -> (Place, Launch) {
         let venv =
@@ -198,7 +98,7 @@ mod live {
         ];
         let env = [
             ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
-            ("DB_PORT", database.port.to_string()),
+            ("DB_PORT", database.address().port().to_string()),
             ("DB_NAME", schema.to_owned()),
             ("FLAW", flaw.to_owned()),
         ];
