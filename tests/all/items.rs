@@ -194,13 +194,15 @@ impl Page<'_> {
                  [items.zh.md](items.zh.md).\n\nPut the lines into `mustdo.toml` with your own values; a target that several \
                  items share is there once. Then\n`mustdo verify ITEM`. [targets.md](targets.md) has every kind of target and \
                  how mustdo starts what it checks, and\n`with` under `[item.\"ID\"]` sets the parameters, which stand below with \
-                 their defaults. This page is made from the\nchecklists and the plugins, by a test.\n"
+                 their defaults. This page is made from the\nchecklists and the plugins, by a test. [examples](../examples/README.md) has a \
+                 learner's repository with all of it in place.\n"
             ),
             Language::Zh => format!(
                 "# 条目\n\n每个条目要求什么，以及绑定它的配置。此版本中 {all} 个条目里有 {checked} 个带检查；其余条目可以自行勾选（`mustdo tick ITEM`），\
                  在下面单独列出。英文版：[items.md](items.md)。\n\n把这些行写入 `mustdo.toml`，改成自己的值；多个条目共用的目标只写一次。然后运行 \
                  `mustdo verify ITEM`。各种目标的写法、mustdo 如何\n启动被检查的程序，见 [targets.md](targets.md)；参数写在 `[item.\"ID\"]` 的 \
-                 `with` 里，其名称和默认值见[英文版](items.md#the-checks)。\n本页由测试根据清单和插件生成。\n"
+                 `with` 里，其名称和默认值见[英文版](items.md#the-checks)。\n本页由测试根据清单和插件生成。\n\
+                 一个全部绑定好的学习者仓库见 [examples](../examples/README.md)。\n"
             ),
         };
         self.text.push_str(&text);

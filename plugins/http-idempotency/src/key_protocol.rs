@@ -442,8 +442,7 @@ impl KeyProtocol {
             )));
         }
         // Each must be able to submit at all: a caller who is turned away would look well separated.
-        let [own_of_one, own_of_two] =
-            [own_view(probe, operation, one)?, own_view(probe, operation, two)?];
+        let [own_of_one, own_of_two] = [own_view(probe, operation, one)?, own_view(probe, operation, two)?];
         let seen_by_one = own_of_one.as_ref().unwrap_or(&operation.counter);
         let seen_by_two = own_of_two.as_ref().unwrap_or(&operation.counter);
         let values = Values::fresh(probe.generator());

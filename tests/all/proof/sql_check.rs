@@ -98,7 +98,7 @@ mod live {
         ];
         let env = [
             ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
-            ("DB_PORT", database.port.to_string()),
+            ("DB_PORT", database.address().port().to_string()),
             ("DB_NAME", schema.to_owned()),
             ("FLAW", flaw.to_owned()),
         ];
