@@ -30,8 +30,10 @@ fn usual(name: &TargetName) -> Option<TargetKind> {
         }
         "datagram" | "dns" | "tuple-datagram" => TargetKind::Udp,
         "src" | "c-list-source" => TargetKind::Dir,
-        "program" | "worker" | "client" | "array" | "queue" | "stack" | "list" | "tree" | "dict"
-        | "ordered-dict" | "c-list" | "cc" | "btree" | "crypto" | "middleware" => TargetKind::Command,
+        "program" | "worker" | "celery" | "client" | "array" | "queue" | "stack" | "list" | "tree"
+        | "dict" | "ordered-dict" | "c-list" | "cc" | "btree" | "crypto" | "middleware" => {
+            TargetKind::Command
+        }
         _ => return None,
     })
 }

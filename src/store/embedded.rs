@@ -52,7 +52,16 @@ macro_rules! plugins {
     };
 }
 
-plugins!["gateway", "http-api", "http-idempotency", "judge", "net", "sql-check", "web-security",];
+plugins![
+    "gateway",
+    "http-api",
+    "http-idempotency",
+    "judge",
+    "mq-delivery",
+    "net",
+    "sql-check",
+    "web-security",
+];
 
 #[cfg(test)]
 mod tests {
