@@ -31,14 +31,15 @@ pub fn binding(name: &TargetName, kinds: &[TargetKind]) -> Vec<String> {
 fn usual(name: &TargetName) -> Option<TargetKind> {
     Some(match name.as_str() {
         "web" | "gateway" => TargetKind::Http,
-        PYTHON => TargetKind::Command,
         "socket" | "db" | "redis" | "amqp" | "dns-tcp" | "tuple" | "tuple-address" | "tuple-port" => {
             TargetKind::Tcp
         }
         "datagram" | "dns" | "tuple-datagram" => TargetKind::Udp,
         "src" | "data" | "c-list-source" => TargetKind::Dir,
-        "program" | "worker" | "client" | "array" | "queue" | "stack" | "list" | "tree" | "dict"
-        | "ordered-dict" | "c-list" | "cc" | "btree" | "crypto" | "middleware" => TargetKind::Command,
+        "program" | "worker" | "celery" | "client" | "array" | "queue" | "stack" | "list" | "tree"
+        | "dict" | "ordered-dict" | "c-list" | "cc" | "btree" | "crypto" | "middleware" | PYTHON => {
+            TargetKind::Command
+        }
         _ => return None,
     })
 }

@@ -57,6 +57,7 @@ plugins![
     "http-api",
     "http-idempotency",
     "judge",
+    "mq-delivery",
     "net",
     "runtime-probe",
     "sql-check",

@@ -16,6 +16,7 @@ mod gateway;
 mod http_api;
 pub(crate) mod http_idempotency;
 mod judge;
+mod mq_delivery;
 mod net;
 mod page;
 mod peer;

@@ -1,0 +1,652 @@
+//! `celery-reliable`: does a task of Celery survive its worker?
+//!
+//! The plugin starts the learner's worker with one process, puts tasks into its queue as Celery itself would, and kills the
+//! whole worker in the middle of one. Nothing of the host reaches a single process of a pool, so what happens when only that
+//! dies is read from the options of the task, as the running worker tells them.
+
+use std::time::Duration;
+
+use mustdo_plugin::verdict::Need;
+use mustdo_plugin::{
+    Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters,
+};
+use serde_json::Value;
+
+use crate::ack_redeliver::SOURCE;
+use crate::amqp::Login;
+use crate::celery::message::Task;
+use crate::celery::queue::{Place, Queue, TARGET};
+use crate::celery::{self, PROGRAM};
+use crate::effects::{Effects, Seen, WEB};
+use crate::trouble::{failed, unfound};
+use crate::worker::Worker;
+
+/// How long one task may take beside its work.
+const SOON: Duration = Duration::from_secs(10);
+
+/// The longest time that is waited until a broker gives back what nobody acknowledged.
+const BUDGET: Duration = Duration::from_secs(30);
+
+/// How long a process of its own may take to show a result.
+const RESULT: Duration = Duration::from_secs(25);
+
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(25);
+
+/// How long a task that nobody acknowledged is kept back in Redis, unless an application says otherwise.
+const VISIBILITY: Duration = Duration::from_hours(1);
+
+parameters! {
+    /// Which task, where it is sent, and where its effect is seen.
+    pub struct CeleryReliable {
+        /// The name of the task.
+        task: String = "tasks.work".to_owned(),
+        /// Its arguments, as a JSON array with `{id}` and `{work_ms}`: the id of the effect, and how long the work must take, in milliseconds.
+        args: String = r#"["{id}", {work_ms}]"#.to_owned(),
+        /// The queue of the application.
+        queue: String = "celery".to_owned(),
+        /// What the application has as its broker: `amqp` or `redis`.
+        broker: String = "amqp".to_owned(),
+        /// Where ids stand once their task is done: a file in the folder where the worker runs, or, with a slash in front, a page of the target `web`.
+        effects: String = "effects.txt".to_owned(),
+        /// Who logs in at the broker.
+        user: String = "guest".to_owned(),
+        /// The password; `{ env = "NAME" }` takes it from a variable.
+        password: String = "guest".to_owned(),
+        /// The virtual host of AMQP.
+        vhost: String = "/".to_owned(),
+        /// The database of Redis.
+        #[range(0..=1000)]
+        database: u32 = 0,
+        /// How many tasks are sent.
+        #[range(3..=50)]
+        n: u32 = 10,
+        /// How long each works, in milliseconds.
+        #[range(300..=5000)]
+        work_ms: u32 = 1000,
+    }
+}
+
+impl Check for CeleryReliable {
+    const ID: &'static str = "celery-reliable";
+
+    fn info() -> CheckInfo {
+        CheckInfo {
+            title: Text::new("A task survives its worker", "worker 死掉，任务还会做完"),
+            description: Text::new(
+                "Starts your Celery worker with one process, sends tasks of a second and kills all of it in the middle of one (SIGKILL), then starts it again. Passes when every effect is there once, also for a task that comes twice, when the worker says that a task whose process is lost goes back into the queue, when a task that nobody knows stops nobody, and when results outlive the worker, where it keeps any. The command target `celery` is `celery -A APPLICATION` with `args = [\"-A\", \"tasks\", \"**\"]`; it runs in a copy of the directory `source`, or in an empty folder without one.",
+                "用一个进程启动你的 Celery worker，发送每个约一秒的任务，在干活时把它整个杀掉（SIGKILL），再重新启动。每个效果恰好出现一次（同一个任务来两次也一样）、worker 声明进程丢失时任务会回到队列、未知任务不影响其他任务、有结果存储时结果在 worker 死后还在，才算通过。命令目标 `celery` 写成 `celery -A 应用`，例如 `args = [\"-A\", \"tasks\", \"**\"]`；它在目录 `source` 的副本里运行，没有绑定时在空目录里运行。",
+            ),
+            capabilities: vec![
+                CapabilityRequest {
+                    capability: Capability::Tcp(TARGET.to_owned()),
+                    reason: "to put tasks into your queue and see how many it holds".to_owned(),
+                    required: true,
+                },
+                CapabilityRequest {
+                    capability: Capability::Process(PROGRAM.to_owned()),
+                    reason:
+                        "to start your worker, ask it for its settings, and kill it in the middle of a task"
+                            .to_owned(),
+                    required: true,
+                },
+                CapabilityRequest {
+                    capability: Capability::Scratch(SOURCE.to_owned()),
+                    reason: "to run your worker in a copy of its own, where it writes its effects".to_owned(),
+                    required: false,
+                },
+                CapabilityRequest {
+                    capability: Capability::Http(WEB.to_owned()),
+                    reason: "to see effects on a page, where they are in no file".to_owned(),
+                    required: false,
+                },
+            ],
+            typical: Duration::from_secs(40),
+            exclusive: true,
+        }
+    }
+
+    fn run(&self, context: &mut Context<'_>) -> Report {
+        let mut report = Report::new(Text::new(
+            "no task was lost, and none had its effect twice",
+            "任务一个没丢，效果也没有重复",
+        ));
+        let plan = Plan::new(self, context);
+        let folder = match context.scratch(context.has_target(SOURCE).then_some(SOURCE)) {
+            Ok(folder) => folder,
+            Err(failure) => {
+                report.judge("worker", Need::Must, Err::<(), _>(failure.into()), |()| Text::same(""));
+                return report;
+            }
+        };
+        let opened = Queue::open(context, &self.place());
+        let opened = opened.and_then(|queue| Ok((queue, Effects::open(context, &folder, &self.effects)?)));
+        let (queue, effects) = match opened {
+            Ok(opened) => opened,
+            Err(fault) => {
+                report.judge("worker", Need::Must, Err::<(), _>(fault), |()| Text::same(""));
+                return report;
+            }
+        };
+        let worker = Worker::new(context, Some(&folder), celery::worker(&plan.worker));
+        let mut run = Run { check: self, context, folder: &folder, plan, queue, worker, effects, unit: 1 };
+        let _ = run.judge(&mut report);
+        run.clean();
+        report
+    }
+}
+
+/// What is sent, from the seed.
+struct Plan {
+    /// What the worker is called.
+    worker: String,
+    /// The one before anything is judged.
+    first: String,
+    ids: Vec<String>,
+    /// How long after the beginning of a task it is met, in milliseconds.
+    moment: u64,
+    /// The one that is sent twice, the one that nobody knows, and the one behind that.
+    twice: String,
+    unknown: String,
+    behind: String,
+}
+
+impl Plan {
+    fn new(check: &CeleryReliable, context: &mut Context<'_>) -> Self {
+        let work = u64::from(check.work_ms);
+        let generator = context.generator();
+        let mut id = || generator.token(16);
+        let (worker, first) = (format!("mustdo-{}@localhost", id()), id());
+        let ids = (0..check.n).map(|_| id()).collect();
+        let (twice, unknown, behind) = (id(), id(), id());
+        let moment = generator.number(work / 4..work * 3 / 5);
+        Self { worker, first, ids, moment, twice, unknown, behind }
+    }
+
+    fn is_ours(&self, body: &[u8]) -> bool {
+        let body = String::from_utf8_lossy(body);
+        let others = [&self.first, &self.twice, &self.unknown, &self.behind];
+        self.ids.iter().chain(others).any(|id| body.contains(id.as_str()))
+    }
+}
+
+impl CeleryReliable {
+    fn place(&self) -> Place<'_> {
+        let login = Login { user: &self.user, password: &self.password, vhost: &self.vhost };
+        Place { broker: &self.broker, login, database: self.database, name: &self.queue }
+    }
+
+    fn task(&self, id: &str, work: u64) -> Result<Task, Fault> {
+        let written = self.args.replace("{id}", id).replace("{work_ms}", &work.to_string());
+        let Ok(Value::Array(arguments)) = serde_json::from_str(&written) else {
+            return Err(Fault::inconclusive(Text::new(
+                format!("`args` is no JSON array: {written}"),
+                format!("`args` 不是 JSON 数组：{written}"),
+            )));
+        };
+        Ok(Task { name: self.task.clone(), id: id.to_owned(), arguments })
+    }
+
+    /// Lines that bind what was not found.
+    fn lines(&self) -> String {
+        format!(
+            "[item.\"ID\"]\nwith = {{ task = \"{}\", args = '{}', queue = \"{}\", broker = \"{}\", effects = \"{}\" }}",
+            self.task, self.args, self.queue, self.broker, self.effects
+        )
+    }
+}
+
+/// One run of the check.
+struct Run<'check, 'run, 'host> {
+    check: &'check CeleryReliable,
+    context: &'run Context<'host>,
+    folder: &'run mustdo_plugin::scratch::Workspace<'host>,
+    plan: Plan,
+    queue: Queue,
+    worker: Worker<'run, 'host>,
+    effects: Effects<'run, 'host>,
+    /// How often an id stands in the effects once its task is done.
+    unit: u32,
+}
+
+/// What the worker says of itself.
+struct Settings {
+    conf: Value,
+    /// How long the broker keeps back what nobody acknowledged.
+    hidden: Duration,
+}
+
+impl Run<'_, '_, '_> {
+    fn judge(&mut self, report: &mut Report) -> Option<()> {
+        let outcome = self.first_task();
+        report.judge("worker", Need::Must, outcome, |took| {
+            Text::new(
+                format!("a task shows its effect, after {} ms", took.as_millis()),
+                format!("任务的效果看得到，用了 {} 毫秒", took.as_millis()),
+            )
+        })?;
+        let outcome = self.settings();
+        let settings = report.judge("settings", Need::Must, outcome, |_| {
+            Text::new("tasks are sent to the worker, and not run in place", "任务交给 worker，而不是就地执行")
+        })?;
+        let outcome = self.lost_child();
+        report.judge("lost-process", Need::Must, outcome, |()| {
+            Text::new(
+                "a task whose process is lost goes back into the queue, by its options",
+                "按任务的选项，进程丢失时任务会回到队列",
+            )
+        });
+        let outcome = self.kill(&settings);
+        let seen = report.judge("killed", Need::Must, outcome, |_| {
+            Text::new(
+                format!(
+                    "{} tasks, the worker killed in the middle of one, every effect is there",
+                    self.plan.ids.len()
+                ),
+                format!("{} 个任务，worker 在干活时被杀，效果一个不少", self.plan.ids.len()),
+            )
+        });
+        let outcome = seen.map_or_else(
+            || Err(Fault::skip(Text::new("not looked at: tasks were lost", "没有看：任务丢了"))),
+            |seen| self.once(&seen),
+        );
+        report.judge("once", Need::Must, outcome, |()| {
+            Text::new(
+                "no effect happened twice, also of a task that came twice",
+                "效果没有重复，同一个任务来两次也一样",
+            )
+        });
+        let outcome = self.unknown();
+        report.judge("unknown-task", Need::Must, outcome, |()| {
+            Text::new("a task that nobody knows stopped nobody", "未知的任务没有影响别人")
+        });
+        let outcome = self.result(&settings);
+        report.judge("result", Need::Must, outcome, |()| {
+            Text::new("the result of a task outlives its worker", "worker 死后，任务的结果还在")
+        });
+        Some(())
+    }
+
+    /// Starts the worker and sends it one task. Until its effect is there, nothing is wrong with it.
+    fn first_task(&mut self) -> Result<Duration, Fault> {
+        if self.queue.waiting()?.is_some_and(|waiting| waiting > 0) {
+            let name = &self.check.queue;
+            return Err(Fault::inconclusive(Text::new(
+                format!(
+                    "tasks of others wait in the queue {name}: give the check a queue of its own, or empty it"
+                ),
+                format!("队列 {name} 里有别人的任务：请给检查一个单独的队列，或者先清空它"),
+            )));
+        }
+        self.worker.start()?;
+        self.ready()?;
+        let work = u64::from(self.check.work_ms);
+        let first = self.plan.first.clone();
+        let began = self.context.monotonic();
+        self.send(&[(&first, work)])?;
+        if !self.comes(&first, Duration::from_millis(work) + celery::READY)? {
+            let (place, said) = (self.effects.place(), self.worker.last_words(""));
+            let lines = self.check.lines();
+            return Err(unfound(
+                "no-effect",
+                Text::new(
+                    format!(
+                        "a task {} was sent and {} did not show its id; your worker said: {said}",
+                        self.check.task, place.en
+                    ),
+                    format!(
+                        "发出了任务 {}，但在{}看不到它的编号；worker 说：{said}",
+                        self.check.task, place.zh
+                    ),
+                ),
+                Text::new(
+                    format!("say which task it is and where its effect stands, in mustdo.toml:\n{lines}"),
+                    format!("请在 mustdo.toml 里写明任务和效果的位置：\n{lines}"),
+                ),
+            ));
+        }
+        let took = self.context.monotonic().saturating_sub(began);
+        self.worker.pause(Duration::from_millis(200));
+        self.unit = self.effects.look()?.times(&first).max(1);
+        if took < Duration::from_millis(work / 2) {
+            return Err(Fault::inconclusive(Text::new(
+                format!(
+                    "the task asked for {work} ms of work and was done after {} ms: let it take as long as `work_ms` says, so that a kill can meet it",
+                    took.as_millis()
+                ),
+                format!(
+                    "任务要求工作 {work} 毫秒，{} 毫秒就做完了：请让它按 `work_ms` 花掉这么久，这样才能在干活时杀掉它",
+                    took.as_millis()
+                ),
+            )));
+        }
+        Ok(took)
+    }
+
+    /// What the worker says of its settings, and that tasks are sent at all.
+    fn settings(&mut self) -> Result<Settings, Fault> {
+        let conf = celery::settings(self.folder, &self.plan.worker)?;
+        if conf.get("task_always_eager").and_then(Value::as_bool) == Some(true) {
+            return Err(failed(
+                PROGRAM,
+                "eager",
+                Text::new(
+                    "task_always_eager is on: whoever sends a task does it in place, and no worker ever sees it",
+                    "task_always_eager 打开了：发任务的进程自己就地执行，worker 根本收不到",
+                ),
+                Text::new(
+                    "keep task_always_eager for tests; the application that sends must not have it",
+                    "task_always_eager 只能用于测试；真正发任务的应用不要打开",
+                ),
+            ));
+        }
+        let hidden = if self.queue.hides_what_was_taken() {
+            let set = conf.pointer("/broker_transport_options/visibility_timeout");
+            let set = set.and_then(Value::as_f64).and_then(|set| Duration::try_from_secs_f64(set).ok());
+            let hidden = set.unwrap_or(VISIBILITY);
+            let seconds = hidden.as_secs();
+            if hidden > BUDGET {
+                return Err(Fault::inconclusive(Text::new(
+                    format!(
+                        "with Redis a task that nobody acknowledged comes back after visibility_timeout, here {seconds} s: set broker_transport_options = {{\"visibility_timeout\": 5}} for this check"
+                    ),
+                    format!(
+                        "用 Redis 时，没有确认的任务要等 visibility_timeout（这里是 {seconds} 秒）之后才回来：检查时请设置 broker_transport_options = {{\"visibility_timeout\": 5}}"
+                    ),
+                )));
+            }
+            hidden + Duration::from_secs(1)
+        } else {
+            Duration::ZERO
+        };
+        Ok(Settings { conf, hidden })
+    }
+
+    /// What the worker says would become of a task whose process is lost.
+    fn lost_child(&mut self) -> Result<(), Fault> {
+        let names = ["acks_late", "reject_on_worker_lost"];
+        let options = celery::options(self.folder, &self.plan.worker, &self.check.task, &names)?;
+        let is_on = |name: &str| options.iter().any(|(key, value)| key == name && value == "True");
+        if names.iter().all(|name| is_on(name)) {
+            return Ok(());
+        }
+        let off: Vec<&str> = names.iter().copied().filter(|name| !is_on(name)).collect();
+        let off = off.join(", ");
+        Err(failed(
+            PROGRAM,
+            "lost-process",
+            Text::new(
+                format!(
+                    "{} has no {off}: a task whose process is killed, for memory perhaps, counts as done",
+                    self.check.task
+                ),
+                format!("{} 没有打开 {off}：进程被杀（例如内存不足）时，任务会被当作已完成", self.check.task),
+            ),
+            Text::new(
+                "@app.task(acks_late=True, reject_on_worker_lost=True), and the same effect once, however often it runs",
+                "@app.task(acks_late=True, reject_on_worker_lost=True)，并保证执行多少次效果都只有一次",
+            ),
+        ))
+    }
+
+    /// Kills the worker and everything of it in the middle of a task, and starts it again.
+    fn kill(&mut self, settings: &Settings) -> Result<Seen, Fault> {
+        let work = u64::from(self.check.work_ms);
+        let ids = self.plan.ids.clone();
+        let sent: Vec<(&str, u64)> = ids.iter().map(|id| (id.as_str(), work)).collect();
+        self.send(&sent)?;
+        // The end of one is the beginning of the next.
+        let end = self.context.monotonic() + SOON + Duration::from_millis(work);
+        while !ids.iter().any(|id| self.effects.look().is_ok_and(|seen| seen.has(id))) {
+            if self.context.monotonic() > end {
+                return Err(Fault::inconclusive(Text::new(
+                    "no effect of the tasks was seen before the kill",
+                    "杀掉之前没有看到任何任务的效果",
+                )));
+            }
+            self.worker.pause(LOOK);
+        }
+        self.worker.pause(Duration::from_millis(self.plan.moment));
+        self.worker.kill();
+        let before = self.effects.look()?;
+        if ids.iter().all(|id| before.has(id)) {
+            return Err(Fault::inconclusive(Text::new(
+                "all tasks were done before the kill: they must run one after the other in a worker of one process",
+                "杀掉之前任务全做完了：只有一个进程的 worker 应该一个接一个地做",
+            )));
+        }
+        self.gone()?;
+        // A worker of Redis looks for what is due when it starts, and then not for minutes.
+        self.context.sleep(settings.hidden);
+        self.worker.start()?;
+        self.ready()?;
+        let per_task = Duration::from_millis(work * 2);
+        let patience = SOON + per_task * u32::try_from(ids.len()).unwrap_or(u32::MAX);
+        let mut last = (self.context.monotonic(), Seen::default());
+        let still = per_task + Duration::from_secs(6);
+        let end = self.context.monotonic() + patience;
+        let seen = loop {
+            let seen = self.effects.look()?;
+            if ids.iter().all(|id| seen.has(id)) {
+                break seen;
+            }
+            let now = self.context.monotonic();
+            if seen != last.1 {
+                last = (now, seen.clone());
+            }
+            if now > end || now.saturating_sub(last.0) > still {
+                return Err(self.lost(&seen));
+            }
+            self.worker.pause(LOOK * 2);
+        };
+        // A second time would come now.
+        self.worker.pause(Duration::from_millis(work + work / 2));
+        self.effects.look().or(Ok(seen))
+    }
+
+    fn lost(&mut self, seen: &Seen) -> Fault {
+        let ids = &self.plan.ids;
+        let missing = ids.iter().filter(|id| !seen.has(id)).count();
+        let lost: Vec<&String> = ids.iter().filter(|id| !seen.has(id)).collect();
+        let is_lost = |body: &[u8]| lost.iter().any(|id| String::from_utf8_lossy(body).contains(id.as_str()));
+        let waiting = self.queue.waiting().ok().flatten().unwrap_or_default();
+        // What the broker still keeps back is not lost, only late.
+        let waiting = waiting + self.queue.kept_back(is_lost).unwrap_or(missing);
+        if !self.worker.runs() || waiting >= missing {
+            return Fault::inconclusive(Text::new(
+                format!(
+                    "{missing} tasks were not done after the worker was started again, and {waiting} still wait{}",
+                    self.worker.last_words("; it said: ")
+                ),
+                format!(
+                    "worker 重新启动后还有 {missing} 个任务没做，队列里还有 {waiting} 个{}",
+                    self.worker.last_words("；它说：")
+                ),
+            ));
+        }
+        failed(
+            PROGRAM,
+            "lost",
+            Text::new(
+                format!(
+                    "{missing} of {} tasks are lost: the worker was killed in the middle, and nobody did them again",
+                    ids.len()
+                ),
+                format!("{} 个任务丢了 {missing} 个：worker 在干活时被杀，之后没有人再做", ids.len()),
+            ),
+            Text::new(
+                "Celery acknowledges a task before it runs: set task_acks_late = True, or acks_late=True at the task",
+                "Celery 默认在执行之前就确认任务：请设置 task_acks_late = True，或在任务上写 acks_late=True",
+            ),
+        )
+    }
+
+    /// One effect of each, also of one that is sent twice under its id.
+    fn once(&mut self, seen: &Seen) -> Result<(), Fault> {
+        let twice = self.plan.twice.clone();
+        self.send(&[(&twice, 0)])?;
+        self.send(&[(&twice, 0)])?;
+        if !self.comes(&twice, SOON)? {
+            return Err(Fault::inconclusive(Text::new(
+                "the task that was sent twice had no effect",
+                "发了两次的任务没有效果",
+            )));
+        }
+        let end = self.context.monotonic() + SOON;
+        while self.queue.waiting()?.is_some_and(|waiting| waiting > 0) && self.context.monotonic() < end {
+            self.worker.pause(LOOK);
+        }
+        self.worker.pause(Duration::from_millis(800));
+        let now = self.effects.look()?;
+        let repeated = self.plan.ids.iter().filter(|id| seen.times(id) > self.unit).count();
+        if repeated == 0 && now.times(&twice) <= self.unit {
+            return Ok(());
+        }
+        let came = if repeated > 0 {
+            Text::new(
+                format!("{repeated} tasks had their effect more than once"),
+                format!("{repeated} 个任务的效果不止一次"),
+            )
+        } else {
+            Text::new(
+                "a task that came twice, as after a crash, had its effect twice",
+                "同一个任务来了两次（就像崩溃之后那样），效果也发生了两次",
+            )
+        };
+        Err(failed(
+            PROGRAM,
+            "twice",
+            came,
+            Text::new(
+                "late acknowledgement means at least once: keep the id in one transaction with the effect, and leave out what was done",
+                "晚确认意味着至少执行一次：把编号和效果放在同一个事务里保存，做过的就跳过",
+            ),
+        ))
+    }
+
+    /// A task that the application does not have, and one behind it.
+    fn unknown(&mut self) -> Result<(), Fault> {
+        let mut unknown = self.check.task(&self.plan.unknown, 0)?;
+        unknown.name = format!("{}.{}", unknown.name, self.plan.unknown);
+        self.queue.send(&[unknown])?;
+        let behind = self.plan.behind.clone();
+        self.send(&[(&behind, 0)])?;
+        if self.comes(&behind, SOON)? && self.worker.runs() {
+            return Ok(());
+        }
+        Err(failed(
+            PROGRAM,
+            "unknown-task",
+            Text::new(
+                format!(
+                    "behind a task that nobody knows nothing was done any more{}",
+                    self.worker.last_words("; the worker said: ")
+                ),
+                format!("一个未知的任务之后，什么也没做了{}", self.worker.last_words("；worker 说：")),
+            ),
+            Text::new("a worker must go on whatever it is sent", "不管收到什么，worker 都要继续工作"),
+        ))
+    }
+
+    /// Asks for a result in a process of its own, when the worker that made it is gone.
+    fn result(&mut self, settings: &Settings) -> Result<(), Fault> {
+        let backend = settings.conf.get("result_backend").and_then(Value::as_str).unwrap_or_default();
+        if backend.is_empty() || backend.starts_with("disabled") {
+            return Err(Fault::skip(Text::new("the application keeps no results", "应用没有配置结果存储")));
+        }
+        if backend.starts_with("rpc") {
+            return Err(Fault::skip(Text::new(
+                "results go to whoever sent the task (rpc), and nobody else can ask for them",
+                "结果只发给发任务的进程（rpc），别人查不到",
+            )));
+        }
+        if backend.contains("memory") {
+            return Err(failed(
+                PROGRAM,
+                "result",
+                Text::new(
+                    format!(
+                        "results are kept in the worker's own memory, and are gone with it (result_backend {backend})"
+                    ),
+                    format!("结果存在 worker 自己的内存里，worker 一死就没了（result_backend 是 {backend}）"),
+                ),
+                Text::new(
+                    "keep results outside of the worker: redis://, a database, or none at all",
+                    "结果要存在 worker 之外：redis://、数据库，或者干脆不存",
+                ),
+            ));
+        }
+        let asked = ["result", self.plan.first.as_str()];
+        match celery::run(self.folder, &asked, RESULT) {
+            Ok(finished) if finished.exit.is_success() => Ok(()),
+            // It waits for a result that nobody brings, or is slow.
+            Err(Failure::TimedOut) => Err(Fault::inconclusive(Text::new(
+                format!(
+                    "`celery result` did not show the result of a task within {} s (result_backend {backend})",
+                    RESULT.as_secs()
+                ),
+                format!(
+                    "`celery result` 在 {} 秒内没有显示任务的结果（result_backend 是 {backend}）",
+                    RESULT.as_secs()
+                ),
+            ))),
+            Ok(finished) => {
+                let text = String::from_utf8_lossy(&finished.stderr);
+                let said = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+                Err(Fault::inconclusive(Text::new(
+                    format!("`celery result` could not be asked: {said}"),
+                    format!("`celery result` 没有成功：{said}"),
+                )))
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    fn send(&mut self, tasks: &[(&str, u64)]) -> Result<(), Fault> {
+        let tasks: Result<Vec<Task>, Fault> =
+            tasks.iter().map(|(id, work)| self.check.task(id, *work)).collect();
+        self.queue.send(&tasks?)
+    }
+
+    fn comes(&mut self, id: &str, within: Duration) -> Result<bool, Fault> {
+        let end = self.context.monotonic() + within;
+        loop {
+            if self.effects.look()?.has(id) {
+                return Ok(true);
+            }
+            if self.context.monotonic() > end || !self.worker.runs() {
+                return Ok(self.effects.look()?.has(id));
+            }
+            self.worker.pause(LOOK);
+        }
+    }
+
+    fn ready(&mut self) -> Result<(), Fault> {
+        let name = &self.check.queue;
+        celery::ready(self.context, &mut self.queue, &mut self.worker, name, &self.check.lines())
+    }
+
+    /// Waits until nobody takes tasks any more.
+    fn gone(&mut self) -> Result<(), Fault> {
+        let end = self.context.monotonic() + SOON;
+        while self.queue.is_consumed()? == Some(true) {
+            if self.context.monotonic() > end {
+                return Err(Fault::inconclusive(Text::new(
+                    "somebody takes tasks while the worker is dead: give the check a queue of its own",
+                    "worker 已经死了，还有人在接任务：请给检查一个单独的队列",
+                )));
+            }
+            self.context.sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    /// Takes what is left of ours out of the learner's queue.
+    fn clean(&mut self) {
+        self.worker.kill();
+        // A queue that can not be cleaned is met as one that holds tasks, in words, by the next run.
+        let _ = self.gone();
+        let plan = &self.plan;
+        let _ = self.queue.clean(|body| plan.is_ours(body));
+    }
+}
