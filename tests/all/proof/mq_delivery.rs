@@ -292,7 +292,7 @@ mod live {
         Row::new(name, summary, kind, move || worker(broker.broker(), flaw)).only(&[ACK])
     }
 
-    /// The application over RabbitMQ, or over Redis.
+    /// The application over `RabbitMQ`, or over Redis.
     fn celery(shared: &Shared, over_redis: bool, flaw: &str) -> Subject {
         let permit = Handle::current().block_on(HEAVY.acquire()).unwrap();
         let redis = shared.redis().port;
