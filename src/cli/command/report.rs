@@ -40,8 +40,13 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
         files.insert(0, ReportFile::stdout(args.format.unwrap_or(Format::Table)));
     }
     let sinks = ReportFile::open_all(context, &files)?;
-    let for_people = args.format.unwrap_or(Format::Table) == Format::Table && !given;
-    let announcement = Announcement::open(context, !for_people)?;
+    // Lines of a file are those of today: of another commit nothing is annotated.
+    let announcement = match &args.rev {
+        None => {
+            Announcement::open(context, given || args.format.is_some_and(|format| format != Format::Table))?
+        }
+        Some(_) => Announcement::default(),
+    };
     let project = match &args.rev {
         Some(name) => Project::at(context, name)?,
         None => Project::of_workspace(context)?,

@@ -120,7 +120,7 @@ fn verdict_is_tame_in_every_output() {
                 let text = tame(sandbox.run(&arguments).ends(code), &what).stdout;
                 match format {
                     "json" | "sarif" | "gitlab" => {
-                        drop(serde_json::from_str::<serde_json::Value>(&text).unwrap())
+                        drop(serde_json::from_str::<serde_json::Value>(&text).unwrap());
                     }
                     "junit" => drop(quick_junit::Report::deserialize_from_str(&text).unwrap()),
                     "markdown" => {

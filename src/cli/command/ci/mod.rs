@@ -22,7 +22,7 @@ pub(crate) enum CiCommand {
 pub(crate) struct InitArgs {
     /// For which build server
     server: Kind,
-    /// The git address that the job installs mustdo from [default: what the job's variable MUSTDO_GIT says]
+    /// The git address that the job installs mustdo from [default: the one in a variable of the job]
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
     /// Print the job and write nothing
