@@ -91,14 +91,14 @@ impl ReportSink {
                 let view = View { language, color: false, width: None, items: true };
                 Ok(sink.write(write(report, self.format, &view).as_bytes())?)
             }
-            None => print(report, self.format, &view(context, project, items)),
+            None => print(report, self.format, view(context, project, items)),
         }
     }
 }
 
 /// Prints a report on standard output.
-pub(crate) fn print(report: &Report, format: Format, view: &View) -> Result<(), Failure> {
-    let text = write(report, format, view);
+fn print(report: &Report, format: Format, view: View) -> Result<(), Failure> {
+    let text = write(report, format, &view);
     match format {
         Format::Github => orders(&text),
         Format::Table
@@ -183,7 +183,9 @@ fn files(project: &Project, repository: Option<&Repository>) -> Files {
     let folders =
         project.settings.settings().targets.iter().filter_map(|(name, target)| match &target.place {
             Place::Dir(path) if target.place.stays_inside() => Some((name.clone(), inside(path))),
-            _ => None,
+            Place::Dir(_) | Place::Http { .. } | Place::Tcp(_) | Place::Udp(_) | Place::Command { .. } => {
+                None
+            }
         });
     Files { settings: inside(Workspace::SETTINGS), items, folders: folders.collect() }
 }

@@ -61,12 +61,11 @@ fn cell(text: &str) -> usize {
 /// Fixed words and numbers only: nothing in it needs escaping.
 fn message(report: &Report, language: Language) -> (String, &'static str) {
     let total = &report.total;
-    let mut words = match total.readiness() {
-        None => Word::Nothing.get(language).to_owned(),
-        Some(_) => {
-            let proven = word::status(Status::Proven, language);
-            format!("{} {proven}", phrase::percent(total.readiness()))
-        }
+    let mut words = if total.readiness().is_none() {
+        Word::Nothing.get(language).to_owned()
+    } else {
+        let proven = word::status(Status::Proven, language);
+        format!("{} {proven}", phrase::percent(total.readiness()))
     };
     if total.failing > 0 {
         let failing = word::status(Status::Failing, language);
