@@ -51,10 +51,8 @@ impl<V: Verifier + Sync> Verifier for Retrying<V> {
 
 /// The run that came after `attempts` that could not tell.
 fn after(run: Run, attempts: Vec<Attempt>) -> Run {
-    let outcome = match run.verdict.outcome {
-        Outcome::Pass if !attempts.is_empty() => Outcome::Flaky,
-        outcome => outcome,
-    };
+    let at_last = run.verdict.outcome == Outcome::Pass && !attempts.is_empty();
+    let outcome = if at_last { Outcome::Flaky } else { run.verdict.outcome };
     Run { verdict: Verdict { outcome, ..run.verdict }, attempts, ..run }
 }
 

@@ -24,6 +24,7 @@ use crate::syntax;
 
 /// What can follow `mustdo verify`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag that is typed or not")]
 pub(crate) struct VerifyArgs {
     #[command(flatten)]
     selection: SelectionArgs,
