@@ -79,6 +79,8 @@ pub(crate) enum Command {
     Waive(command::waive::WaiveArgs),
     /// Run checks against your real work and record the verdicts
     Verify(command::verify::VerifyArgs),
+    /// Put the results of `verify --partition` together: the report of one run that was made on several machines
+    Merge(command::merge::MergeArgs),
     /// Run plugins again from what `verify --record` wrote, without your service, and compare the verdicts
     Replay(command::replay::ReplayArgs),
     /// Report what is proven, what is only claimed and what went stale

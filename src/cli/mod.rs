@@ -9,6 +9,7 @@ pub mod binding;
 mod building;
 mod chronicle;
 mod command;
+mod conclusion;
 mod context;
 mod display;
 mod edit;
@@ -17,6 +18,7 @@ mod exit;
 mod failure;
 mod hidden;
 mod output;
+mod partition;
 mod past;
 mod permission;
 mod planning;
@@ -92,6 +94,7 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Untick(args) => command::tick::run_untick(context, args),
         Command::Waive(args) => command::waive::run(context, args),
         Command::Verify(args) => command::verify::run(context, args),
+        Command::Merge(args) => command::merge::run(context, args),
         Command::Replay(args) => command::replay::run(context, args),
         Command::Report(args) => command::report::run(context, args),
         Command::History(args) => command::history::run(context, args),

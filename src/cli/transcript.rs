@@ -62,7 +62,8 @@ pub(crate) fn keep(
         match result {
             Ok(run) => {
                 let (accesses, log) = (run.accesses.clone(), run.log.clone());
-                tell(*id, &Trace { elapsed: run.elapsed, accesses, log }, Ok(&run.verdict), told);
+                let trace = Trace { elapsed: run.elapsed, accesses, log, attempts: vec![] };
+                tell(*id, &trace, Ok(&run.verdict), told);
             }
             Err(error) => tell(*id, &error.trace, Err(error.fault.to_string()), told),
         }

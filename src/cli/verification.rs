@@ -17,6 +17,7 @@ use super::environment::now;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::output::select;
+use super::partition::Part;
 use super::permission;
 use super::planning::Planning;
 use super::plugins::Plugins;
@@ -27,13 +28,13 @@ use super::secret::Secrets;
 use super::shelf::Shelf;
 use super::transcript;
 use crate::model::{
-    CheckId, Digest, Item, ItemId, Mask, Outcome, PluginId, Record, Selection, Settings, Span, TargetName,
-    Text, Undecided, Verdict,
+    CheckId, Digest, Flaky, Item, ItemId, Mask, Outcome, PluginId, Record, Selection, Settings, Span,
+    TargetName, Text, Undecided, Verdict,
 };
 use crate::report::Report;
 use crate::store::Workspace;
 use crate::target::{self, Died, StartOptions, Started};
-use crate::verify::{Event, Job, LeftOut, Plan, Planned, Run, RunError, TaskId, Trace, Why, run};
+use crate::verify::{Event, Job, LeftOut, Plan, Planned, Retrying, Run, RunError, TaskId, Trace, Why, run};
 
 /// What the command line says on a verification.
 #[derive(Debug, Clone, Copy, Default)]
@@ -48,6 +49,8 @@ pub(crate) struct Options {
     pub(crate) record: bool,
     /// Commit them.
     pub(crate) commit: bool,
+    /// How often a check is asked again that could not tell.
+    pub(crate) retries: usize,
 }
 
 /// Everything a verification works with.
@@ -59,6 +62,8 @@ pub(crate) struct Verification<'a> {
     pub(crate) project: &'a Project,
     /// The plugins.
     pub(crate) shelf: &'a Shelf,
+    /// Only this part of what is selected; none for everything.
+    pub(crate) part: Option<&'a Part>,
     /// The command line.
     pub(crate) options: Options,
     /// Where the calls of each run are written; none where they are not.
@@ -95,6 +100,29 @@ pub(crate) struct Recorded {
 }
 
 impl Outcomes {
+    /// The exit code of one partition: the policy asks of all of them together, and `merge` judges it.
+    pub(crate) fn exit_of_partition(&self, settings: &Settings) -> Exit {
+        let denied = settings.policy.flaky == Flaky::Deny;
+        let any =
+            |wanted: &dyn Fn(&Record) -> bool| self.records.iter().any(|recorded| wanted(&recorded.record));
+        let asks = settings.policy.inconclusive == Undecided::Ask;
+        let untold =
+            |record: &Record| matches!(record.verdict.outcome, Outcome::Inconclusive | Outcome::Skip);
+        if self.interrupted {
+            Exit::Interrupted
+        } else if any(&|record| match record.verdict.outcome {
+            Outcome::Fail => true,
+            Outcome::Flaky => denied,
+            Outcome::Pass | Outcome::Inconclusive | Outcome::Skip => false,
+        }) {
+            Exit::Fails
+        } else if self.missed || any(&|record| record.fault || asks && untold(record)) {
+            Exit::Undecided
+        } else {
+            Exit::Holds
+        }
+    }
+
     /// The exit code, with the policy judged on the report made afterwards. A failure that was just seen is one, whatever
     /// the report leaves out.
     pub(crate) fn exit(&self, report: &Report, settings: &Settings) -> Exit {
@@ -125,7 +153,11 @@ impl Outcomes {
 impl Verification<'_> {
     /// Runs the checks of a selection.
     pub(crate) async fn run(&self, selection: &Selection) -> Result<Outcomes, Failure> {
-        let items = select(self.context, self.project, self.shelf, selection)?;
+        let mut items = select(self.context, self.project, self.shelf, selection)?;
+        if let Some(part) = self.part {
+            let share: BTreeSet<_> = part.items().collect();
+            items.retain(|item| share.contains(&item.id));
+        }
         let selected: Vec<ItemId> = items.iter().map(|item| item.id.clone()).collect();
         let files = items
             .iter()
@@ -140,7 +172,7 @@ impl Verification<'_> {
             None => getrandom::u64().map_err(Failure::bug)?,
         };
         let named = self.named(selection);
-        let Self { context, project, shelf, options, recordings: _, display: _ } = *self;
+        let Self { context, project, shelf, part: _, options, recordings: _, display: _ } = *self;
         let planning =
             Planning { context, project, shelf, plugins: &plugins, seed, timeout: options.timeout };
         let mut plan = planning.plan(&items, &named, &settings);
@@ -167,13 +199,9 @@ impl Verification<'_> {
                 };
                 printer::warn(&format!("nothing to verify: {what}"));
             }
-            return Ok(Outcomes {
-                items: selected,
-                records: vec![],
-                missed: !idle,
-                idle,
-                interrupted: false,
-            });
+            // Of a part it is no wonder; `merge` tells where there was nothing in any of them.
+            let missed = !idle && (missed || self.part.is_none());
+            return Ok(Outcomes { items: selected, records: vec![], missed, idle, interrupted: false });
         }
         let origin = self.origin(&plan, proofs)?;
         let mut cancel = pin!(interrupt());
@@ -213,7 +241,8 @@ impl Verification<'_> {
                 .note(&format!("recorded in {folder}; again without your service: mustdo replay {folder}"));
         }
         if self.options.record && !records.is_empty() {
-            self.record(&records, &settings)?;
+            let commit = self.options.commit || settings.commit == Some(true);
+            remember(self.context, self.project, &records, commit)?;
         }
         Ok(Outcomes { items: selected, records, missed: missed || down, idle: false, interrupted })
     }
@@ -382,7 +411,10 @@ impl Verification<'_> {
             }
             executed
         };
-        let ((), shown) = tokio::join!(run(Arc::new(plugins.host), jobs, limit, sender, cancel), shown);
+        let ((), shown) = tokio::join!(
+            run(Arc::new(Retrying::new(plugins.host, self.options.retries)), jobs, limit, sender, cancel),
+            shown
+        );
         shown
     }
 
@@ -417,9 +449,12 @@ impl Verification<'_> {
         started: &Started,
         seed: u64,
     ) -> Recorded {
-        let (verdict, fault, elapsed) = match result {
-            Ok(run) => (Verdict { evidence: vec![], ..run.verdict }, false, run.elapsed),
-            Err(error) => (Verdict::undecided(Text::same(error.to_string())), true, error.trace.elapsed),
+        let (verdict, fault, elapsed, attempts) = match result {
+            Ok(run) => (Verdict { evidence: vec![], ..run.verdict }, false, run.elapsed, run.attempts),
+            Err(error) => {
+                let verdict = Verdict::undecided(Text::same(error.to_string()));
+                (verdict, true, error.trace.elapsed, error.trace.attempts)
+            }
         };
         let identity = |name: &TargetName| Some((name.clone(), started.identity(name)?.to_owned()));
         let record = Record {
@@ -435,28 +470,33 @@ impl Verification<'_> {
             watched: origin.watched.get(&task.id).copied(),
             targets: task.targets.values().filter_map(identity).collect(),
             elapsed,
+            attempts,
         };
         Recorded { item: task.item.clone(), check: task.definition.uses.clone(), record }
     }
+}
 
-    fn record(&self, records: &[Recorded], settings: &Settings) -> Result<(), Failure> {
-        let ids: BTreeSet<_> = records.iter().map(|recorded| &recorded.item).collect();
-        let items: Vec<_> = ids.into_iter().filter_map(|id| self.project.catalog.item(id)).collect();
-        let passed =
-            records.iter().filter(|recorded| recorded.record.verdict.outcome == Outcome::Pass).count();
-        let mut message = format!("mustdo: verify, {passed} of {} checks pass\n\n", records.len());
-        for recorded in records {
-            let word = recorded.record.verdict.outcome.word();
-            message.push_str(&format!("- {} {}: {word}\n", recorded.item, recorded.check));
-        }
-        let commit = self.options.commit || settings.commit == Some(true);
-        let remember = |item: &Item, entry: &mut crate::model::Entry| {
-            for recorded in records.iter().filter(|recorded| recorded.item == item.id) {
-                entry.checks.entry(recorded.check.clone()).or_default().remember(recorded.record.clone());
-            }
-        };
-        edit(self.context, self.project, &items, remember, commit.then_some(&*message))
+/// Writes verdicts into the progress files, and commits them where `commit` says so.
+pub(crate) fn remember(
+    context: &Context,
+    project: &Project,
+    records: &[Recorded],
+    commit: bool,
+) -> Result<(), Failure> {
+    let ids: BTreeSet<_> = records.iter().map(|recorded| &recorded.item).collect();
+    let items: Vec<_> = ids.into_iter().filter_map(|id| project.catalog.item(id)).collect();
+    let passed = records.iter().filter(|recorded| recorded.record.verdict.outcome == Outcome::Pass).count();
+    let mut message = format!("mustdo: verify, {passed} of {} checks pass\n\n", records.len());
+    for recorded in records {
+        let word = recorded.record.verdict.outcome.word();
+        message.push_str(&format!("- {} {}: {word}\n", recorded.item, recorded.check));
     }
+    let remember = |item: &Item, entry: &mut crate::model::Entry| {
+        for recorded in records.iter().filter(|recorded| recorded.item == item.id) {
+            entry.checks.entry(recorded.check.clone()).or_default().remember(recorded.record.clone());
+        }
+    };
+    edit(context, project, &items, remember, commit.then_some(&*message))
 }
 
 /// What came of the tasks of a plan.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Digest, Grant};
+use crate::model::{Digest, Grant, Merged};
 use crate::syntax::{
     self, Diagnostic, Read, Source, grant, link, point_cases, read_cases, read_checklist, read_lock,
-    read_progress, read_settings, read_user_settings, render, write_lock, write_progress,
+    read_progress, read_result, read_settings, read_user_settings, render, write_lock, write_progress,
+    write_result,
 };
 
 use super::assert_plain;
@@ -69,6 +70,23 @@ pub(super) fn progress(bytes: &[u8]) {
     let unchanged = write_progress(&source.text, &progress).expect("what was read can be written");
     let again = read_progress(&Source::new("progress/x.toml", unchanged.as_str()));
     assert!(again.value.is_some_and(|again| same(&again, &progress)), "{unchanged}");
+}
+
+pub(super) fn result(bytes: &[u8]) {
+    let Some((_, result)) = read(bytes, "result.toml", read_result) else { return };
+    let text = write_result(&result);
+    let again = read_result(&Source::new("result.toml", text.as_str())).value;
+    assert!(again.is_some_and(|again| same(&again, &result)), "{text}");
+    // Alone it is a run only where it is the one part of it, and never twice.
+    let named = |name: &str| (name.to_owned(), result.clone());
+    match Merged::new(&[named("one")]) {
+        Ok(merged) => {
+            assert_eq!((result.partition.of(), &merged.items), (1, &result.items));
+            assert!(merged.records.iter().all(|(item, ..)| result.items.contains(item)), "{text}");
+        }
+        Err(errors) => assert!(!errors.is_empty()),
+    }
+    assert!(Merged::new(&[named("one"), named("two")]).is_err(), "{text}");
 }
 
 pub(super) fn cases(bytes: &[u8]) {

@@ -21,6 +21,8 @@ pub enum Door {
     Bundle,
     /// `mustdo.lock`.
     Lock,
+    /// What a partition of a run saw.
+    Result,
     /// The recording of a run.
     Recording,
     /// A server's answer to an HTTP request.
@@ -35,13 +37,14 @@ pub enum Door {
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Checklist,
         Self::Settings,
         Self::Progress,
         Self::Cases,
         Self::Bundle,
         Self::Lock,
+        Self::Result,
         Self::Recording,
         Self::Answer,
         Self::Registry,
@@ -59,6 +62,7 @@ impl Door {
             Self::Cases => "cases",
             Self::Bundle => "bundle",
             Self::Lock => "lock",
+            Self::Result => "result",
             Self::Recording => "recording",
             Self::Answer => "answer",
             Self::Registry => "registry",
@@ -80,6 +84,7 @@ impl Door {
             Self::Cases => content::cases(bytes),
             Self::Bundle => crate::plugin::fuzz::bundle(bytes),
             Self::Lock => content::lock(bytes),
+            Self::Result => content::result(bytes),
             Self::Recording => told::recording(bytes),
             Self::Answer => crate::plugin::fuzz::answer(bytes),
             Self::Registry => told::registry(bytes),

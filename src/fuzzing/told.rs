@@ -90,6 +90,7 @@ pub(super) fn verdict(bytes: &[u8]) {
         watched: None,
         targets: [("web".parse().expect("a name"), "http://127.0.0.1:1".to_owned())].into(),
         elapsed: Duration::from_millis(5),
+        attempts: vec![],
     };
     let mut entry = Entry::default();
     entry.checks.entry("test-guest/probe".parse().expect("an id")).or_default().remember(record);
@@ -102,6 +103,7 @@ fn hold(verdict: &Verdict) {
     let musts: Vec<_> = verdict.steps.iter().filter(|step| step.need == Need::Must).collect();
     let any = |outcome| musts.iter().any(|step| step.outcome == outcome);
     match verdict.outcome {
+        Outcome::Flaky => panic!("no plugin tells that it is flaky: {verdict:?}"),
         Outcome::Pass => {
             assert!(any(Outcome::Pass) && !any(Outcome::Fail) && !any(Outcome::Inconclusive), "{verdict:?}");
         }

@@ -1,6 +1,6 @@
 //! What a gate asks of a report.
 
-use super::{Item, ItemId, Level, Standing, Status, Tally};
+use super::{Digest, Hasher, Item, ItemId, Level, Standing, Status, Tally};
 
 /// What must hold for exit code 0. That nothing is failing is always asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -17,6 +17,8 @@ pub struct Policy {
     pub inconclusive: Undecided,
     /// What a proof by a plugin is worth that is not proven itself.
     pub unproven: Unproven,
+    /// What a pass is worth that came after an attempt that could not tell.
+    pub flaky: Flaky,
 }
 
 /// What an item can be asked to be.
@@ -81,6 +83,27 @@ impl Unproven {
     }
 }
 
+/// What happens where a check passed only when it was asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Flaky {
+    /// The policy does not hold.
+    #[default]
+    Deny,
+    /// It is enough for a must item; it is no proof and does not count for readiness.
+    Allow,
+}
+
+impl Flaky {
+    /// The word in `flaky = "…"`.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Deny => "deny",
+            Self::Allow => "allow",
+        }
+    }
+}
+
 /// One thing a policy asks that does not hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Violation {
@@ -122,6 +145,11 @@ pub enum Violation {
         /// Which; not empty.
         items: Vec<ItemId>,
     },
+    /// Items with a check that passed only when it was asked again.
+    Flaky {
+        /// Which; not empty.
+        items: Vec<ItemId>,
+    },
 }
 
 /// How a policy was judged.
@@ -142,11 +170,23 @@ impl Judgement {
 }
 
 impl Policy {
+    /// Policies with the same digest ask the same.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let Self { must, readiness, stale, claimed, inconclusive, unproven, flaky } = self;
+        let number = |limit: &Option<u32>| limit.map(|limit| limit.to_string()).unwrap_or_default();
+        let mut hasher = Hasher::default();
+        hasher.field(must.map(Ask::word).unwrap_or_default());
+        hasher.field(number(readiness)).field(number(stale)).field(number(claimed));
+        hasher.field(inconclusive.word()).field(unproven.word()).field(flaky.word());
+        hasher.finish()
+    }
+
     /// Judges items with their standings.
     pub fn judge<'a>(&self, items: impl IntoIterator<Item = (&'a Item, &'a Standing)>) -> Judgement {
         let mut tally = Tally::default();
         let (mut failing, mut lacking, mut undecided) = (vec![], vec![], vec![]);
-        let (mut asked, mut waived, mut unproven) = (0, vec![], vec![]);
+        let (mut asked, mut waived, mut unproven, mut flaky) = (0, vec![], vec![], vec![]);
         for (item, standing) in items {
             tally.add(item, standing);
             let status = standing.status;
@@ -158,6 +198,7 @@ impl Policy {
                 Some(Ask::Proven) => matches!(status, Status::Proven | Status::Waived),
                 Some(Ask::Claimed) => matches!(status, Status::Proven | Status::Waived | Status::Claimed),
             };
+            let enough = enough || self.flaky == Flaky::Allow && standing.passed_at_last;
             if item.level == Level::Must {
                 asked += u32::from(status != Status::Waived);
                 if status == Status::Waived {
@@ -169,7 +210,11 @@ impl Policy {
             if status == Status::Proven && !standing.unproven.is_empty() {
                 unproven.push(item.id.clone());
             }
-            let untold = !standing.inconclusive.is_empty() && status != Status::Waived;
+            if !standing.flaky.is_empty() && status != Status::Waived {
+                flaky.push(item.id.clone());
+            }
+            // What is flaky is judged by itself.
+            let untold = standing.inconclusive.len() > standing.flaky.len() && status != Status::Waived;
             // There is no last decision to stand in for one that was never made.
             let decided = matches!(status, Status::Proven | Status::Stale | Status::Failing);
             if untold && (self.inconclusive == Undecided::Ask || !decided) {
@@ -201,6 +246,9 @@ impl Policy {
         }
         if self.unproven == Unproven::Deny && !unproven.is_empty() {
             violations.push(Violation::Unproven { items: unproven });
+        }
+        if self.flaky == Flaky::Deny && !flaky.is_empty() {
+            violations.push(Violation::Flaky { items: flaky });
         }
         Judgement { violations, undecided }
     }
@@ -249,6 +297,7 @@ mod tests {
         claimed: None,
         inconclusive: Undecided::Ask,
         unproven: Unproven::Allow,
+        flaky: Flaky::Deny,
     };
 
     #[test]
@@ -280,6 +329,40 @@ mod tests {
         assert!(judged(PROVEN, &[waived, (Level::Must, Status::Proven, false)]).holds());
         assert!(!judged(PROVEN, &[waived, waived]).holds());
         assert!(judged(Policy::default(), &[waived]).holds());
+    }
+
+    #[test]
+    fn flaky_pass_is_refused_unless_it_is_allowed_and_is_never_a_proof() {
+        let check: crate::model::CheckId = "a/b".parse().unwrap();
+        let item = item(Level::Must);
+        let standing = Standing {
+            inconclusive: vec![check.clone()],
+            flaky: vec![check.clone()],
+            passed_at_last: true,
+            ..Standing::default()
+        };
+        let judged = |policy: Policy| policy.judge([(&item, &standing)]);
+        for inconclusive in [Undecided::Ask, Undecided::Allow] {
+            let judgement = judged(Policy { inconclusive, ..Policy::default() });
+            assert!(
+                matches!(judgement.violations[..], [Violation::Flaky { .. }])
+                    && judgement.undecided.is_empty()
+            );
+        }
+        let allow = Policy { flaky: Flaky::Allow, ..PROVEN };
+        assert!(judged(allow).holds());
+        assert!(!judged(Policy { readiness: Some(1), ..allow }).holds());
+        // Beside a check that could not tell at all, or is not there, nothing is enough.
+        let other = Standing {
+            inconclusive: vec![check.clone(), "a/c".parse().unwrap()],
+            passed_at_last: false,
+            ..standing.clone()
+        };
+        assert_eq!(allow.judge([(&item, &other)]).undecided.len(), 1);
+        let other = Standing { passed_at_last: false, ..standing.clone() };
+        assert!(matches!(allow.judge([(&item, &other)]).violations[..], [Violation::Must { .. }]));
+        let failing = Standing { status: Status::Failing, passed_at_last: false, ..standing.clone() };
+        assert!(!allow.judge([(&item, &failing)]).holds());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use semver::Version;
 
-use super::{CheckId, ChecklistId, Digest, ItemId, Outcome, TargetName, Verdict};
+use super::{CheckId, ChecklistId, Digest, ItemId, Outcome, TargetName, Text, Verdict};
 
 /// The progress file of one checklist.
 #[derive(Debug, Clone, PartialEq)]
@@ -81,7 +81,7 @@ impl CheckRecord {
     pub fn remember(&mut self, record: Record) {
         match record.verdict.outcome {
             Outcome::Pass | Outcome::Fail => *self = Self { decided: Some(record), undecided: None },
-            Outcome::Inconclusive | Outcome::Skip => self.undecided = Some(record),
+            Outcome::Inconclusive | Outcome::Skip | Outcome::Flaky => self.undecided = Some(record),
         }
     }
 
@@ -119,12 +119,24 @@ pub struct Record {
     pub targets: BTreeMap<TargetName, String>,
     /// How long it took.
     pub elapsed: Duration,
+    /// Attempts of the same run before it, none of which could tell, in order.
+    pub attempts: Vec<Attempt>,
+}
+
+/// An attempt that could not tell, and after which the check was asked again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// What it said.
+    pub summary: Text,
+    /// The run gave no verdict and the summary says why.
+    pub fault: bool,
+    /// How long it took.
+    pub elapsed: Duration,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Text;
 
     pub(crate) fn record(outcome: Outcome) -> Record {
         Record {
@@ -148,6 +160,7 @@ mod tests {
             watched: None,
             targets: BTreeMap::new(),
             elapsed: Duration::ZERO,
+            attempts: vec![],
         }
     }
 
@@ -158,6 +171,15 @@ mod tests {
         check.remember(record(Outcome::Inconclusive));
         assert_eq!(check.decided.as_ref().unwrap().verdict.outcome, Outcome::Pass);
         assert_eq!(check.latest().unwrap().verdict.outcome, Outcome::Inconclusive);
+    }
+
+    #[test]
+    fn flaky_pass_decides_nothing() {
+        let mut check = CheckRecord::default();
+        check.remember(record(Outcome::Fail));
+        check.remember(record(Outcome::Flaky));
+        assert_eq!(check.decided.as_ref().unwrap().verdict.outcome, Outcome::Fail);
+        assert_eq!(check.latest().unwrap().verdict.outcome, Outcome::Flaky);
     }
 
     #[test]

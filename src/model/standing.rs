@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use thiserror::Error;
 
-use super::{CheckId, Definition, Digest, Entry, Item, Outcome, Record, Span, TargetName};
+use super::{CheckId, CheckRecord, Definition, Digest, Entry, Item, Outcome, Record, Span, TargetName};
 
 /// Where an item stands. Derived, never stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -128,6 +128,10 @@ pub struct Standing {
     pub changed: Vec<CheckId>,
     /// Checks whose latest attempt could not tell.
     pub inconclusive: Vec<CheckId>,
+    /// Of these, checks that passed, after an attempt that could not tell.
+    pub flaky: Vec<CheckId>,
+    /// Whether every check has passed and nothing has changed since, though one at least was flaky.
+    pub passed_at_last: bool,
     /// Checks that passed and whose plugin was not proven itself, as far as anybody wrote down.
     pub unproven: Vec<CheckId>,
     /// Workspace targets that its checks name and nothing is bound to.
@@ -148,6 +152,7 @@ impl Standing {
     pub fn of(item: &Item, asked: &[Asked], entry: Option<&Entry>, now: Timestamp) -> Self {
         let mut standing = Self::default();
         let mut decisions = Vec::with_capacity(item.checks.len());
+        let mut passed_at_last = true;
         for asked in asked {
             let id = &asked.definition.uses;
             standing.unbound.extend(asked.unbound.iter().cloned());
@@ -155,6 +160,13 @@ impl Standing {
             if known.is_some_and(|known| known.undecided.is_some()) {
                 standing.inconclusive.push(id.clone());
             }
+            let latest = known.and_then(CheckRecord::latest);
+            let of = |outcome| latest.is_some_and(|record| record.verdict.outcome == outcome);
+            if of(Outcome::Flaky) {
+                standing.flaky.push(id.clone());
+            }
+            passed_at_last &= (of(Outcome::Pass) || of(Outcome::Flaky))
+                && latest.is_some_and(|record| staleness(asked, record, now).next().is_none());
             let decided = known.and_then(|known| known.decided.as_ref());
             decisions.push(decided.map(|record| record.verdict.outcome));
             let changed =
@@ -183,6 +195,9 @@ impl Standing {
         if standing.status != Status::Stale {
             standing.staleness.clear();
         }
+        // A failure is only taken back by a proof.
+        standing.passed_at_last =
+            passed_at_last && !standing.flaky.is_empty() && standing.status != Status::Failing;
         if let Some(waiver) = entry.and_then(|entry| entry.waiver.as_ref()) {
             if now.to_zoned(jiff::tz::TimeZone::UTC).date() <= waiver.until {
                 standing.status = Status::Waived;
@@ -317,6 +332,7 @@ mod tests {
                 watched: None,
                 targets: BTreeMap::new(),
                 elapsed: std::time::Duration::ZERO,
+                attempts: vec![],
             };
             let known: &mut CheckRecord = self.entry.checks.entry(asked.definition.uses.clone()).or_default();
             known.remember(record);

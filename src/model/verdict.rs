@@ -15,11 +15,16 @@ pub enum Outcome {
     Inconclusive,
     /// Does not apply here.
     Skip,
+    /// It passed, after an attempt that could not tell: no proof. Never of a step, and never a plugin's own word.
+    Flaky,
 }
 
 impl Outcome {
-    /// Every outcome.
-    pub const ALL: [Self; 4] = [Self::Pass, Self::Fail, Self::Inconclusive, Self::Skip];
+    /// Every outcome of a check.
+    pub const ALL: [Self; 5] = [Self::Pass, Self::Fail, Self::Inconclusive, Self::Skip, Self::Flaky];
+
+    /// Every outcome of a step, and every one that a plugin can tell.
+    pub const TOLD: [Self; 4] = [Self::Pass, Self::Fail, Self::Inconclusive, Self::Skip];
 
     /// The word in files and machine formats.
     #[must_use]
@@ -29,6 +34,7 @@ impl Outcome {
             Self::Fail => "fail",
             Self::Inconclusive => "inconclusive",
             Self::Skip => "skip",
+            Self::Flaky => "flaky",
         }
     }
 }
@@ -262,7 +268,7 @@ impl Verdict {
                 return Err(VerdictError::FailedMust { verdict, step: step.id.clone() });
             }
         }
-        if self.outcome == Outcome::Pass {
+        if matches!(self.outcome, Outcome::Pass | Outcome::Flaky) {
             if let Some(step) = must(Outcome::Inconclusive) {
                 return Err(VerdictError::InconclusiveMust { step: step.id.clone() });
             }

@@ -409,10 +409,10 @@ impl Host {
             verdict::convert(given, &task.item, &mut state.attachments)
         });
         // What was opened is told whatever came of it: a run that crashed is the one to look into.
-        let Trace { elapsed: _, accesses, log } = state.trace();
+        let Trace { elapsed: _, accesses, log, attempts } = state.trace();
         match verdict {
-            Ok(verdict) => Ok(Run { verdict, elapsed, accesses, log }),
-            Err(fault) => Err((fault, Box::new(Trace { elapsed, accesses, log }))),
+            Ok(verdict) => Ok(Run { verdict, elapsed, accesses, log, attempts }),
+            Err(fault) => Err((fault, Box::new(Trace { elapsed, accesses, log, attempts }))),
         }
     }
 }

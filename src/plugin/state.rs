@@ -157,7 +157,12 @@ impl State {
     /// What the run did until now; what it does afterwards is told by nobody.
     pub(super) fn trace(&mut self) -> Trace {
         let accesses = mem::replace(&mut self.accesses, AccessLog::new(self.origin));
-        Trace { elapsed: self.origin.elapsed(), accesses: accesses.finish(), log: self.log.finish() }
+        Trace {
+            elapsed: self.origin.elapsed(),
+            accesses: accesses.finish(),
+            log: self.log.finish(),
+            attempts: vec![],
+        }
     }
 
     /// How long the run may still take.

@@ -1,13 +1,14 @@
 //! The report as JSON, for programs. Its shape has a number and a schema: `schema/report.json`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
 use super::tree::{Check, Heading, Report, Row, Section};
 use crate::model::{
-    Ask, CheckId, Claim, Finding, GroupId, ItemId, Judgement, Location, Measurement, Policy, Record, Score,
-    Staleness, Standing, Step, Tag, Tally, TargetName, Text, Verdict, Violation, Waiver,
+    Ask, Attempt, CheckId, Claim, Finding, GroupId, ItemId, Judgement, Location, Measurement, Policy, Record,
+    Score, Staleness, Standing, Step, Tag, Tally, TargetName, Text, Verdict, Violation, Waiver,
 };
 
 /// The number of the shape: keys may be added under it; removing or changing one is the next.
@@ -143,11 +144,12 @@ struct PolicyView {
     claimed: Option<u32>,
     inconclusive: &'static str,
     unproven: &'static str,
+    flaky: &'static str,
 }
 
 impl PolicyView {
     fn new(policy: &Policy) -> Self {
-        let Policy { must, readiness, stale, claimed, inconclusive, unproven } = *policy;
+        let Policy { must, readiness, stale, claimed, inconclusive, unproven, flaky } = *policy;
         Self {
             must: must.map(Ask::word),
             readiness,
@@ -155,6 +157,7 @@ impl PolicyView {
             claimed,
             inconclusive: inconclusive.word(),
             unproven: unproven.word(),
+            flaky: flaky.word(),
         }
     }
 }
@@ -186,6 +189,7 @@ enum ViolationView<'a> {
     Stale { at_most: u32, are: u32 },
     Claimed { at_most: u32, are: u32 },
     Unproven { items: Vec<&'a str> },
+    Flaky { items: Vec<&'a str> },
 }
 
 impl<'a> ViolationView<'a> {
@@ -197,6 +201,7 @@ impl<'a> ViolationView<'a> {
             Violation::Stale { at_most, are } => Self::Stale { at_most: *at_most, are: *are },
             Violation::Claimed { at_most, are } => Self::Claimed { at_most: *at_most, are: *are },
             Violation::Unproven { items } => Self::Unproven { items: ids(items) },
+            Violation::Flaky { items } => Self::Flaky { items: ids(items) },
         }
     }
 }
@@ -289,9 +294,18 @@ impl<'a> ItemView<'a> {
             waiver,
             checks,
         } = row;
-        // Which plugins are unproven stands with each record.
-        let Standing { status, staleness, changed: _, inconclusive, unbound, unproven: _, waiver_ended } =
-            standing;
+        // Which plugins are unproven and which checks flaky stands with each record.
+        let Standing {
+            status,
+            staleness,
+            changed: _,
+            inconclusive,
+            flaky: _,
+            passed_at_last: _,
+            unbound,
+            unproven: _,
+            waiver_ended,
+        } = standing;
         Self {
             id: id.as_str(),
             title: TextView::new(title),
@@ -424,6 +438,26 @@ struct RecordView<'a> {
     steps: Vec<StepView<'a>>,
     findings: Vec<FindingView<'a>>,
     figures: Vec<FigureView<'a>>,
+    attempts: Vec<AttemptView<'a>>,
+}
+
+/// An attempt that could not tell.
+#[derive(Serialize)]
+struct AttemptView<'a> {
+    fault: bool,
+    summary: TextView<'a>,
+    elapsed_ms: u64,
+}
+
+impl<'a> AttemptView<'a> {
+    fn new(attempt: &'a Attempt) -> Self {
+        let Attempt { summary, fault, elapsed } = attempt;
+        Self { fault: *fault, summary: TextView::new(summary), elapsed_ms: millis(*elapsed) }
+    }
+}
+
+fn millis(elapsed: Duration) -> u64 {
+    u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl<'a> RecordView<'a> {
@@ -441,6 +475,7 @@ impl<'a> RecordView<'a> {
             watched,
             targets,
             elapsed,
+            attempts,
         } = record;
         // Evidence is no part of a record: it stays in the transcript of its run.
         let Verdict { outcome, summary, score, steps, findings, evidence: _, measurements } = verdict;
@@ -449,7 +484,7 @@ impl<'a> RecordView<'a> {
             fault: *fault,
             summary: TextView::new(summary),
             at: at.to_string(),
-            elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+            elapsed_ms: millis(*elapsed),
             plugin: plugin.to_string(),
             plugin_version: version.to_string(),
             plugin_proven: *proven,
@@ -461,6 +496,7 @@ impl<'a> RecordView<'a> {
             score: score.as_ref().map(ScoreView::new),
             steps: steps.iter().map(StepView::new).collect(),
             findings: findings.iter().map(FindingView::new).collect(),
+            attempts: attempts.iter().map(AttemptView::new).collect(),
             figures: measurements.iter().map(FigureView::new).collect(),
         }
     }

@@ -11,7 +11,9 @@ use super::note::foremost;
 use super::phrase;
 use super::tree::{Check, Heading, Report, Row, Section};
 use super::word::{self, Word};
-use crate::model::{Language, Outcome, PluginId, Policy, Record, Status, TargetName, Undecided, Unproven};
+use crate::model::{
+    Flaky, Language, Outcome, PluginId, Policy, Record, Status, TargetName, Undecided, Unproven,
+};
 
 /// The report, in `language`.
 pub(super) fn junit(report: &Report, language: Language) -> String {
@@ -104,7 +106,10 @@ fn status(row: &Row, policy: &Policy, language: Language) -> TestCaseStatus {
     if standing.status == Status::Failing {
         return failing(row, language);
     }
-    let stands = policy.inconclusive == Undecided::Allow && standing.status == Status::Proven;
+    let only_flaky = standing.flaky.len() == standing.inconclusive.len();
+    let let_through = standing.flaky.is_empty() || policy.flaky == Flaky::Allow;
+    let last_stands = policy.inconclusive == Undecided::Allow && standing.status == Status::Proven;
+    let stands = let_through && (only_flaky || last_stands);
     if !standing.inconclusive.is_empty() && !stands {
         return untold(row, language);
     }
@@ -147,6 +152,8 @@ fn untold(row: &Row, language: Language) -> TestCaseStatus {
         "fault"
     } else if any(|record| record.verdict.outcome == Outcome::Inconclusive) {
         Outcome::Inconclusive.word()
+    } else if any(|record| record.verdict.outcome == Outcome::Flaky) {
+        Outcome::Flaky.word()
     } else {
         Outcome::Skip.word()
     };
@@ -174,6 +181,9 @@ fn non_success(
 fn body(check: &Check, record: &Record, language: Language) -> String {
     let verdict = &record.verdict;
     let mut lines = vec![phrase::attempt(&check.id, record, language)];
+    for (number, attempt) in (1..).zip(&record.attempts) {
+        lines.push(format!("[attempt {number}] {}", attempt.summary.get(language)));
+    }
     for finding in &verdict.findings {
         let place = finding.at.as_ref().map_or(String::new(), |at| format!(" ({})", phrase::location(at)));
         let message = finding.message.get(language);

@@ -47,7 +47,7 @@ impl Ink {
         match outcome {
             Outcome::Pass => Self::Good,
             Outcome::Fail => Self::Bad,
-            Outcome::Inconclusive => Self::Unsure,
+            Outcome::Inconclusive | Outcome::Flaky => Self::Unsure,
             Outcome::Skip => Self::Faint,
         }
     }
@@ -104,6 +104,7 @@ pub(super) fn outcome_symbol(outcome: Outcome) -> &'static str {
         Outcome::Fail => "✘",
         Outcome::Inconclusive => "?",
         Outcome::Skip => "⊘",
+        Outcome::Flaky => "~",
     }
 }
 

@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use super::tree::Report;
 use super::word;
 use crate::model::{
-    Ask, CheckId, ItemId, Language, Location, Measurement, Outcome, Policy, Record, Span, Staleness, Status,
-    Step, Tally, Undecided, Unproven, Violation,
+    Ask, CheckId, Flaky, ItemId, Language, Location, Measurement, Outcome, Policy, Record, Span, Staleness,
+    Status, Step, Tally, Undecided, Unproven, Violation,
 };
 
 /// How many ids a sentence names before it only counts.
@@ -112,12 +112,20 @@ pub(super) fn attempt(check: &CheckId, record: &Record, language: Language) -> S
         (Language::En, Outcome::Fail) => "failed",
         (Language::En, Outcome::Inconclusive) => "could not tell",
         (Language::En, Outcome::Skip) => "does not apply",
+        (Language::En, Outcome::Flaky) => "is flaky, and passed only when it was asked again",
         (Language::Zh, Outcome::Pass) => "通过",
         (Language::Zh, Outcome::Fail) => "未通过",
         (Language::Zh, Outcome::Inconclusive) => "未能判定",
         (Language::Zh, Outcome::Skip) => "不适用",
+        (Language::Zh, Outcome::Flaky) => "结果不稳定，重试后才通过",
     };
-    join(&format!("{check}{by}{said}"), summary, language)
+    let before = match (record.attempts.len(), language) {
+        (0, _) => String::new(),
+        (1, Language::En) => " (attempt 2; the one before could not tell)".to_owned(),
+        (before, Language::En) => format!(" (attempt {}; those before could not tell)", before + 1),
+        (before, Language::Zh) => format!("（第 {} 次尝试，之前未能判定）", before + 1),
+    };
+    join(&format!("{check}{by}{said}{before}"), summary, language)
 }
 
 /// A step for a log.
@@ -279,6 +287,14 @@ pub(super) fn violation(violation: &Violation, language: Language) -> (String, S
             ),
             "take a version of the plugin that is proven: mustdo plugin list tells why it is not".to_owned(),
         ),
+        (Violation::Flaky { items }, Language::En) => (
+            format!("{} passed only when asked again: {}", count_ids(items), owned_names(items, language)),
+            "find out why the first attempt could not tell and verify again, or set flaky = \"allow\" under [policy]".to_owned(),
+        ),
+        (Violation::Flaky { items }, Language::Zh) => (
+            format!("{} 个条目重试后才通过：{}", items.len(), owned_names(items, language)),
+            "查明第一次为何未能判定，然后重新验证；或在 [policy] 下设置 flaky = \"allow\"".to_owned(),
+        ),
         (Violation::Unproven { items }, Language::Zh) => (
             format!("{} 个条目由未经证实的插件判为通过：{}", items.len(), owned_names(items, language)),
             "换用经过证实的插件版本，原因见：mustdo plugin list".to_owned(),
@@ -339,7 +355,7 @@ pub(super) fn undecided(items: &[ItemId], language: Language) -> (String, String
 
 /// That a policy holds, with what it asked.
 pub(super) fn holds(policy: &Policy, language: Language) -> String {
-    let Policy { must, readiness, stale, claimed, inconclusive, unproven } = policy;
+    let Policy { must, readiness, stale, claimed, inconclusive, unproven, flaky } = policy;
     let en = language == Language::En;
     let mut asked =
         vec![if en { "nothing is failing".to_owned() } else { "没有未通过的条目".to_owned() }];
@@ -368,6 +384,11 @@ pub(super) fn holds(policy: &Policy, language: Language) -> String {
         (Unproven::Allow, _) => {}
         (Unproven::Deny, Language::En) => asked.push("no plugin is unproven".to_owned()),
         (Unproven::Deny, Language::Zh) => asked.push("没有未经证实的插件".to_owned()),
+    }
+    match (flaky, language) {
+        (Flaky::Deny, _) => {}
+        (Flaky::Allow, Language::En) => asked.push("what is flaky is let through".to_owned()),
+        (Flaky::Allow, Language::Zh) => asked.push("允许结果不稳定的条目".to_owned()),
     }
     match language {
         Language::En => format!("holds: {}", asked.join(", ")),

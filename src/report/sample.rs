@@ -481,6 +481,7 @@ impl Sample {
             watched: None,
             targets: [("web".parse().unwrap(), "started: flask run".to_owned())].into(),
             elapsed: Duration::from_millis(1250),
+            attempts: vec![],
         };
         self.entry(id).checks.entry(definition.uses).or_default().remember(record);
     }

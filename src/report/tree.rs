@@ -7,9 +7,9 @@ use semver::Version;
 
 use super::place::Files;
 use crate::model::{
-    Asked, Catalog, CheckId, CheckRecord, Checklist, ChecklistId, Claim, Digest, Entry, Finding, Group,
-    GroupId, Item, ItemId, Judgement, Kind, Level, Location, Measurement, Policy, Record, Span, Standing,
-    Step, Tag, Tally, TargetName, Text, Verdict, Waiver, Weight, plain,
+    Asked, Attempt, Catalog, CheckId, CheckRecord, Checklist, ChecklistId, Claim, Digest, Entry, Finding,
+    Group, GroupId, Item, ItemId, Judgement, Kind, Level, Location, Measurement, Policy, Record, Span,
+    Standing, Step, Tag, Tally, TargetName, Text, Verdict, Waiver, Weight, plain,
 };
 
 /// What is known of a selection of items at one moment, in catalog order.
@@ -406,6 +406,7 @@ fn record(record: &Record) -> Record {
         watched,
         targets,
         elapsed,
+        attempts,
     } = record;
     let Verdict { outcome, summary, score, steps, findings, evidence: _, measurements } = verdict;
     Record {
@@ -429,6 +430,10 @@ fn record(record: &Record) -> Record {
         watched: *watched,
         targets: targets.iter().map(|(name, identity)| (name.clone(), line(identity))).collect(),
         elapsed: *elapsed,
+        attempts: attempts
+            .iter()
+            .map(|attempt| Attempt { summary: text(&attempt.summary), ..*attempt })
+            .collect(),
     }
 }
 

@@ -126,6 +126,7 @@ pub(super) fn outcome(outcome: Outcome, language: Language) -> &'static str {
             Outcome::Fail => "未通过",
             Outcome::Inconclusive => "未能判定",
             Outcome::Skip => "不适用",
+            Outcome::Flaky => "不稳定",
         },
     }
 }

@@ -220,7 +220,7 @@ fn expect(table: &mut Table<'_>) -> Option<Expect> {
     match expected? {
         Outcome::Fail => Some(Expect::Fail { step: step?.words()?.into() }),
         Outcome::Pass => Some(Expect::Pass),
-        Outcome::Inconclusive | Outcome::Skip => Some(Expect::Inconclusive),
+        Outcome::Inconclusive | Outcome::Skip | Outcome::Flaky => Some(Expect::Inconclusive),
     }
 }
 

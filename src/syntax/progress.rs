@@ -9,12 +9,12 @@ use std::time::Duration;
 use super::table::{Field, Table, document};
 use super::{Code, Read, Severity, Source};
 use crate::model::{
-    CheckRecord, ChecklistId, Claim, Entry, Finding, Location, Measurement, Need, Outcome, Progress, Record,
-    Score, Step, TargetName, Text, Verdict, Waiver,
+    Attempt, CheckRecord, ChecklistId, Claim, Entry, Finding, Location, Measurement, Need, Outcome, Progress,
+    Record, Score, Step, TargetName, Text, Verdict, Waiver,
 };
 
 /// The keys of a record, in the order in which they are written.
-pub(super) const RECORD: [&str; 17] = [
+pub(super) const RECORD: [&str; 18] = [
     "outcome",
     "at",
     "summary",
@@ -28,6 +28,7 @@ pub(super) const RECORD: [&str; 17] = [
     "watched",
     "targets",
     "millis",
+    "attempts",
     "score",
     "steps",
     "findings",
@@ -75,7 +76,8 @@ fn stem(source: &Source) -> Option<&str> {
     source.name.rsplit('/').next().and_then(|name| name.strip_suffix(".toml"))
 }
 
-fn entry(field: &Field<'_>) -> Option<Entry> {
+/// What is known of one item.
+pub(super) fn entry(field: &Field<'_>) -> Option<Entry> {
     let mut table = field.table("an item's progress")?;
     let mut entry = Entry {
         claim: table.optional("claim").and_then(|field| claim(&field)),
@@ -134,7 +136,7 @@ fn check(field: &Field<'_>) -> Option<CheckRecord> {
     });
     table.close_open();
     let decided = decided.map(|(record, outcome)| {
-        if matches!(record.verdict.outcome, Outcome::Inconclusive | Outcome::Skip) {
+        if matches!(record.verdict.outcome, Outcome::Inconclusive | Outcome::Skip | Outcome::Flaky) {
             let help = "write the record into a table of its own that ends with \".undecided\"";
             outcome.report(Code::MisplacedRecord, "a record that did not decide stands as a decision", help);
         }
@@ -159,6 +161,7 @@ fn record<'a>(table: &mut Table<'a>) -> Option<(Record, Field<'a>)> {
     let watched = table.optional("watched").and_then(|field| field.parse(Code::BadDigest));
     let targets = table.optional("targets").map(|field| targets(&field)).unwrap_or_default();
     let millis = table.required("millis").and_then(|field| field.integer_within(0, i64::MAX));
+    let attempts = all(table.optional("attempts"), attempt);
     let score = table.optional("score").and_then(|field| score(&field));
     let steps = all(table.optional("steps"), step);
     let findings = all(table.optional("findings"), finding);
@@ -173,10 +176,15 @@ fn record<'a>(table: &mut Table<'a>) -> Option<(Record, Field<'a>)> {
         evidence: vec![],
         measurements,
     };
-    let decided = matches!(verdict.outcome, Outcome::Pass | Outcome::Fail);
+    let decided = matches!(verdict.outcome, Outcome::Pass | Outcome::Fail | Outcome::Flaky);
+    let again = verdict.outcome == Outcome::Flaky && attempts.is_empty();
+    let proof = verdict.outcome == Outcome::Pass && !attempts.is_empty();
     let broken = match verdict.validate() {
         Err(error) => Some(error.to_string()),
-        Ok(()) => (fault && decided).then(|| "a run that broke decides nothing".to_owned()),
+        Ok(()) if fault && decided => Some("a run that broke decides nothing".to_owned()),
+        Ok(()) if again => Some("nothing is flaky that was asked once".to_owned()),
+        Ok(()) if proof => Some("what passed only when it was asked again is flaky".to_owned()),
+        Ok(()) => None,
     };
     if let Some(why) = broken {
         outcome_field.report(Code::BrokenRecord, why, "remove the table and verify again");
@@ -194,6 +202,7 @@ fn record<'a>(table: &mut Table<'a>) -> Option<(Record, Field<'a>)> {
         watched,
         targets,
         elapsed: Duration::from_millis(u64::try_from(millis?).ok()?),
+        attempts,
     };
     Some((record, outcome_field))
 }
@@ -222,11 +231,21 @@ fn score(field: &Field<'_>) -> Option<Score> {
     Some(Score { earned: earned?, possible: possible? })
 }
 
+fn attempt(field: &Field<'_>) -> Option<Attempt> {
+    let mut table = field.table("an attempt")?;
+    let summary = text(table.required("summary"));
+    let fault = table.optional("fault").and_then(|field| field.boolean()).unwrap_or_default();
+    let millis = table.required("millis").and_then(|field| field.integer_within(0, i64::MAX));
+    table.close_open();
+    let elapsed = Duration::from_millis(u64::try_from(millis?).ok()?);
+    Some(Attempt { summary: summary?, fault, elapsed })
+}
+
 fn step(field: &Field<'_>) -> Option<Step> {
     let mut table = field.table("a step")?;
     let id = string(table.required("id"));
     let need = table.required("need").and_then(|field| field.word([Need::Must, Need::Should], Need::word));
-    let outcome = table.required("outcome").and_then(|field| field.word(Outcome::ALL, Outcome::word));
+    let outcome = table.required("outcome").and_then(|field| field.word(Outcome::TOLD, Outcome::word));
     let summary = text(table.required("summary"));
     table.close_open();
     Some(Step { id: id?, need: need?, outcome: outcome?, summary: summary? })
@@ -297,14 +316,14 @@ fn figure(field: &Field<'_>) -> Option<Measurement> {
     Some(Measurement { name: name?, value: value?, unit: unit?, samples, statistic: statistic? })
 }
 
-fn time(field: Option<Field<'_>>) -> Option<jiff::Timestamp> {
+pub(super) fn time(field: Option<Field<'_>>) -> Option<jiff::Timestamp> {
     let field = field?;
     let time = field.text()?.parse();
     let help = "write \"2026-03-01T09:30:00Z\"";
     time.map_err(|_| field.report(Code::BadTime, format!("\"{}\" must be a moment", field.name()), help)).ok()
 }
 
-fn string(field: Option<Field<'_>>) -> Option<String> {
+pub(super) fn string(field: Option<Field<'_>>) -> Option<String> {
     field?.text().map(str::to_owned)
 }
 

@@ -10,3 +10,5 @@ pub const PROGRESS: &str = include_str!("schema/progress.json");
 pub const LOCK: &str = include_str!("schema/lock.json");
 /// Of a plugin's `cases.toml`.
 pub const CASES: &str = include_str!("schema/cases.json");
+/// Of what `mustdo verify --partition` writes.
+pub const RESULT: &str = include_str!("schema/result.json");

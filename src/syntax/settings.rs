@@ -10,7 +10,8 @@ use super::table::{Field, Table, document};
 use super::target::target;
 use super::{Code, Diagnostic, Read, Source};
 use crate::model::{
-    Ask, Capability, Grant, ItemBinding, Language, Limit, Policy, Settings, TargetName, Undecided, Unproven,
+    Ask, Capability, Flaky, Grant, ItemBinding, Language, Limit, Policy, Settings, TargetName, Undecided,
+    Unproven,
 };
 
 /// Settings and where their parts are written.
@@ -218,7 +219,10 @@ fn policy(mut table: Table<'_>) -> Policy {
     let unproven = table
         .optional("unproven")
         .and_then(|field| field.word([Unproven::Allow, Unproven::Deny], Unproven::word));
+    let flaky =
+        table.optional("flaky").and_then(|field| field.word([Flaky::Deny, Flaky::Allow], Flaky::word));
     table.close();
     let (inconclusive, unproven) = (undecided.unwrap_or_default(), unproven.unwrap_or_default());
-    Policy { must, readiness, stale, claimed, inconclusive, unproven }
+    let flaky = flaky.unwrap_or_default();
+    Policy { must, readiness, stale, claimed, inconclusive, unproven, flaky }
 }

@@ -8,8 +8,8 @@ use super::progress::RECORD;
 use super::table::FORMAT;
 use super::{BrokenText, Source, read_progress};
 use crate::model::{
-    CheckId, CheckRecord, Claim, Entry, Finding, Location, Measurement, Progress, Record, Score, Step,
-    Verdict, Waiver,
+    Attempt, CheckId, CheckRecord, Claim, Entry, Finding, Location, Measurement, Progress, Record, Score,
+    Step, Verdict, Waiver,
 };
 
 /// The text of a progress file: `old` with everything changed that `progress` says otherwise. Items are sorted; items
@@ -67,7 +67,7 @@ pub(super) fn settle(root: &mut Table) {
 }
 
 /// Lets tables stand in the order of their keys and not in the one they were read in.
-fn in_order(table: &mut Table) {
+pub(super) fn in_order(table: &mut Table) {
     table.set_position(None);
     for (_, item) in table.iter_mut() {
         if let Item::Table(table) = item {
@@ -148,6 +148,7 @@ fn values(record: &Record) -> Vec<Option<Value>> {
         watched,
         targets,
         elapsed,
+        attempts,
     } = record;
     let Verdict { outcome, summary, score, steps, findings, evidence: _, measurements } = verdict;
     let named = targets.iter().map(|(name, identity)| (name.as_str(), Some(line(identity))));
@@ -165,6 +166,7 @@ fn values(record: &Record) -> Vec<Option<Value>> {
         watched.map(|digest| digest.to_string().into()),
         (!targets.is_empty()).then(|| inline(named)),
         Some(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX).into()),
+        some_lines(attempts.iter().map(attempt)),
         score.map(|Score { earned, possible }| {
             inline([("earned", Some(earned.into())), ("possible", Some(possible.into()))])
         }),
@@ -188,6 +190,15 @@ fn claim(claim: &Claim) -> Value {
 fn waiver(waiver: &Waiver) -> Value {
     let Waiver { at, why, until } = waiver;
     inline([("at", Some(time(*at))), ("why", Some(line(why))), ("until", Some(until.to_string().into()))])
+}
+
+fn attempt(attempt: &Attempt) -> Value {
+    let Attempt { summary, fault, elapsed } = attempt;
+    inline([
+        ("summary", Some(bilingual(summary))),
+        ("fault", fault.then(|| true.into())),
+        ("millis", Some(i64::try_from(elapsed.as_millis()).unwrap_or(i64::MAX).into())),
+    ])
 }
 
 fn step(step: &Step) -> Value {
@@ -247,6 +258,6 @@ fn figure(figure: &Measurement) -> Value {
 }
 
 /// RFC 3339 in UTC, to the millisecond.
-fn time(at: Timestamp) -> Value {
+pub(super) fn time(at: Timestamp) -> Value {
     Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at).to_string().into()
 }

@@ -1,6 +1,6 @@
 //! Secrets taken out of everything a run tells: the one place where what a plugin says becomes fit to be shown or kept.
 
-use crate::model::{Finding, Location, Mask, Step, Text, Verdict};
+use crate::model::{Attempt, Finding, Location, Mask, Step, Text, Verdict};
 
 use super::{Access, Event, Run, RunError, RunFault, Trace};
 
@@ -34,13 +34,18 @@ impl Event {
 }
 
 fn run(run: Run, mask: &Mask) -> Run {
-    let Run { verdict, elapsed, accesses, log } = run;
+    let Run { verdict, elapsed, accesses, log, attempts } = run;
     Run {
         verdict: self::verdict(verdict, mask),
         elapsed,
         accesses: self::accesses(accesses, mask),
         log: lines(&log, mask),
+        attempts: self::attempts(attempts, mask),
     }
+}
+
+fn attempts(attempts: Vec<Attempt>, mask: &Mask) -> Vec<Attempt> {
+    attempts.into_iter().map(|attempt| Attempt { summary: text(&attempt.summary, mask), ..attempt }).collect()
 }
 
 fn error(error: RunError, mask: &Mask) -> RunError {
@@ -49,8 +54,13 @@ fn error(error: RunError, mask: &Mask) -> RunError {
 }
 
 fn trace(trace: Trace, mask: &Mask) -> Trace {
-    let Trace { elapsed, accesses, log } = trace;
-    Trace { elapsed, accesses: self::accesses(accesses, mask), log: lines(&log, mask) }
+    let Trace { elapsed, accesses, log, attempts } = trace;
+    Trace {
+        elapsed,
+        accesses: self::accesses(accesses, mask),
+        log: lines(&log, mask),
+        attempts: self::attempts(attempts, mask),
+    }
 }
 
 fn fault(fault: RunFault, mask: &Mask) -> RunFault {
@@ -160,7 +170,12 @@ mod tests {
     }
 
     fn trace(leak: &str) -> Trace {
-        Trace { elapsed: Duration::ZERO, accesses: vec![access(leak)], log: vec![format!("info: {leak}")] }
+        Trace {
+            elapsed: Duration::ZERO,
+            accesses: vec![access(leak)],
+            log: vec![format!("info: {leak}")],
+            attempts: vec![Attempt { summary: Text::same(leak), fault: false, elapsed: Duration::ZERO }],
+        }
     }
 
     fn leaky(leak: &str) -> Verdict {
@@ -222,8 +237,8 @@ mod tests {
     fn no_word_of_an_event_carries_a_secret() {
         let task = TaskId(0);
         for leak in LEAKS {
-            let Trace { elapsed, accesses, log } = trace(leak);
-            let run = Run { verdict: leaky(leak), elapsed, accesses, log };
+            let Trace { elapsed, accesses, log, attempts } = trace(leak);
+            let run = Run { verdict: leaky(leak), elapsed, accesses, log, attempts };
             let mut events = vec![
                 Event::Progress { task, fraction: None, message: format!("sending {leak}") },
                 Event::Finished { task, result: Ok(Box::new(run)) },

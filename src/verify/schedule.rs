@@ -173,7 +173,13 @@ mod tests {
             reporter.progress(Some(0.5), "half".to_owned());
             tokio::time::sleep(Duration::from_millis(task.seed)).await;
             assert!(self.panics != Some(task.id), "as told");
-            Ok(Run { verdict: pass(), elapsed: Duration::ZERO, accesses: vec![], log: vec![] })
+            Ok(Run {
+                verdict: pass(),
+                elapsed: Duration::ZERO,
+                accesses: vec![],
+                log: vec![],
+                attempts: vec![],
+            })
         }
     }
 

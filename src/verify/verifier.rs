@@ -7,7 +7,7 @@ use semver::Version;
 use thiserror::Error;
 
 use super::{Reporter, Task};
-use crate::model::{Limit, PluginId, Verdict, VerdictError};
+use crate::model::{Attempt, Limit, PluginId, Verdict, VerdictError};
 
 /// Something that can run one check to its end. Dropping the future stops the check.
 pub trait Verifier {
@@ -26,6 +26,8 @@ pub struct Run {
     pub accesses: Vec<Access>,
     /// What the plugin logged, line by line, free of control characters.
     pub log: Vec<String>,
+    /// Attempts before it that could not tell.
+    pub attempts: Vec<Attempt>,
 }
 
 /// One use of a capability, allowed or refused.
@@ -62,6 +64,8 @@ pub struct Trace {
     pub accesses: Vec<Access>,
     /// What the plugin logged, line by line, free of control characters.
     pub log: Vec<String>,
+    /// Attempts before it that could not tell.
+    pub attempts: Vec<Attempt>,
 }
 
 /// Why a run gave no verdict.

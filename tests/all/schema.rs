@@ -9,6 +9,7 @@ use serde_json::Value;
 const CHECKLIST: &str = include_str!("../../src/syntax/schema/checklist.json");
 const WORKSPACE: &str = include_str!("../../src/syntax/schema/workspace.json");
 const PROGRESS: &str = include_str!("../../src/syntax/schema/progress.json");
+const RESULT: &str = include_str!("../../src/syntax/schema/result.json");
 const CASES: &str = include_str!("../../src/syntax/schema/cases.json");
 
 const GOOD_CHECKLIST: &str = r#"
@@ -89,6 +90,7 @@ stale = 0
 claimed = 3
 inconclusive = "allow"
 unproven = "deny"
+flaky = "allow"
 
 [git]
 commit = true
@@ -290,6 +292,47 @@ fn broken_progress_is_refused() {
         ("severity = \"problem\"", "severity = \"bad\""),
     ];
     refuses(PROGRESS, GOOD_PROGRESS, &replacements);
+}
+
+const GOOD_RESULT: &str = r#"
+format = 1
+partition = "2/4"
+mustdo = "0.1.0"
+started = "2026-03-01T09:30:00Z"
+commit = "2222222222222222222222222222222222222222+"
+content = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+policy = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+progress = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+division = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+missed = true
+selection = { names = ["tcp.*"], level = ["must"], tag = ["http"], status = ["stale"] }
+plugins = { http-idempotency = "sha256:0000000000000000000000000000000000000000000000000000000000000000" }
+items = ["idempotence.definition"]
+
+[item."idempotence.definition".check."http-idempotency/repeat-effect".undecided]
+outcome = "inconclusive"
+at = "2026-03-01T09:30:00.125Z"
+summary = "web does not answer"
+plugin = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+version = "0.1.0"
+definition = "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+seed = "00c0ffee12345678"
+"#;
+
+#[test]
+fn broken_results_are_refused() {
+    let replacements = [
+        ("partition = \"2/4\"", "partition = 2"),
+        ("mustdo = \"0.1.0\"\n", ""),
+        ("level = [\"must\"]", "level = [\"nice\"]"),
+        ("content = \"sha256:0", "content = \"sha1:0"),
+        ("plugins = { ", "plugins = { \"a b\" = \"x\", "),
+        ("\"idempotence.definition\"]", "\"idempotence.definition\", \"idempotence.definition\"]"),
+        ("missed = true", "missed = 1"),
+        ("outcome = \"inconclusive\"", "outcome = \"pass\""),
+        ("seed = \"00c0ffee12345678\"\n", ""),
+    ];
+    refuses(RESULT, GOOD_RESULT, &replacements);
 }
 
 const GOOD_CASES: &str = r#"

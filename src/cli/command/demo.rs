@@ -151,6 +151,7 @@ impl Stall {
             context: &self.context,
             project: &self.project,
             shelf: &self.shelf,
+            part: None,
             options,
             recordings: None,
             display: &display,

@@ -27,6 +27,8 @@ pub(crate) enum SchemaFile {
     Lock,
     /// `cases.toml`
     Cases,
+    /// What `mustdo verify --partition` writes
+    Result,
     /// `mustdo report --format json`
     Report,
     /// `mustdo history --format json`
@@ -42,6 +44,7 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaFile::Workspace => crate::syntax::schema::WORKSPACE,
         SchemaFile::Progress => crate::syntax::schema::PROGRESS,
         SchemaFile::Lock => crate::syntax::schema::LOCK,
+        SchemaFile::Result => crate::syntax::schema::RESULT,
         SchemaFile::Cases => crate::syntax::schema::CASES,
         SchemaFile::Report => crate::report::JSON_SCHEMA,
         SchemaFile::History => crate::report::HISTORY_SCHEMA,

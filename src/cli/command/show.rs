@@ -170,11 +170,17 @@ impl Page<'_> {
         let verdict = &record.verdict;
         let word = report::outcome(verdict.outcome, language, self.context.printer.stdout_color);
         let mut text = format!("  {word}  {}  {}\n", record.at, line(verdict.summary.get(language)));
+        for (number, attempt) in (1..).zip(&record.attempts) {
+            text.push_str(&format!(
+                "    attempt {number} could not tell: {}\n",
+                line(attempt.summary.get(language))
+            ));
+        }
         for step in &verdict.steps {
             let mark = match step.outcome {
                 Outcome::Pass => "✓",
                 Outcome::Fail => "✗",
-                Outcome::Inconclusive => "?",
+                Outcome::Inconclusive | Outcome::Flaky => "?",
                 Outcome::Skip => "–",
             };
             text.push_str(&format!(

@@ -5,19 +5,22 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::argument::SelectionArgs;
+use crate::cli::conclusion::Conclusion;
 use crate::cli::context::Context;
 use crate::cli::display::Display;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::output::{ReportFile, report, view};
+use crate::cli::output::ReportFile;
+use crate::cli::partition::Part;
 use crate::cli::plugins::runtime;
 use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::server::Announcement;
 use crate::cli::shelf::Shelf;
-use crate::cli::verification::{Options, Verification};
-use crate::model::{Span, Status};
-use crate::report::{Format, write};
+use crate::cli::verification::{Options, Outcomes, Verification};
+use crate::model::{Partition, Settings, Span, Status};
+use crate::store::Sink;
+use crate::syntax;
 
 /// What can follow `mustdo verify`.
 #[derive(Debug, Args)]
@@ -36,6 +39,9 @@ pub(crate) struct VerifyArgs {
     /// Longest time for one check, such as 60s [default: five times what the plugin expects, 10s at least]
     #[arg(long, value_name = "SPAN", env = "MUSTDO_TIMEOUT", hide_env_values = true)]
     pub(crate) timeout: Option<Span>,
+    /// Ask a check again that could not tell, so many times at most; what passes only then is flaky, and no proof
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=10), env = "MUSTDO_RETRIES", hide_env_values = true)]
+    pub(crate) retries: u8,
     /// Do not write verdicts into progress/ (--record is about something else: the calls)
     #[arg(long)]
     pub(crate) no_record: bool,
@@ -48,6 +54,12 @@ pub(crate) struct VerifyArgs {
     /// Commit the progress files
     #[arg(long, conflicts_with = "no_record")]
     pub(crate) commit: bool,
+    /// Do only this part of the run, such as 2/4, and write what it saw to a file for mustdo merge, which records it
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["reports", "items", "commit"])]
+    pub(crate) partition: Option<Partition>,
+    /// Where the part's result goes [default: mustdo-result-I-of-N.toml in the current folder]
+    #[arg(long, value_name = "FILE", requires = "partition")]
+    pub(crate) result: Option<PathBuf>,
     /// Also write a report: table, markdown, json, junit, sarif, github, gitlab, badge or html, to a file or to standard output;
     /// may be given several times
     #[arg(long = "report", value_name = "FORMAT[=FILE]")]
@@ -102,12 +114,17 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
     selection.statuses.extend(args.standing.failed.then_some(Status::Failing));
     selection.changed = args.standing.changed;
     let record = records(context, args);
+    let result = args.partition.map(|partition| sink(context, args, partition)).transpose()?;
+    let part = args.partition.map(|partition| Part::new(context, &project, &shelf, &selection, partition));
+    let part = part.transpose()?;
     let options = Options {
         seed: args.seed,
         jobs: args.jobs.map(usize::from),
         timeout: args.timeout,
-        record,
+        // What a part saw is recorded where the parts are put together.
+        record: record && part.is_none(),
         commit: args.commit,
+        retries: usize::from(args.retries),
     };
     let display = Display::new(context);
     let recordings = args.record.as_deref().map(|folder| context.environment.directory.join(folder));
@@ -115,28 +132,51 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
         context,
         project: &project,
         shelf: &shelf,
+        part: part.as_ref(),
         options,
         recordings: recordings.as_deref(),
         display: &display,
     };
     let outcome = runtime()?.block_on(verification.run(&selection))?;
 
+    if let (Some(part), Some((sink, name))) = (part, result) {
+        return hand_over(context, &part, &outcome, sink, &name, &project.effective_settings());
+    }
     // What was just recorded is read back: the report is the same code as `mustdo report`. Without recording it is
     // made from the verdicts in memory.
     let project = if record { Project::of_workspace(context)? } else { project.with(&outcome.records) };
-    let items = outcome.items.iter().filter_map(|id| project.catalog.item(id)).collect();
-    let report = report(context, &project, &shelf, &selection, items)?;
-    // Where nothing ran, what was said about why is the answer; a table of what was known before would bury it.
-    if !to_stdout && !outcome.records.is_empty() {
-        answer(&write(&report, Format::Table, &view(context, &project, args.items)))?;
+    let conclusion = Conclusion { sinks, to_stdout, announcement, items: args.items };
+    conclusion.conclude(context, &project, &shelf, &selection, &outcome)
+}
+
+/// The file for a part's result, opened before any work starts, and its name.
+fn sink(context: &Context, args: &VerifyArgs, partition: Partition) -> Result<(Sink, String), Failure> {
+    let name = || PathBuf::from(format!("mustdo-result-{}-of-{}.toml", partition.index(), partition.of()));
+    let path = args.result.clone().unwrap_or_else(name);
+    let sink = Sink::open(&context.environment.directory.join(&path))?;
+    Ok((sink, path.display().to_string()))
+}
+
+/// Writes what a part saw. One that was stopped has no result: nobody could tell what it left out.
+fn hand_over(
+    context: &Context,
+    part: &Part,
+    outcome: &Outcomes,
+    sink: Sink,
+    name: &str,
+    settings: &Settings,
+) -> Result<Exit, Failure> {
+    if !outcome.interrupted {
+        let result = part.result(context, outcome);
+        sink.write(syntax::write_result(&result).as_bytes())?;
+        let count =
+            |number: usize, one: &str| format!("{number} {one}{}", if number == 1 { "" } else { "s" });
+        answer(&format!(
+            "partition {}: {} of {}, in {name}; all of them together: mustdo merge RESULT…\n",
+            result.partition,
+            count(outcome.records.len(), "verdict"),
+            count(result.items.len(), "item"),
+        ))?;
     }
-    for sink in sinks {
-        sink.write(&report, context, &project, true)?;
-    }
-    if outcome.records.is_empty() {
-        announcement.nothing_ran()?;
-    } else {
-        announcement.write(&report, context, &project)?;
-    }
-    Ok(outcome.exit(&report, &project.effective_settings()))
+    Ok(outcome.exit_of_partition(settings))
 }

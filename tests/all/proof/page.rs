@@ -115,7 +115,7 @@ fn mark(answer: &Answer, kept: Kept) -> String {
         Outcome::Pass if answer.score() < 1.0 => return format!("✔ {:.0}%", answer.score() * 100.0),
         Outcome::Pass => return "✔".to_owned(),
         Outcome::Fail => "✘",
-        Outcome::Inconclusive | Outcome::Skip => "?",
+        Outcome::Inconclusive | Outcome::Skip | Outcome::Flaky => "?",
     };
     match (kept, answer.decisive()) {
         (Kept::Refusal, _) => "✘ or ?".to_owned(),

@@ -1,0 +1,55 @@
+//! The end of a verification, whether it was made here or on several machines: what is known afterwards is reported, and the
+//! exit code says what came of it.
+
+use super::context::Context;
+use super::exit::Exit;
+use super::failure::Failure;
+use super::output::{ReportSink, report, view};
+use super::printer::answer;
+use super::project::Project;
+use super::server::Announcement;
+use super::shelf::Shelf;
+use super::verification::Outcomes;
+use crate::model::Selection;
+use crate::report::{Format, write};
+
+/// How what came of a verification is shown.
+#[derive(Debug)]
+pub(crate) struct Conclusion {
+    /// Where reports go.
+    pub(crate) sinks: Vec<ReportSink>,
+    /// Whether one of them takes the place of the table.
+    pub(crate) to_stdout: bool,
+    /// What the build server around this run is told.
+    pub(crate) announcement: Announcement,
+    /// Whether the table has every item.
+    pub(crate) items: bool,
+}
+
+impl Conclusion {
+    /// Reports on `project`, as it is known after `outcome`, at the moment of `context`.
+    pub(crate) fn conclude(
+        self,
+        context: &Context,
+        project: &Project,
+        shelf: &Shelf,
+        selection: &Selection,
+        outcome: &Outcomes,
+    ) -> Result<Exit, Failure> {
+        let items = outcome.items.iter().filter_map(|id| project.catalog.item(id)).collect();
+        let report = report(context, project, shelf, selection, items)?;
+        // Where nothing ran, what was said about why is the answer; a table of what was known before would bury it.
+        if !self.to_stdout && !outcome.records.is_empty() {
+            answer(&write(&report, Format::Table, &view(context, project, self.items)))?;
+        }
+        for sink in self.sinks {
+            sink.write(&report, context, project, true)?;
+        }
+        if outcome.records.is_empty() {
+            self.announcement.nothing_ran()?;
+        } else {
+            self.announcement.write(&report, context, project)?;
+        }
+        Ok(outcome.exit(&report, &project.effective_settings()))
+    }
+}
