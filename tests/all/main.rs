@@ -8,6 +8,8 @@
 #[cfg(unix)]
 mod authoring;
 #[cfg(feature = "live-servers")]
+mod broker;
+#[cfg(feature = "live-servers")]
 mod browser;
 #[cfg(unix)]
 mod cases;
