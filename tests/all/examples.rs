@@ -28,7 +28,8 @@ use crate::{
 const WITHOUT_A_PROGRAM: [&str; 1] = ["ground.linux"];
 
 /// Each mistake, the item and the check that see it, and words of what is said.
-const MISTAKES: [(&str, &str, &str, &str); 28] = [
+const MISTAKES: [(&str, &str, &str, &str); 34] = [
+    ("acknowledged-first", "must-do.mq", "mq-delivery/ack-redeliver", "messages are lost after"),
     ("any-file", "challenge.web-security", "web-security/path-traversal", "reads a file outside"),
     (
         "any-text-is-a-number",
@@ -42,6 +43,7 @@ const MISTAKES: [(&str, &str, &str, &str); 28] = [
         "web-security/access-control",
         "another user reads it at /addresses/",
     ),
+    ("celery-as-it-comes", "must-do.celery", "mq-delivery/celery-reliable", "has no acks_late"),
     (
         "cookie-for-scripts",
         "challenge.web-security",
@@ -55,6 +57,8 @@ const MISTAKES: [(&str, &str, &str, &str); 28] = [
         "http-api/production-server",
         "Werkzeug's development server",
     ),
+    ("errors-are-new", "python.wsgi", "runtime-probe/wsgi", "an error after the start"),
+    ("forgotten-on-errors", "challenge.c-extension", "runtime-probe/c-extension", "each failed call leaves"),
     ("forms-of-others", "challenge.web-security", "web-security/csrf", "another site can send POST"),
     ("free-guesses", "challenge.web-security", "web-security/throttle", "nothing stops guessing"),
     (
@@ -66,6 +70,7 @@ const MISTAKES: [(&str, &str, &str, &str); 28] = [
     ("led-away", "challenge.web-security", "web-security/outbound", "leads to another site"),
     ("missing-is-200", "ground.http", "http-api/http-basics", "a path that does not exist is answered 200"),
     ("missing-is-500", "ground.restful-api", "http-api/rest-crud", "500"),
+    ("nameless", "pattern.decorator", "runtime-probe/decorator", "has another name"),
     ("negative-index", "ds.array", "judge/linear", "expected: {\"err\":\"INDEX\"}"),
     ("few-connections", "http.attack", "gateway/slow-clients", "ordinary requests were not served"),
     ("no-limit", "http.ddos", "gateway/rate-limit", "flood"),
@@ -87,6 +92,7 @@ const MISTAKES: [(&str, &str, &str, &str); 28] = [
     ("ordered-twice", "idempotence.unique-key", "sql-check/unique-guard", "sent 30 times at once is 30 rows"),
     ("overlapping-copy", "python.list-in-c", "judge/c-list", "memcpy-param-overlap"),
     ("put-adds", "idempotence.definition", "http-idempotency/repeat-effect", "changed the state again"),
+    ("python-sees-it-all", "python.c-leak", "runtime-probe/leak-hunt", "right about 1 of 4 packages"),
     ("query-of-text", "challenge.web-security", "web-security/sqli", "query of GET /search"),
     ("state-on-the-layer", "challenge.middleware-patterns", "judge/middleware-chain", ""),
     ("text-as-markup", "must-do.xss", "web-security/xss", "becomes an element of the page on /reviews"),
