@@ -10,7 +10,13 @@ use super::paint::{Ink, symbol};
 use super::phrase;
 use super::tree::{Check, Report, Row};
 use super::word::Word;
-use crate::model::{Finding, ItemId, Language, Need, Outcome, Severity, Status, TargetName};
+use crate::model::{Finding, ItemId, Language, Need, Outcome, Severity, Status, TargetName, plain_text};
+
+/// Lines of a finding's message that are shown.
+const MESSAGE_LINES: usize = 8;
+
+/// Characters of them.
+const MESSAGE_CHARS: usize = 600;
 
 /// A paragraph with a title.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,17 +182,39 @@ fn advice(hint: &str) -> Vec<Line> {
     lines
 }
 
-/// A finding's message and place, where they add to the summary.
+/// A finding's message and place, where they add to the summary. Of a long one the beginning: what a program dumped stands
+/// whole in the transcript and in the JSON report.
 fn seen(finding: &Finding, summary: &str, language: Language) -> Option<Line> {
-    let message = finding.message.get(language);
-    let message = (message != summary && !message.is_empty()).then_some(message);
+    let message = beginning(added(finding.message.get(language), summary));
+    let message = (!message.is_empty()).then_some(message);
     let place = finding.at.as_ref().map(phrase::location);
     Some(Line::Text(match (message, place) {
         (Some(message), Some(place)) => format!("{message} ({place})"),
-        (Some(message), None) => message.to_owned(),
+        (Some(message), None) => message,
         (None, Some(place)) => place,
         (None, None) => return None,
     }))
+}
+
+/// What a message says beyond the summary, where it begins with it.
+fn added<'a>(message: &'a str, summary: &str) -> &'a str {
+    match message.strip_prefix(summary) {
+        Some("") => "",
+        // Elsewhere it is another word or number that begins in the same way.
+        Some(rest) => rest.strip_prefix([';', '；', '\n']).map_or(message, str::trim_start),
+        None => message,
+    }
+}
+
+/// The first lines of a message, cut where it goes on.
+fn beginning(message: &str) -> String {
+    let mut lines = message.lines();
+    let first: Vec<_> = lines.by_ref().take(MESSAGE_LINES).collect();
+    let mut text = first.join("\n");
+    if lines.next().is_some() {
+        text.push_str("\n…");
+    }
+    plain_text(&text, MESSAGE_CHARS)
 }
 
 fn untold(row: &Row, language: Language) -> Vec<Line> {
@@ -251,4 +279,32 @@ pub(super) fn unbound(report: &Report, language: Language) -> Note {
         lines: vec![Line::Text(phrase::paste(language).to_owned()), Line::Code(binding(target, &[]))],
     });
     note(Word::Unbound, entries.collect(), None, language)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_adds_what_the_summary_does_not_say() {
+        let cases = [
+            ("it ended", "it ended", ""),
+            ("it ended; it wrote: no", "it ended", "it wrote: no"),
+            ("没有答案；它写了：不", "没有答案", "它写了：不"),
+            ("1 of 20 are lost", "1 of 2", "1 of 20 are lost"),
+            ("two orders", "it ended", "two orders"),
+        ];
+        for (message, summary, more) in cases {
+            assert_eq!(added(message, summary), more, "{message}");
+        }
+    }
+
+    #[test]
+    fn what_a_program_dumped_is_cut() {
+        assert_eq!(beginning("a\n  b"), "a\n  b");
+        let frames: Vec<_> = (0..30).map(|frame| format!("#{frame} in main")).collect();
+        assert_eq!(beginning(&frames.join("\n")), format!("{}\n…", frames[..MESSAGE_LINES].join("\n")));
+        let long = beginning(&"x".repeat(5_000));
+        assert!(long.ends_with('…') && long.chars().count() == MESSAGE_CHARS, "{long}");
+    }
 }
