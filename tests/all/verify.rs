@@ -188,14 +188,25 @@ fn nothing_to_check_is_not_success() {
     let sandbox = Sandbox::workspace();
     let printed = sandbox.run(&["verify"]).ends(3);
     assert!(printed.stderr.contains("web") && printed.stderr.contains("not bound"), "{}", printed.stderr);
-    let printed = sandbox.run(&["verify", "--status", "failing"]).ends(3);
-    assert!(printed.stderr.contains("no item is selected"), "{}", printed.stderr);
     let printed = sandbox.run(&["verify", "lineage"]).ends(3);
     assert!(printed.stderr.contains("no selected item has a check"), "{}", printed.stderr);
     let printed = sandbox.run(&["verify", "lineage.background"]).ends(3);
     assert!(printed.stderr.contains("has no check"), "{}", printed.stderr);
     let printed = sandbox.run(&["verify", SAFE_GET]).ends(3);
     assert!(printed.stderr.contains("[targets.web]"), "{}", printed.stderr);
+}
+
+#[test]
+fn nothing_that_fails_is_as_good_as_the_report_says() {
+    let sandbox = Sandbox::workspace();
+    for asked in [&["--status", "failing"][..], &["--failed"], &["--stale"]] {
+        let printed = sandbox.run(&[&["verify"], asked].concat()).ends(0);
+        assert!(printed.stderr.contains("no item stands where you asked"), "{}", printed.stderr);
+    }
+    let asks_more = sandbox.read("mustdo.toml") + "\n[policy]\nmust = \"proven\"\n";
+    sandbox.write("mustdo.toml", &asks_more);
+    sandbox.run(&["report"]).ends(1);
+    sandbox.run(&["verify", "--failed"]).ends(1);
 }
 
 #[test]
