@@ -32,7 +32,7 @@ const WITHOUT_A_PROGRAM: [&str; 2] = ["challenge.web-security", "ground.linux"];
 const WITHOUT_A_TARGET: [&str; 1] = ["web-security/password-storage"];
 
 /// Each mistake, the item and the check that see it, and words of what is said.
-const MISTAKES: [(&str, &str, &str, &str); 33] = [
+const MISTAKES: [(&str, &str, &str, &str); 34] = [
     ("acknowledged-first", "must-do.mq", "mq-delivery/ack-redeliver", "messages are lost after"),
     ("any-file", "challenge.web-security", "web-security/path-traversal", "reads a file outside"),
     (
@@ -76,6 +76,7 @@ const MISTAKES: [(&str, &str, &str, &str); 33] = [
     ("missing-is-500", "ground.restful-api", "http-api/rest-crud", "500"),
     ("nameless", "pattern.decorator", "runtime-probe/decorator", "has another name"),
     ("negative-index", "ds.array", "judge/linear", "expected: {\"err\":\"INDEX\"}"),
+    ("few-connections", "http.attack", "gateway/slow-clients", "ordinary requests were not served"),
     ("no-limit", "http.ddos", "gateway/rate-limit", "flood"),
     ("no-transactions", "ground.mysql", "sql-check/smoke", "its engine is MyISAM"),
     ("one-read-one-line", "ground.tcp", "net/echo", "right bytes of the reply"),

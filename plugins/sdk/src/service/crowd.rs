@@ -45,7 +45,10 @@ impl Crowd {
         let options = Options { receive_buffer, no_delay: true, timeout: CONNECT, ..Options::default() };
         let mut crowd = Self { connections: Vec::new(), opened: 0, refused: None };
         let mut left = count;
-        while left > 0 && crowd.refused.is_none() {
+        // One that is turned away is no reason to stop: of two processes behind one port, one may be full and the other not.
+        // Whoever is left waiting, or is held back by mustdo, is.
+        let goes_on = |refused: &Option<Failure>| matches!(refused, None | Some(Failure::Unreachable(_)));
+        while left > 0 && goes_on(&crowd.refused) {
             let batch = left.min(BATCH);
             left -= batch;
             for opened in context.connect_many(TARGET, &options, batch)? {
