@@ -9,8 +9,6 @@
 //! `MUSTDO_FULL_MATRIX=1` all are. `MUSTDO_UPDATE=1` runs all and writes the page anew. `MUSTDO_REPEAT=50` asks about the good
 //! ones fifty times instead of ten.
 
-#![cfg_attr(not(feature = "live-servers"), expect(dead_code, reason = "what only real servers need"))]
-
 mod examiner;
 mod gateway;
 mod http_api;
