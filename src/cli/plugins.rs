@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use super::context::Context;
 use super::failure::Failure;
 use super::hidden;
-use super::proof::prove;
+use super::proof::{known, prove};
 use super::shelf::{PluginFile, Provenance, Shelf};
 use crate::model::{Digest, PluginId, PluginInfo, Proof, Settings};
 use crate::plugin::{
@@ -163,17 +163,30 @@ pub(crate) async fn open(
     Ok(Opened { info, digest, contract, sources, imports, proof })
 }
 
+/// Whether a plugin is proven, as far as it is known without opening it: a shipped one is, and of another it is known once
+/// its cases were replayed here.
+pub(crate) fn known_proof(context: &Context, file: &PluginFile) -> Option<Proof> {
+    match file.shipped().and_then(|digest| shipped(&digest)) {
+        Some(mistakes) => Some(Proof::Shipped { mistakes }),
+        None => known(&cache(context), &file.digest(), &file.bytes),
+    }
+}
+
 /// How many known mistakes the shipped plugin of these bytes is held against; none where these do not ship.
 fn shipped(digest: &Digest) -> Option<usize> {
     PLUGINS.iter().find(|shipped| shipped.digest == *digest).map(|shipped| shipped.mistakes)
 }
 
-/// A host without plugins, with the limits and the secrets of these settings.
-pub(crate) fn host(context: &Context, settings: &Settings) -> Result<Host, Failure> {
-    let cache = match &context.environment.cache {
+/// Where compiled plugins are kept, and what was found out about them.
+fn cache(context: &Context) -> CachePolicy {
+    match &context.environment.cache {
         Some(folder) if context.environment.keep_compiled => CachePolicy::Directory(folder.join("cwasm-v1")),
         _ => CachePolicy::Off,
-    };
+    }
+}
+
+/// A host without plugins, with the limits and the secrets of these settings.
+pub(crate) fn host(context: &Context, settings: &Settings) -> Result<Host, Failure> {
     let programs =
         ProgramOptions { guard: context.environment.guard.clone(), search: context.environment.path.clone() };
     // Which variables plugins may read is known once the plan is: see `Host::set_environment`.
@@ -191,7 +204,7 @@ pub(crate) fn host(context: &Context, settings: &Settings) -> Result<Host, Failu
         limits: settings.limits.clone(),
         secrets: settings.secrets.files.clone(),
         programs,
-        ..HostOptions::new(cache)
+        ..HostOptions::new(cache(context))
     };
     Host::new(options).map_err(|error| match error {
         HostError::Engine(_) => Failure::bug(error),

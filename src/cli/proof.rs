@@ -13,7 +13,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use crate::model::{
     Case, CaseId, Cases, CheckId, Digest, Expect, Mask, Need, Outcome, PluginInfo, Proof, Verdict, plain_line,
 };
-use crate::plugin::{Bundle, Host, Recording, Replayer};
+use crate::plugin::{Bundle, CachePolicy, Host, Recording, Replayer};
 use crate::syntax::{self, CasesFile, Diagnostic, Severity, Source};
 use crate::verify::{Reporter, TaskId};
 
@@ -116,10 +116,9 @@ pub(crate) fn read(source: &Source, plugin: &PluginInfo) -> Result<CasesFile, Ve
 
 /// Whether the plugin of these bytes, which `host` has, is proven by what it carries.
 pub(crate) async fn prove(host: &Host, plugin: &PluginInfo, digest: &Digest, bytes: &[u8]) -> Proof {
-    let bundle = match Bundle::of(bytes) {
-        Ok(Some(bundle)) => bundle,
-        Ok(None) => return unproven("it carries no cases"),
-        Err(error) => return unproven(&error.to_string()),
+    let bundle = match carried(bytes) {
+        Ok(bundle) => bundle,
+        Err(unproven) => return unproven,
     };
     if let Some(proof) = host.recall(digest, KEPT).and_then(|text| recalled(&text)) {
         return proof;
@@ -132,6 +131,23 @@ pub(crate) async fn prove(host: &Host, plugin: &PluginInfo, digest: &Digest, byt
             host.remember(digest, KEPT, &kept(&proof).to_string());
             proof
         }
+    }
+}
+
+/// What is known of it without opening the plugin; none where its cases were not replayed here yet.
+pub(crate) fn known(cache: &CachePolicy, digest: &Digest, bytes: &[u8]) -> Option<Proof> {
+    match carried(bytes) {
+        Ok(_) => cache.recall(digest, KEPT).and_then(|text| recalled(&text)),
+        Err(unproven) => Some(unproven),
+    }
+}
+
+/// The cases that a plugin carries; where it carries none, it is unproven.
+fn carried(bytes: &[u8]) -> Result<Bundle, Proof> {
+    match Bundle::of(bytes) {
+        Ok(Some(bundle)) => Ok(bundle),
+        Ok(None) => Err(unproven("it carries no cases")),
+        Err(error) => Err(unproven(&error.to_string())),
     }
 }
 

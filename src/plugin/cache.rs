@@ -151,19 +151,36 @@ impl Cache {
         }
     }
 
-    /// What [`Cache::remember`] wrote under this name; none where nobody did, or where others could have.
-    pub(super) fn recall(&self, name: &str) -> Option<String> {
-        let CachePolicy::Directory(directory) = &self.policy else { return None };
-        Directory::open(directory).ok()?.text(name)
+    /// Where it is.
+    pub(super) fn policy(&self) -> &CachePolicy {
+        &self.policy
+    }
+}
+
+impl CachePolicy {
+    /// What [`CachePolicy::remember`] wrote under this name about the plugin of this digest; none where nobody did, or
+    /// where others could have. Needs no engine, and makes nothing.
+    #[must_use]
+    pub fn recall(&self, digest: &Digest, name: &str) -> Option<String> {
+        let Self::Directory(directory) = self else { return None };
+        if !directory.is_dir() {
+            return None;
+        }
+        Directory::open(directory).ok()?.text(&note(digest, name))
     }
 
-    /// Writes a short text that can be found out again; where it can not be written, it is.
-    pub(super) fn remember(&self, name: &str, text: &str) {
-        let CachePolicy::Directory(directory) = &self.policy else { return };
+    /// Keeps a short text that can be found out again about the plugin of this digest; where it can not be written, it is.
+    pub fn remember(&self, digest: &Digest, name: &str, text: &str) {
+        let Self::Directory(directory) = self else { return };
         if let Ok(directory) = Directory::open(directory) {
-            let _ = directory.write(&directory.path.join(name), text.as_bytes());
+            let _ = directory.write(&directory.path.join(note(digest, name)), text.as_bytes());
         }
     }
+}
+
+/// The file of a text about a plugin: it depends on no engine.
+fn note(digest: &Digest, name: &str) -> String {
+    format!("{}.{name}", digest.hex())
 }
 
 /// The file beside an entry whose length is the number of attempts to make it.

@@ -329,12 +329,12 @@ impl Host {
     /// What was found out about the plugin of this digest under this name; none where it has to be found out.
     #[must_use]
     pub fn recall(&self, digest: &Digest, name: &str) -> Option<String> {
-        self.stage.cache.recall(&format!("{}.{name}", digest.hex()))
+        self.stage.cache.policy().recall(digest, name)
     }
 
     /// Keeps a short text about the plugin of this digest beside its compiled form, where there is a place for it.
     pub fn remember(&self, digest: &Digest, name: &str, text: &str) {
-        self.stage.cache.remember(&format!("{}.{name}", digest.hex()), text);
+        self.stage.cache.policy().remember(digest, name, text);
     }
 
     /// Replaces the variables that plugins may be granted by those that they were granted.

@@ -243,6 +243,14 @@ fn proven_plugin_is_called_so_everywhere() {
     let held = format!("proven: held against {} known mistakes, docs/proof.md", shipped.mistakes);
     says(&sandbox.run(&["plugin", "list"]).ends(0), &[PROVEN, &held]);
     says(&sandbox.run(&["plugin", "info", "acme:proven"]).ends(0), &[PROVEN]);
+    let never_run = sandbox.run(&["show", "own.it"]).ends(0);
+    assert!(!never_run.stdout.contains("acme:proven is"), "{}", never_run.stdout);
+    let elsewhere = sandbox.path().with_file_name("another-cache");
+    let elsewhere = sandbox.run_with(&[("XDG_CACHE_HOME", elsewhere.to_str().unwrap())], &["show", "own.it"]);
+    says(
+        &elsewhere.ends(0),
+        &["acme:proven was not held against its cases here yet: mustdo plugin info acme:proven"],
+    );
     let verified = sandbox.run(&["verify", "own.it"]).ends(0);
     assert!(!verified.stderr.contains("unproven"), "{}", verified.stderr);
     assert!(sandbox.read("progress/own.toml").contains("plugin-proven = true\n"));
@@ -265,6 +273,8 @@ fn unproven_plugin_is_called_so_everywhere() {
     says(&added, &["  proof     unproven: it carries no cases\n"]);
     says(&sandbox.run(&["plugin", "list"]).ends(0), &[unproven]);
     says(&sandbox.run(&["plugin", "info", "acme:unproven"]).ends(0), &[unproven]);
+    let never_run = sandbox.run(&["show", "own.it"]).ends(0);
+    says(&never_run, &["  acme:unproven is unproven: it carries no cases\n", "  never run\n"]);
     says(&sandbox.run(&["verify", "own.it"]).ends(0), &["acme:unproven is unproven: it carries no cases"]);
     assert!(sandbox.read("progress/own.toml").contains("plugin-proven = false\n"));
     says(&sandbox.run(&["show", "own.it"]).ends(0), &[", unproven), seed"]);

@@ -12,6 +12,9 @@ use mustdo_plugin::{Capability, CapabilityRequest, Plugin, Text};
 pub use rate_limit::RateLimit;
 pub use slow_clients::SlowClients;
 
+/// Where the others come from.
+const OTHER: &str = "127.0.0.2";
+
 /// The plugin and its checks.
 #[must_use]
 pub fn plugin() -> Plugin {

@@ -14,6 +14,8 @@ use mustdo_plugin::tcp;
 use mustdo_plugin::verdict::{Finding, Need, Severity};
 use mustdo_plugin::{Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters};
 
+use crate::OTHER;
+
 const ADVICE: Advice = Advice { item: "http.ddos", with: "path = \"/api\"\nlimit = 20\nburst = 10" };
 
 /// Requests of a flood, in batches.
@@ -29,9 +31,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The wait for answers that may be there already.
 const BRIEFLY: Duration = Duration::from_millis(50);
-
-/// Where the others come from.
-const OTHER: &str = "127.0.0.2";
 
 parameters! {
     /// The limit as it was set.

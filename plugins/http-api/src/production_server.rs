@@ -239,9 +239,9 @@ impl ProductionServer {
             )));
         }
         let beginning = format!("GET {} HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", self.path);
-        let mut crowd = Crowd::gather(context, self.slow_clients, 0, beginning.as_bytes())?;
-        let during = calls(&mut || crowd.dribble(b"a"));
-        let held = crowd.opened();
+        let mut crowd = Crowd::gather(context, self.slow_clients, 0, beginning.as_bytes(), b"a")?;
+        let during = calls(&mut || crowd.dribble(context));
+        let held = crowd.most();
         let beside = Text::new(format!("{held} slow clients"), format!(" {held} 个慢客户端"));
         unharmed(&before, &during, "http-api.slow-clients", &beside)?;
         Ok((held, during))

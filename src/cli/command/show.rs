@@ -7,11 +7,13 @@ use clap::Args;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::plugins::known_proof;
 use crate::cli::printer::answer;
 use crate::cli::project::Project;
 use crate::cli::shelf::Shelf;
 use crate::model::{
-    Asked, Definition, Entry, Item, Language, Outcome, Record, Selection, Standing, plain_line, plain_text,
+    Asked, Definition, Entry, Item, Language, Outcome, PluginId, Record, Selection, Standing, plain_line,
+    plain_text,
 };
 use crate::report;
 use crate::store::Workspace;
@@ -46,7 +48,7 @@ pub(crate) fn run(context: &Context, args: &ShowArgs) -> Result<Exit, Failure> {
     let page =
         Page { context, project: &project, item, standing: &standing, language: project.language(context) };
     let mut text = page.head();
-    text.push_str(&page.checks(&asked, entry));
+    text.push_str(&page.checks(&asked, entry, &shelf));
     text.push_str(&Page::claim(entry));
     text.push_str(&page.cards());
     text.push_str(&page.hints(args.hints));
@@ -113,13 +115,14 @@ impl Page<'_> {
         text
     }
 
-    fn checks(&self, asked: &[Asked], entry: Option<&Entry>) -> String {
+    fn checks(&self, asked: &[Asked], entry: Option<&Entry>, shelf: &Shelf) -> String {
         if asked.is_empty() {
             return "\nNo check in this version of mustdo: a tick is all this item can get.\n".to_owned();
         }
         let mut text = String::new();
         for asked in asked {
             text.push_str(&Self::definition(&asked.definition, asked));
+            text.push_str(&self.doubt(&asked.definition.uses.plugin, shelf));
             let known = entry.and_then(|entry| entry.checks.get(&asked.definition.uses));
             match known {
                 None => text.push_str("  never run\n"),
@@ -163,6 +166,16 @@ impl Page<'_> {
             text.push_str(&format!("  with {}\n", line(&syntax::params_json(&definition.with))));
         }
         text
+    }
+
+    /// What keeps the word of a plugin, as it is now, from being a proven one's. It is not opened for this either.
+    fn doubt(&self, id: &PluginId, shelf: &Shelf) -> String {
+        let Some(file) = shelf.find(id) else { return String::new() };
+        match known_proof(self.context, file) {
+            Some(proof) if proof.is_proven() => String::new(),
+            Some(proof) => format!("  {id} is {}\n", line(&proof.to_string())),
+            None => format!("  {id} was not held against its cases here yet: mustdo plugin info {id}\n"),
+        }
     }
 
     fn record(&self, record: &Record) -> String {

@@ -18,6 +18,9 @@ use super::{Kind, Matrix, Row, Subject, gateway, http_api};
 /// How long a server may take to come up, and to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Connections that a process of nginx holds, when they are enough for everybody.
+const MANY: u32 = 1_024;
+
 /// What serves the application.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Server {
@@ -27,8 +30,8 @@ enum Server {
     Threads(u32),
     /// gunicorn with two workers that serve a connection each.
     Sync,
-    /// The same behind nginx.
-    Nginx,
+    /// The same behind nginx, whose two processes hold that many connections each.
+    Nginx(u32),
     /// `flask run --debug`.
     Development,
 }
@@ -103,7 +106,7 @@ impl Server {
             Self::Gevent => gunicorn(&["--worker-class=gevent"]),
             Self::Threads(count) => gunicorn(&["--worker-class=gthread", &format!("--threads={count}")]),
             Self::Sync => gunicorn(&["--workers=2"]),
-            Self::Nginx => return in_front(address, folder),
+            Self::Nginx(connections) => return in_front(address, folder, connections),
             Self::Development => {
                 let mut command = program("flask");
                 command.args(["--app", "service", "run", "--debug", "--no-reload", "--port", &port]);
@@ -115,14 +118,16 @@ impl Server {
 }
 
 /// nginx at `front`, and gunicorn with sync workers behind it.
-fn in_front(front: SocketAddr, folder: TempDir) -> Subject {
+fn in_front(front: SocketAddr, folder: TempDir, connections: u32) -> Subject {
     let back = free_address();
     let mut gunicorn = program("gunicorn");
     gunicorn.args(["service:app", "--no-control-socket", "--workers=2", &format!("--bind={back}")]);
     let behind = run(gunicorn, tempfile::tempdir().unwrap(), back);
     let settings = std::fs::read_to_string(source().join("nginx.conf")).unwrap();
-    let settings =
-        settings.replace("FRONT", &front.port().to_string()).replace("BACKEND", &back.port().to_string());
+    let settings = settings
+        .replace("FRONT", &front.port().to_string())
+        .replace("BACKEND", &back.port().to_string())
+        .replace("CONNECTIONS", &connections.to_string());
     std::fs::write(folder.path().join("nginx.conf"), settings).unwrap();
     let mut nginx = Command::new("/usr/sbin/nginx");
     nginx.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
@@ -136,44 +141,43 @@ fn row(name: &str, summary: &str, kind: Kind, server: Server) -> Row {
 #[test]
 fn http_api_of_servers_of_the_field() {
     let one_worker = "gunicorn with one worker of 64 threads.";
-    let rows =
-        vec![
-            row("nginx", "nginx in front of gunicorn with two sync workers.", Kind::Odd, Server::Nginx)
-                .only(&[http_api::BASICS, http_api::BASICS_FULL, http_api::PRODUCTION]),
-            row("gthread-64", one_worker, Kind::Odd, Server::Threads(64)).only(&[
-                http_api::BASICS,
-                http_api::CRUD,
-                http_api::ROUTING,
-                http_api::PRODUCTION,
-            ]),
-            row("gevent", "gunicorn with an event loop.", Kind::Odd, Server::Gevent).only(&[
-                http_api::BASICS,
-                http_api::CRUD,
-                http_api::ROUTING,
-                http_api::PRODUCTION,
-            ]),
-            row(
-                "host-not-asked",
-                "gunicorn alone, which serves a request without Host.",
-                Kind::Flaw(vec![http_api::BASICS_FULL]),
-                Server::Threads(64),
-            )
-            .only(&[http_api::BASICS, http_api::BASICS_FULL]),
-            row(
-                "sync-alone",
-                "gunicorn with two sync workers and nothing in front.",
-                Kind::Flaw(vec![http_api::PRODUCTION]),
-                Server::Sync,
-            )
-            .only(&[http_api::BASICS, http_api::PRODUCTION]),
-            row(
-                "flask-debug",
-                "`flask run --debug`.",
-                Kind::Flaw(vec![http_api::PRODUCTION]),
-                Server::Development,
-            )
-            .only(&[http_api::BASICS, http_api::ROUTING, http_api::PRODUCTION]),
-        ];
+    let rows = vec![
+        row("nginx", "nginx in front of gunicorn with two sync workers.", Kind::Odd, Server::Nginx(MANY))
+            .only(&[http_api::BASICS, http_api::BASICS_FULL, http_api::PRODUCTION]),
+        row("gthread-64", one_worker, Kind::Odd, Server::Threads(64)).only(&[
+            http_api::BASICS,
+            http_api::CRUD,
+            http_api::ROUTING,
+            http_api::PRODUCTION,
+        ]),
+        row("gevent", "gunicorn with an event loop.", Kind::Odd, Server::Gevent).only(&[
+            http_api::BASICS,
+            http_api::CRUD,
+            http_api::ROUTING,
+            http_api::PRODUCTION,
+        ]),
+        row(
+            "host-not-asked",
+            "gunicorn alone, which serves a request without Host.",
+            Kind::Flaw(vec![http_api::BASICS_FULL]),
+            Server::Threads(64),
+        )
+        .only(&[http_api::BASICS, http_api::BASICS_FULL]),
+        row(
+            "sync-alone",
+            "gunicorn with two sync workers and nothing in front.",
+            Kind::Flaw(vec![http_api::PRODUCTION]),
+            Server::Sync,
+        )
+        .only(&[http_api::BASICS, http_api::PRODUCTION]),
+        row(
+            "flask-debug",
+            "`flask run --debug`.",
+            Kind::Flaw(vec![http_api::PRODUCTION]),
+            Server::Development,
+        )
+        .only(&[http_api::BASICS, http_api::ROUTING, http_api::PRODUCTION]),
+    ];
     let introduction = "\
 The service of `tests/servers/api` in Flask, as the servers of the field serve it. These run with the feature `live-servers`.";
     let matrix = http_api::matrix();
@@ -184,8 +188,9 @@ The service of `tests/servers/api` in Flask, as the servers of the field serve i
 fn gateway_of_servers_of_the_field() {
     let both = "nginx in front of gunicorn with two sync workers.";
     let together = json!({ "path": "/limited-together" });
+    let few_each = json!({ "path": "/few-each", "post_path": "/few-each/notes" });
     let rows = vec![
-        row("nginx", both, Kind::Odd, Server::Nginx),
+        row("nginx", both, Kind::Odd, Server::Nginx(MANY)),
         row("gevent", "gunicorn with an event loop.", Kind::Odd, Server::Gevent).only(&[gateway::SLOW]),
         row(
             "sync-alone",
@@ -201,13 +206,27 @@ fn gateway_of_servers_of_the_field() {
             Server::Threads(8),
         )
         .only(&[gateway::SLOW]),
+        Row::new(
+            "few-for-each",
+            "nginx that holds ten connections of each address at most, and turns away whoever has more.",
+            Kind::Odd,
+            move || Server::Nginx(MANY).start().asked_with(few_each.clone()),
+        )
+        .only(&[gateway::SLOW]),
+        row(
+            "few-connections",
+            "nginx whose two processes hold 24 connections each: chance decides which of them a client meets.",
+            Kind::Flaw(vec![gateway::SLOW]),
+            Server::Nginx(24),
+        )
+        .only(&[gateway::SLOW]),
         row("no-limit", "gunicorn without a limit.", Kind::Flaw(vec![gateway::RATE]), Server::Threads(64))
             .only(&[gateway::RATE]),
         Row::new(
             "one-limit-for-all",
             "nginx with one bucket for all clients.",
             Kind::Flaw(vec![gateway::RATE]),
-            move || Server::Nginx.start().asked_with(together.clone()),
+            move || Server::Nginx(MANY).start().asked_with(together.clone()),
         )
         .only(&[gateway::RATE]),
     ];

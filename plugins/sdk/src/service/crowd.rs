@@ -27,52 +27,103 @@ const FACTOR: f64 = 4.0;
 /// Unanswered requests after which the rest is not asked.
 const ENOUGH: usize = 3;
 
-/// Connections that say little, or nothing more.
+/// Connections for each that is to be held: whoever is turned away comes again so often.
+const TRIES: u32 = 4;
+
+/// Until a server has turned away whom it does not want.
+const SETTLE: Duration = Duration::from_millis(30);
+
+/// Connections that say little, or nothing more. Whoever is turned away comes again, as those come again who mean harm:
+/// a server with two processes is full when both are, and chance decides which of them a connection meets.
 pub struct Crowd {
     connections: Vec<Connection>,
+    beginning: Vec<u8>,
+    drip: &'static [u8],
+    options: Options,
+    wanted: usize,
+    /// How many may still come.
+    tries: u32,
     opened: usize,
+    most: usize,
     refused: Option<Failure>,
 }
 
 impl Crowd {
-    /// Opens up to `count` connections and sends `beginning` on each. Those that the service does not take are counted.
+    /// Opens connections until `count` are held, and sends `beginning` on each. `drip` is what each says from time to time:
+    /// who is turned away is known by not being able to, so where it is empty nobody comes again.
     pub fn gather(
         context: &Context<'_>,
         count: u32,
         receive_buffer: u32,
         beginning: &[u8],
+        drip: &'static [u8],
     ) -> Result<Self, Failure> {
-        let options = Options { receive_buffer, no_delay: true, timeout: CONNECT, ..Options::default() };
-        let mut crowd = Self { connections: Vec::new(), opened: 0, refused: None };
-        let mut left = count;
-        // One that is turned away is no reason to stop: of two processes behind one port, one may be full and the other not.
-        // Whoever is left waiting, or is held back by mustdo, is.
-        let goes_on = |refused: &Option<Failure>| matches!(refused, None | Some(Failure::Unreachable(_)));
-        while left > 0 && goes_on(&crowd.refused) {
-            let batch = left.min(BATCH);
-            left -= batch;
-            for opened in context.connect_many(TARGET, &options, batch)? {
-                match opened.and_then(|connection| connection.send(beginning).map(|()| connection)) {
-                    Ok(connection) => {
-                        crowd.opened += 1;
-                        crowd.connections.push(connection);
-                    }
-                    Err(failure) => crowd.refused = Some(failure),
-                }
-            }
+        let mut crowd = Self {
+            connections: Vec::new(),
+            beginning: beginning.to_vec(),
+            drip,
+            options: Options { receive_buffer, no_delay: true, timeout: CONNECT, ..Options::default() },
+            wanted: count as usize,
+            tries: count.saturating_mul(TRIES),
+            opened: 0,
+            most: 0,
+            refused: None,
+        };
+        while crowd.comes(context)? {
+            context.sleep(SETTLE);
+            crowd.speak();
         }
         Ok(crowd)
     }
 
-    /// Sends a few bytes more on each; those that were closed leave.
-    pub fn dribble(&mut self, bytes: &[u8]) {
-        self.connections.retain(|connection| connection.write_some(bytes).is_ok());
+    /// Opens as many as are missing; says whether any came.
+    fn comes(&mut self, context: &Context<'_>) -> Result<bool, Failure> {
+        let before = self.opened;
+        let missing = u32::try_from(self.wanted.saturating_sub(self.connections.len())).unwrap_or(u32::MAX);
+        let mut left = missing.min(self.tries);
+        // One that is turned away is no reason to stop. Whoever is left waiting, or is held back by mustdo, is.
+        while left > 0 && matches!(self.refused, None | Some(Failure::Unreachable(_))) {
+            let batch = left.min(BATCH);
+            left -= batch;
+            self.tries -= batch;
+            for opened in context.connect_many(TARGET, &self.options, batch)? {
+                match opened.and_then(|connection| connection.send(&self.beginning).map(|()| connection)) {
+                    Ok(connection) => {
+                        self.opened += 1;
+                        self.connections.push(connection);
+                    }
+                    Err(failure) => self.refused = Some(failure),
+                }
+            }
+        }
+        Ok(self.opened > before)
     }
 
-    /// How many were opened.
+    /// Each says a little more; those that were closed leave.
+    fn speak(&mut self) {
+        let drip = self.drip;
+        self.connections.retain(|connection| connection.write_some(drip).is_ok());
+        self.most = self.most.max(self.connections.len());
+    }
+
+    /// Each says a little more, and those that were turned away come again.
+    pub fn dribble(&mut self, context: &Context<'_>) {
+        self.speak();
+        if let Err(failure) = self.comes(context) {
+            self.refused = Some(failure);
+        }
+    }
+
+    /// How many were opened, those that came again included.
     #[must_use]
     pub fn opened(&self) -> usize {
         self.opened
+    }
+
+    /// How many there were at most at the same time.
+    #[must_use]
+    pub fn most(&self) -> usize {
+        self.most
     }
 
     /// Why the service took no more.
