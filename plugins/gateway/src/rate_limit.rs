@@ -1,13 +1,13 @@
 //! `rate-limit`: is a flood limited while others are served?
 //!
-//! The flood comes from one source address over connections of its own, one batch after the other; between two batches
+//! The flood comes from one source address over connections of its own, one batch after the other; between batches
 //! another source asks at its leisure. How many of the flood may be served follows from the declared limit and from the time
 //! that the flood really took, so a busy machine changes the bound and not the verdict.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mustdo_plugin::http::{Client, Options, Request, Response};
+use mustdo_plugin::http::{Client, Options, Request};
 use mustdo_plugin::service::{Advice, TARGET, Template, Values, refused};
 use mustdo_plugin::statistics::median;
 use mustdo_plugin::tcp;
@@ -92,12 +92,19 @@ struct Flood {
     /// The first answer that is neither, in words.
     odd: Option<String>,
     took: Duration,
-    /// What the other client got meanwhile.
-    calm: Vec<Result<Response, Failure>>,
+    /// What the other client got meanwhile, and after how many milliseconds.
+    calm: Vec<Result<(u16, f64), Failure>>,
     /// Whether one of the refusals was no 429.
     other_status: Option<u16>,
     /// Whether each refusal said when to come again.
     retry_after: bool,
+}
+
+/// A request that was sent and not answered yet.
+struct Awaited {
+    connection: tcp::Connection,
+    /// When the other client sent it; none where it is one of the flood.
+    calm_since: Option<Duration>,
 }
 
 impl RateLimit {
@@ -196,7 +203,6 @@ impl RateLimit {
 
     /// Sends the flood; each request says that it is forwarded for another address where `forged` is given.
     fn flood(&self, context: &mut Context<'_>, forged: Option<u64>) -> Result<Flood, Fault> {
-        let other = self.other_client(context)?;
         let options = tcp::Options { no_delay: true, timeout: PATIENCE, ..tcp::Options::default() };
         let mut flood = Flood {
             sent: 0,
@@ -214,18 +220,27 @@ impl RateLimit {
             for connection in context.connect_many(TARGET, &options, BATCH)? {
                 let connection = connection?;
                 let forged = forged.map(|base| base + u64::from(flood.sent));
-                connection.send(self.written(forged).as_bytes())?;
+                connection.send(self.written(&self.headers, forged).as_bytes())?;
                 flood.sent += 1;
-                waiting.push(connection);
+                waiting.push(Awaited { connection, calm_since: None });
             }
             if forged.is_none() && batch % 2 == 1 {
-                flood.take_in(context, &mut waiting, BRIEFLY);
-                flood.calm.push(other.send(&self.calm()));
+                flood.take_in(context, &mut waiting, BRIEFLY, usize::MAX);
+                let options = tcp::Options { source: self.other_source(), ..options.clone() };
+                let calm_since = Some(context.monotonic());
+                let connection = context.tcp(TARGET, &options)?;
+                connection.send(self.written(self.other_headers(), None).as_bytes())?;
+                waiting.push(Awaited { connection, calm_since });
+                let answered = flood.calm.len() + 1;
+                flood.take_in(context, &mut waiting, PATIENCE, answered);
             }
         }
-        flood.take_in(context, &mut waiting, PATIENCE);
-        for _ in waiting {
-            flood.count(Err(Failure::TimedOut));
+        flood.take_in(context, &mut waiting, PATIENCE, usize::MAX);
+        for awaited in waiting {
+            match awaited.calm_since {
+                Some(_) => flood.calm.push(Err(Failure::TimedOut)),
+                None => flood.count(Err(Failure::TimedOut)),
+            }
         }
         flood.took = context.monotonic().saturating_sub(began);
         Ok(flood)
@@ -343,7 +358,7 @@ impl RateLimit {
     fn recovers(&self, context: &Context<'_>) -> Result<(), Fault> {
         let options = tcp::Options { no_delay: true, timeout: PATIENCE, ..tcp::Options::default() };
         let mut connection = context.tcp(TARGET, &options)?;
-        connection.send(self.written(None).as_bytes())?;
+        connection.send(self.written(&self.headers, None).as_bytes())?;
         connection.set_read_timeout(PATIENCE);
         let answer = head(&mut connection)?;
         if (200..300).contains(&answer.0) {
@@ -390,18 +405,26 @@ impl RateLimit {
     }
 
     fn other_client(&self, context: &Context<'_>) -> Result<Client, Failure> {
-        let source = self.other.is_empty().then(|| OTHER.to_owned());
-        context.http(TARGET, &Options { source, ..Options::default() })
+        context.http(TARGET, &Options { source: self.other_source(), ..Options::default() })
+    }
+
+    /// Where the other client comes from, unless its credentials tell it apart.
+    fn other_source(&self) -> Option<String> {
+        self.other.is_empty().then(|| OTHER.to_owned())
+    }
+
+    fn other_headers(&self) -> &BTreeMap<String, String> {
+        if self.other.is_empty() { &self.headers } else { &self.other }
     }
 
     fn calm(&self) -> Request {
-        let headers = if self.other.is_empty() { &self.headers } else { &self.other };
+        let headers = self.other_headers();
         headers.iter().fold(Request::get(&self.path), |request, (name, value)| request.header(name, value))
     }
 
-    fn written(&self, forged: Option<u64>) -> String {
+    fn written(&self, headers: &BTreeMap<String, String>, forged: Option<u64>) -> String {
         let mut text = format!("GET {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", self.path);
-        for (name, value) in &self.headers {
+        for (name, value) in headers {
             text.extend([name, ": ", value, "\r\n"]);
         }
         if let Some(number) = forged {
@@ -415,20 +438,33 @@ impl RateLimit {
 }
 
 impl Flood {
-    /// Takes in answers for as long as they come, and hangs up, as clients do: there are servers that wait for that before
-    /// they serve the next, gunicorn among them. Which is answered first is up to the server.
-    fn take_in(&mut self, context: &Context<'_>, waiting: &mut Vec<tcp::Connection>, patience: Duration) {
-        while !waiting.is_empty() {
-            let connections: Vec<_> = waiting.iter().collect();
+    /// Takes in answers for as long as they come, or until the other client has so many, and hangs up, as clients do: there
+    /// are servers that wait for that before they serve the next, gunicorn among them, so nobody may be waited for alone.
+    /// Which is answered first is up to the server.
+    fn take_in(
+        &mut self,
+        context: &Context<'_>,
+        waiting: &mut Vec<Awaited>,
+        patience: Duration,
+        calm: usize,
+    ) {
+        while !waiting.is_empty() && self.calm.len() < calm {
+            let connections: Vec<_> = waiting.iter().map(|awaited| &awaited.connection).collect();
             let mut ready = context.wait_readable(&connections, patience);
             if ready.is_empty() {
                 break;
             }
             ready.sort_unstable();
             for place in ready.into_iter().rev() {
-                let mut connection = waiting.swap_remove(place);
+                let Awaited { mut connection, calm_since } = waiting.swap_remove(place);
                 connection.set_read_timeout(PATIENCE);
-                self.count(head(&mut connection));
+                let answer = head(&mut connection);
+                let Some(since) = calm_since else {
+                    self.count(answer);
+                    continue;
+                };
+                let millis = context.monotonic().saturating_sub(since).as_secs_f64() * 1_000.0;
+                self.calm.push(answer.map(|(status, _)| (status, millis)));
             }
         }
     }
@@ -483,7 +519,7 @@ fn not_carried_out(
     flood: &Flood,
 ) -> Result<(), Fault> {
     let (before, after) = (before?, after?);
-    let calm = flood.calm.iter().filter(|answer| answer.as_ref().is_ok_and(Response::is_success)).count();
+    let calm = flood.calm.iter().filter(|answer| matches!(answer, Ok((200..=299, _)))).count();
     let served = u64::from(flood.served) + calm as u64;
     let carried_out = after.saturating_sub(before);
     if carried_out == served {
@@ -510,8 +546,8 @@ fn others(flood: &Flood, alone: f64) -> Result<usize, Fault> {
     let mut millis = Vec::new();
     for answer in &flood.calm {
         match answer {
-            Ok(answer) if answer.is_success() => millis.push(answer.timing.total.as_secs_f64() * 1_000.0),
-            Ok(answer) => return Err(starved(&format!("was answered {}", answer.status))),
+            Ok((200..=299, took)) => millis.push(*took),
+            Ok((status, _)) => return Err(starved(&format!("was answered {status}"))),
             Err(failure) => return Err(starved(&failure.explain().en)),
         }
     }

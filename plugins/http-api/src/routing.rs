@@ -379,6 +379,9 @@ fn methods(rules: &[Rule], probe: &mut Probe<'_, '_>) -> Result<usize, Fault> {
             judged += 1;
             let request = ask(method, &sample.path);
             let answer = send(probe, &request)?;
+            if matches!(answer.status, 401 | 403) {
+                return Err(guarded(&request, answer.status));
+            }
             if answer.status != 405 {
                 return Err(fault("method", &request, &rule.text, "405", &answer.status.to_string()));
             }
@@ -401,6 +404,19 @@ fn methods(rules: &[Rule], probe: &mut Probe<'_, '_>) -> Result<usize, Fault> {
         }
     }
     Ok(judged)
+}
+
+/// Who is asked for a login or a CSRF token before the route is looked for learns nothing of the routes.
+fn guarded(request: &Request, status: u16) -> Fault {
+    let line = line_of(request);
+    Fault::inconclusive(Text::new(
+        format!(
+            "something before the routes answers {status} to {line}, so whether a route has that method can not be seen: give in `headers` what it asks for (a login, a CSRF token), or switch it off for this test"
+        ),
+        format!(
+            "{line} 在到达路由之前就被拦下（{status}），看不出路由有没有这个方法：请在 `headers` 里给出它要的东西（登录、CSRF 令牌），或在测试时关掉它"
+        ),
+    ))
 }
 
 /// Frameworks answer HEAD like GET, and OPTIONS, by themselves.

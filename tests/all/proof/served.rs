@@ -188,6 +188,8 @@ The service of `tests/servers/api` in Flask, as the servers of the field serve i
 fn gateway_of_servers_of_the_field() {
     let both = "nginx in front of gunicorn with two sync workers.";
     let together = json!({ "path": "/limited-together" });
+    let front = json!({ "path": "/" });
+    let front_too = front.clone();
     let few_each = json!({ "path": "/few-each", "post_path": "/few-each/notes" });
     let rows = vec![
         row("nginx", both, Kind::Odd, Server::Nginx(MANY)),
@@ -220,8 +222,20 @@ fn gateway_of_servers_of_the_field() {
             Server::Nginx(24),
         )
         .only(&[gateway::SLOW]),
-        row("no-limit", "gunicorn without a limit.", Kind::Flaw(vec![gateway::RATE]), Server::Threads(64))
-            .only(&[gateway::RATE]),
+        Row::new(
+            "no-limit",
+            "gunicorn without a limit.",
+            Kind::Flaw(vec![gateway::RATE]),
+            move || Server::Threads(64).start().asked_with(front.clone()),
+        )
+        .only(&[gateway::RATE]),
+        Row::new(
+            "no-limit-sync",
+            "gunicorn with two sync workers and without a limit.",
+            Kind::Flaw(vec![gateway::RATE]),
+            move || Server::Sync.start().asked_with(front_too.clone()),
+        )
+        .only(&[gateway::RATE]),
         Row::new(
             "one-limit-for-all",
             "nginx with one bucket for all clients.",

@@ -93,6 +93,13 @@ fn what_is_only_wished_for_costs_score_only() {
 }
 
 #[test]
+fn a_guard_before_the_routes_says_nothing_of_them() {
+    let verdict = run("routing", "minimal", Some(Flaw::GuardFirst));
+    assert_eq!(verdict.status, Status::Inconclusive, "{}", told(&verdict));
+    assert!(told(&verdict).contains("something before the routes answers 403"), "{}", told(&verdict));
+}
+
+#[test]
 fn nobody_there_is_inconclusive() {
     let nobody = { std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap() };
     let host = NativeHost::new().bind(TARGET, nobody).limit(Duration::from_secs(20));

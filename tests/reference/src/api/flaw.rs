@@ -116,6 +116,9 @@ flaws! {
     ExecutesRefused = "executes-refused" refused by ["rate-limit"];
     /// Whoever went over the limit once is refused from then on.
     NeverRecovers = "never-recovers" refused by ["rate-limit"];
+    /// A guard refuses every request that changes something with 403 before its route is looked for, as one does that
+    /// misses a CSRF token.
+    GuardFirst = "guard-first" refused by [];
     /// Every request is answered 500.
     AlwaysFails = "always-500" refused by [];
     /// Every request is answered 200 with the same page.

@@ -193,6 +193,9 @@ impl Inner {
             Some(Flaw::ConstantPage | Flaw::AlwaysOk) => {
                 return Answer::new(200, "text/html; charset=utf-8", FRONT);
             }
+            Some(Flaw::GuardFirst) if !matches!(&*request.method, "GET" | "HEAD" | "OPTIONS") => {
+                return problem(403);
+            }
             _ => {}
         }
         let Some(route) = Route::of(&request.path, self.flaw) else {
