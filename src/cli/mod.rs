@@ -16,6 +16,7 @@ mod edit;
 mod environment;
 mod exit;
 mod failure;
+mod gate;
 mod hidden;
 mod output;
 mod partition;

@@ -6,10 +6,11 @@ use std::str::FromStr;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::gate::Gate;
 use super::printer::{answer, orders};
 use super::project::Project;
 use super::shelf::Shelf;
-use crate::model::{Item, Judgement, Place, Selection};
+use crate::model::{Item, Judged, Judgement, Place, Selection};
 use crate::report::{Files, Format, Input, Report, View, write};
 use crate::store::{Repository, Sink, Workspace};
 
@@ -130,6 +131,7 @@ pub(crate) fn report(
     shelf: &Shelf,
     selection: &Selection,
     items: Vec<&Item>,
+    gate: &Gate,
 ) -> Result<Report, Failure> {
     let settings = project.effective_settings();
     let mut asked = Vec::with_capacity(items.len());
@@ -153,6 +155,8 @@ pub(crate) fn report(
         asked,
         policy: &settings.policy,
         judgement,
+        comparison: gate.comparison(context, project, shelf, selection)?,
+        soft: gate.soft,
         now: context.environment.now,
         workspace: workspace.map(Workspace::name).unwrap_or_default(),
         revision,
@@ -203,7 +207,10 @@ fn judge(
     for item in items {
         standings.push((item, project.standing(context, item, &settings, shelf)?));
     }
-    Ok(settings.policy.judge(standings.iter().map(|(item, standing)| (*item, standing))))
+    let judged = standings.iter().filter_map(|(item, standing)| {
+        Some(Judged { checklist: &project.catalog.checklist_of(&item.id)?.id, item, standing })
+    });
+    Ok(settings.policy.judge(judged, !selection.is_all()))
 }
 
 /// The items of a selection, in file order.

@@ -123,26 +123,29 @@ impl Outcomes {
         }
     }
 
+    /// Whether a check saw something fail.
+    pub(crate) fn failed(&self) -> bool {
+        self.records.iter().any(|recorded| recorded.record.verdict.outcome == Outcome::Fail)
+    }
+
     /// The exit code, with the policy judged on the report made afterwards. A failure that was just seen is one, whatever
-    /// the report leaves out.
+    /// the report leaves out. Where the report is soft, what was seen is no reason not to end well, and what could not be
+    /// looked at still is.
     pub(crate) fn exit(&self, report: &Report, settings: &Settings) -> Exit {
         let records = || self.records.iter().map(|recorded| &recorded.record);
-        let failed = records().any(|record| record.verdict.outcome == Outcome::Fail);
+        let failed = self.failed();
         let broke = records().any(|record| record.fault);
         let untold =
             records().any(|record| matches!(record.verdict.outcome, Outcome::Inconclusive | Outcome::Skip));
         let asks = settings.policy.inconclusive == Undecided::Ask;
         let judgement = report.judgement();
+        let unseen = self.missed || (self.records.is_empty() && !self.idle) || broke;
+        let undecided = (asks && untold) || !judgement.undecided.is_empty();
         if self.interrupted {
             Exit::Interrupted
-        } else if failed || !judgement.violations.is_empty() {
+        } else if !report.is_soft() && (failed || !judgement.violations.is_empty()) {
             Exit::Fails
-        } else if self.missed
-            || (self.records.is_empty() && !self.idle)
-            || broke
-            || (asks && untold)
-            || !judgement.undecided.is_empty()
-        {
+        } else if unseen || !report.is_soft() && undecided {
             Exit::Undecided
         } else {
             Exit::Holds

@@ -146,6 +146,8 @@ fn reported(entry: &Entry) {
         asked: vec![asked.collect()],
         policy: &Policy::default(),
         judgement: None,
+        comparison: None,
+        soft: false,
         now: Timestamp::UNIX_EPOCH,
         workspace: "fuzz".to_owned(),
         revision: None,

@@ -23,6 +23,7 @@ pub(super) fn markdown(report: &Report, view: View) -> String {
         total,
         policy: _,
         judgement: _,
+        soft: _,
         files: _,
     } = report;
     let View { language, color: _, width: _, items } = view;

@@ -8,6 +8,7 @@ mod badge;
 mod bar;
 mod binding;
 mod difference;
+mod gate;
 mod github;
 mod gitlab;
 mod grid;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::binding::binding;
+use super::gate;
 use super::paint::{Ink, symbol};
 use super::phrase;
 use super::tree::{Check, Report, Row};
@@ -71,19 +72,24 @@ pub(super) fn policy(report: &Report, language: Language) -> Note {
         title,
         lines: vec![Line::Advice(advice)],
     };
+    let plain = |symbol, ink, title| Entry { symbol, ink, name: String::new(), title, lines: vec![] };
     let judgement = &report.judgement;
     let mut entries: Vec<_> = judgement
         .violations
         .iter()
-        .map(|violation| said("✘", Ink::Bad, phrase::violation(violation, language)))
+        .map(|violation| said("✘", Ink::Bad, gate::violation(violation, language)))
         .collect();
     if !judgement.undecided.is_empty() {
-        entries.push(said("?", Ink::Unsure, phrase::undecided(&judgement.undecided, language)));
+        entries.push(said("?", Ink::Unsure, gate::undecided(&judgement.undecided, language)));
     }
     if entries.is_empty() {
-        let title = phrase::holds(&report.policy, language);
-        entries.push(Entry { symbol: "✔", ink: Ink::Good, name: String::new(), title, lines: vec![] });
+        entries.push(plain("✔", Ink::Good, gate::holds(&report.policy, judgement, language)));
+    } else if report.soft {
+        entries.push(plain("!", Ink::Unsure, gate::soft_line(judgement, language)));
     }
+    let told = judgement.compared.iter().flat_map(|compared| gate::compared(compared, language));
+    let told = told.chain(gate::outside(judgement, language));
+    entries.extend(told.map(|told| plain("–", Ink::Faint, told)));
     Note { title: Word::Policy.get(language).to_owned(), entries, advice: None }
 }
 

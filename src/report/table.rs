@@ -34,6 +34,7 @@ pub(super) fn table(report: &Report, view: View) -> String {
         total,
         policy: _,
         judgement: _,
+        soft: _,
         files: _,
     } = report;
     let View { language, color, width, items } = view;

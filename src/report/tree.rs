@@ -7,9 +7,10 @@ use semver::Version;
 
 use super::place::Files;
 use crate::model::{
-    Asked, Attempt, Catalog, CheckId, CheckRecord, Checklist, ChecklistId, Claim, Digest, Entry, Finding,
-    Group, GroupId, Item, ItemId, Judgement, Kind, Level, Location, Measurement, Policy, Record, Span,
-    Standing, Step, Tag, Tally, TargetName, Text, Verdict, Waiver, Weight, plain,
+    Asked, Attempt, Base, Catalog, CheckId, CheckRecord, Checklist, ChecklistId, Claim, Comparison, Digest,
+    Entry, Finding, Group, GroupId, Item, ItemId, Judged, Judgement, Kind, Level, Location, Measurement,
+    Policy, Record, Span, Standing, Step, Tag, Tally, TargetName, Text, Verdict, Violation, Waiver, Weight,
+    Worse, plain,
 };
 
 /// What is known of a selection of items at one moment, in catalog order.
@@ -36,6 +37,8 @@ pub struct Report {
     pub(super) policy: Policy,
     /// How the policy was judged on the selected items.
     pub(super) judgement: Judgement,
+    /// Whether the exit code says nothing of the policy.
+    pub(super) soft: bool,
     /// Where things stand in the learner's repository.
     pub(super) files: Files,
 }
@@ -55,6 +58,10 @@ pub struct Input<'a> {
     pub policy: &'a Policy,
     /// How that was judged, where more is asked about than is shown; none to judge what is shown.
     pub judgement: Option<Judgement>,
+    /// What is worse than at the base; none where nothing is compared.
+    pub comparison: Option<Comparison>,
+    /// Whether the exit code says nothing of the policy.
+    pub soft: bool,
     /// The moment to speak of.
     pub now: Timestamp,
     /// The workspace's name; may be empty.
@@ -137,6 +144,8 @@ impl Report {
             asked,
             policy,
             judgement,
+            comparison,
+            soft,
             now,
             workspace,
             revision,
@@ -155,7 +164,7 @@ impl Report {
                 if let Some((entry, asked)) = known.remove(&item.id) {
                     let standing = Standing::of(item, &asked, entry, now);
                     rows.push((item, Row::new(item, entry, asked, standing.clone())));
-                    judged.push((item, standing));
+                    judged.push((&checklist.id, item, standing));
                 }
             }
             if !rows.is_empty() {
@@ -164,8 +173,16 @@ impl Report {
                 sections.push(section);
             }
         }
-        let judge = || policy.judge(judged.iter().map(|(item, standing)| (*item, standing)));
+        let judge = || {
+            let judged = judged.iter();
+            let judged = judged.map(|(checklist, item, standing)| Judged { checklist, item, standing });
+            policy.judge(judged, narrowed)
+        };
         let judgement = judgement.unwrap_or_else(judge);
+        let judgement = match comparison {
+            Some(comparison) => judgement.compared(self::comparison(comparison)),
+            None => judgement,
+        };
         Self {
             version: env!("CARGO_PKG_VERSION"),
             generated: now,
@@ -174,8 +191,9 @@ impl Report {
             narrowed,
             sections,
             total,
-            policy: *policy,
+            policy: policy.clone(),
             judgement,
+            soft,
             files: self::files(files),
         }
     }
@@ -186,10 +204,24 @@ impl Report {
         &self.judgement
     }
 
+    /// Whether the exit code says nothing of the policy.
+    #[must_use]
+    pub fn is_soft(&self) -> bool {
+        self.soft
+    }
+
     /// All selected items, counted.
     #[must_use]
     pub fn total(&self) -> &Tally {
         &self.total
+    }
+
+    /// What an item was at the base, where it was proven there and is not any more.
+    pub(super) fn worse(&self, item: &ItemId) -> Option<(&Base, &Worse)> {
+        self.judgement.violations.iter().find_map(|violation| match violation {
+            Violation::Worse { base, items } => Some((base, items.iter().find(|worse| worse.item == *item)?)),
+            _ => None,
+        })
     }
 
     /// Every row, in catalog order.
@@ -357,6 +389,12 @@ impl Check {
     pub(super) fn latest(&self) -> Option<&Record> {
         self.undecided.as_ref().or(self.decided.as_ref())
     }
+}
+
+/// A base's name is what somebody typed or what stands in a file.
+fn comparison(comparison: Comparison) -> Comparison {
+    let Base { name, commit } = comparison.base;
+    Comparison { base: Base { name: plain(&name).into_owned(), commit }, ..comparison }
 }
 
 fn files(files: Files) -> Files {

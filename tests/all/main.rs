@@ -25,6 +25,7 @@ mod durable;
 mod examples;
 #[cfg(feature = "live-servers")]
 mod flask;
+mod gate;
 mod guest;
 mod history;
 mod host;
