@@ -40,15 +40,16 @@ impl Conclusion {
         outcome: &Outcomes,
     ) -> Result<Exit, Failure> {
         let items = outcome.items.iter().filter_map(|id| project.catalog.item(id)).collect();
-        let report = report(context, project, shelf, selection, items, &self.gate)?;
+        let kept = outcome.kept.iter().map(|kept| (kept.item.clone(), kept.check.clone()));
+        let report = report(context, project, shelf, selection, items, &self.gate)?.keeping(&kept.collect());
         // Where nothing ran, what was said about why is the answer; a table of what was known before would bury it.
-        if !self.to_stdout && !outcome.records.is_empty() {
+        if !self.to_stdout && !outcome.is_empty() {
             answer(&write(&report, Format::Table, &view(context, project, self.items)))?;
         }
         for sink in self.sinks {
             sink.write(&report, context, project, true)?;
         }
-        if outcome.records.is_empty() {
+        if outcome.is_empty() {
             self.announcement.nothing_ran()?;
         } else {
             self.announcement.write(&report, context, project)?;

@@ -18,6 +18,7 @@ mod exit;
 mod failure;
 mod gate;
 mod hidden;
+mod kept;
 mod output;
 mod partition;
 mod past;

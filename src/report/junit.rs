@@ -63,6 +63,11 @@ pub(super) fn junit(report: &Report, language: Language) -> String {
                 suite.add_test_case(case);
             }
         }
+        for check in section.rows().flat_map(|row| &row.checks).filter(|check| check.kept) {
+            if let Some(record) = &check.decided {
+                suite.add_property(Property::new("kept", phrase::kept(&check.id, record.at, language)));
+            }
+        }
         for (plugin, proven) in proven(section) {
             suite.add_property(Property::new(format!("plugin.{plugin}.proven"), proven.to_string()));
         }

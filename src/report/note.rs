@@ -58,6 +58,7 @@ pub(super) fn notes(report: &Report, language: Language) -> Vec<Note> {
         stale(report, language),
         about(report, Word::LeftOut, Ink::Faint, language, |row| left_out(row, language)),
         about(report, Word::Unproven, Ink::Unsure, language, |row| unproven(row, language)),
+        about(report, Word::Kept, Ink::Faint, language, |row| kept(row, language)),
         unbound(report, language),
     ];
     notes.into_iter().filter(|note| !note.entries.is_empty()).collect()
@@ -264,6 +265,13 @@ fn left_out(row: &Row, language: Language) -> Vec<Line> {
         skipped.map(move |step| Line::Text(phrase::left_out(check, step, language)))
     });
     skipped.collect()
+}
+
+/// The checks whose pass was kept, and of when it is.
+fn kept(row: &Row, language: Language) -> Vec<Line> {
+    let kept = row.checks.iter().filter(|check| check.kept);
+    let kept = kept.filter_map(|check| Some((&check.id, check.decided.as_ref()?.at)));
+    kept.map(|(check, at)| Line::Text(phrase::kept(check, at, language))).collect()
 }
 
 /// Targets that checks name and nothing is bound to, with the lines to paste.

@@ -58,6 +58,14 @@ pub(super) fn left_out(check: &CheckId, step: &Step, language: Language) -> Stri
     join(&format!("{check}{comma}{}", step.id), step.summary.get(language), language)
 }
 
+/// A pass that was not seen again.
+pub(super) fn kept(check: &CheckId, at: Timestamp, language: Language) -> String {
+    match language {
+        Language::En => format!("{check}: kept from {}, nothing it depends on has changed", moment(at)),
+        Language::Zh => format!("{check}：沿用 {} 的结果，它依赖的内容都没有变", moment(at)),
+    }
+}
+
 /// A day, in UTC.
 pub(super) fn day(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).date().to_string()

@@ -131,6 +131,8 @@ pub(super) struct Check {
     pub(super) fresh_for: Span,
     pub(super) decided: Option<Record>,
     pub(super) undecided: Option<Record>,
+    /// Whether it was not run again because nothing has changed since it passed.
+    pub(super) kept: bool,
 }
 
 impl Report {
@@ -196,6 +198,18 @@ impl Report {
             soft,
             files: self::files(files),
         }
+    }
+
+    /// The same, with these checks said not to have been run again.
+    #[must_use]
+    pub fn keeping(mut self, kept: &BTreeSet<(ItemId, CheckId)>) -> Self {
+        let headings = self.sections.iter_mut().flat_map(|section| &mut section.headings);
+        for row in headings.flat_map(|heading| &mut heading.rows) {
+            for check in &mut row.checks {
+                check.kept = kept.contains(&(row.id.clone(), check.id.clone()));
+            }
+        }
+        self
     }
 
     /// How the policy was judged on the selected items.
@@ -382,6 +396,7 @@ impl Check {
             fresh_for: definition.fresh_for,
             decided: known.and_then(|known| known.decided.as_ref()).map(record),
             undecided: known.and_then(|known| known.undecided.as_ref()).map(record),
+            kept: false,
         }
     }
 

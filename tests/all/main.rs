@@ -12,6 +12,8 @@ mod broker;
 #[cfg(feature = "live-servers")]
 mod browser;
 #[cfg(unix)]
+mod cached;
+#[cfg(unix)]
 mod cases;
 mod command;
 mod content;

@@ -79,6 +79,7 @@ pub(crate) fn run(context: &Context, args: &MergeArgs) -> Result<Exit, Failure> 
             .into_iter()
             .map(|(item, check, record)| Recorded { item, check, record })
             .collect(),
+        kept: vec![],
         missed: merged.missed,
         idle: merged.items.is_empty() && merged.selection.asks_for_standing(),
         interrupted: false,

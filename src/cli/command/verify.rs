@@ -43,6 +43,10 @@ pub(crate) struct VerifyArgs {
     /// Ask a check again that could not tell, so many times at most; what passes only then is flaky, and no proof
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=10), env = "MUSTDO_RETRIES", hide_env_values = true)]
     pub(crate) retries: u8,
+    /// Keep passes that are fresh and were seen on this machine, where nothing they depend on has changed since: plugin,
+    /// parameters, watched files (without any, the committed tree), program and environment of what mustdo starts
+    #[arg(long, conflicts_with_all = ["seed", "record", "partition"])]
+    cached: bool,
     /// Do not write verdicts into progress/ (--record is about something else: the calls)
     #[arg(long)]
     pub(crate) no_record: bool,
@@ -133,6 +137,7 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
         record: record && part.is_none(),
         commit: args.commit,
         retries: usize::from(args.retries),
+        cached: args.cached,
     };
     let display = Display::new(context);
     let recordings = args.record.as_deref().map(|folder| context.environment.directory.join(folder));

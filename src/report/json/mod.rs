@@ -333,11 +333,12 @@ struct CheckView<'a> {
     fresh_for: String,
     decided: Option<RecordView<'a>>,
     undecided: Option<RecordView<'a>>,
+    kept: bool,
 }
 
 impl<'a> CheckView<'a> {
     fn new(check: &'a Check) -> Self {
-        let Check { id, targets, unbound, plugin, fresh_for, decided, undecided } = check;
+        let Check { id, targets, unbound, plugin, fresh_for, decided, undecided, kept } = check;
         Self {
             id: id.to_string(),
             targets: targets
@@ -349,6 +350,7 @@ impl<'a> CheckView<'a> {
             fresh_for: fresh_for.to_string(),
             decided: decided.as_ref().map(RecordView::new),
             undecided: undecided.as_ref().map(RecordView::new),
+            kept: *kept,
         }
     }
 }
