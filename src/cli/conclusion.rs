@@ -47,7 +47,7 @@ impl Conclusion {
             answer(&write(&report, Format::Table, &view(context, project, self.items)))?;
         }
         for sink in self.sinks {
-            sink.write(&report, context, project, true)?;
+            sink.write(&report, context, project, true, false)?;
         }
         if outcome.is_empty() {
             self.announcement.nothing_ran()?;

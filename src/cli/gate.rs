@@ -119,7 +119,12 @@ impl Then {
             }
         };
         let commit = found().map_err(|error| missing(context, &repository, error))?;
-        let project = Project::at(context, &commit)?;
+        let this_is_today = project.past.is_none();
+        let mut project = Project::at(context, &commit)?;
+        // What another mustdo did is no more anybody's change than what time did.
+        if let Some(past) = &mut project.past {
+            past.today = this_is_today;
+        }
         let settings = project.effective_settings();
         Ok(Self { base: Base { name: name.to_owned(), commit }, project, settings })
     }

@@ -14,13 +14,14 @@ use jiff::Timestamp;
 use super::context::Context;
 use super::environment::{inherited, variable};
 use super::failure::Failure;
+use super::printer;
 use super::project::Project;
 use super::shelf::Shelf;
 use super::verification::Recorded;
 use crate::model::{
     Asked, Capability, CheckId, Digest, Hasher, ItemId, Need, Outcome, PluginId, Record, Settings, TargetName,
 };
-use crate::store::{Evidence, TranscriptKey, Workspace, fingerprint};
+use crate::store::{Evidence, StoreError, TranscriptKey, Workspace, fingerprint};
 use crate::target::{Behind, behind, identity};
 use crate::verify::{Plan, Planned, TaskId};
 
@@ -98,10 +99,13 @@ impl<'a> Keeper<'a> {
         settings: &'a Settings,
         shelf: &'a Shelf,
         proofs: BTreeMap<PluginId, bool>,
-    ) -> Result<Self, Failure> {
+    ) -> Self {
         let (tree, prints) = (OnceCell::new(), RefCell::default());
-        let known = workspace.evidence()?;
-        Ok(Self { context, project, workspace, settings, shelf, proofs, known, tree, prints })
+        let known = workspace.evidence().unwrap_or_else(|error| {
+            printer::warn(&format!("warning: nothing can be kept of earlier runs: {error}"));
+            BTreeMap::new()
+        });
+        Self { context, project, workspace, settings, shelf, proofs, known, tree, prints }
     }
 
     /// Takes the tasks out of `plan` whose passes are kept; which, and why other fresh passes are not.
@@ -246,20 +250,27 @@ impl<'a> Keeper<'a> {
         Ok(worlds)
     }
 
-    /// Writes down what the passes among `records` were given under.
-    pub(crate) fn remember(
+    /// Writes down what the passes among `records` were given under. Nothing that was verified is lost where that is not
+    /// possible: it is said, and they run again the next time.
+    pub(crate) fn remember(&self, plan: &Plan, worlds: &BTreeMap<TaskId, Digest>, records: &[Recorded]) {
+        if let Err(error) = self.write(plan, worlds, records) {
+            printer::warn(&format!("warning: what the passes were given under can not be kept: {error}"));
+        }
+    }
+
+    fn write(
         &self,
         plan: &Plan,
         worlds: &BTreeMap<TaskId, Digest>,
         records: &[Recorded],
-    ) -> Result<(), Failure> {
+    ) -> Result<(), StoreError> {
         let items = self.project.catalog.items();
         let known: BTreeSet<TranscriptKey> = items
             .flat_map(|item| item.checks.iter().map(|check| (item.id.clone(), check.uses.clone())))
             .collect();
         let lock = self.workspace.lock()?;
         // What another mustdo wrote meanwhile is kept.
-        let mut evidence = self.workspace.evidence()?;
+        let mut evidence = self.workspace.evidence().unwrap_or_default();
         evidence.retain(|key, _| known.contains(key));
         let world: BTreeMap<TranscriptKey, Digest> = plan
             .tasks
@@ -277,7 +288,7 @@ impl<'a> Keeper<'a> {
                 evidence.remove(&key);
             }
         }
-        Ok(self.workspace.keep_evidence(&lock, &evidence)?)
+        self.workspace.keep_evidence(&lock, &evidence)
     }
 }
 

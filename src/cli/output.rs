@@ -1,6 +1,6 @@
 //! From content to a report, and from a report to where it goes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -78,21 +78,23 @@ impl ReportFile {
 }
 
 impl ReportSink {
-    /// Writes the report: to a file with every item, to standard output with those only where `items` says so.
+    /// Writes the report: to a file with every item, to standard output with those only where `items` says so; with the reasons
+    /// where `why` says so.
     pub(crate) fn write(
         self,
         report: &Report,
         context: &Context,
         project: &Project,
         items: bool,
+        why: bool,
     ) -> Result<(), Failure> {
         let language = project.language(context);
         match self.sink {
             Some(sink) => {
-                let view = View { language, color: false, width: None, items: true };
+                let view = View { language, color: false, width: None, items: true, why };
                 Ok(sink.write(write(report, self.format, &view).as_bytes())?)
             }
-            None => print(report, self.format, view(context, project, items)),
+            None => print(report, self.format, View { why, ..view(context, project, items) }),
         }
     }
 }
@@ -120,6 +122,7 @@ pub(crate) fn view(context: &Context, project: &Project, items: bool) -> View {
         color: context.printer.stdout_color,
         width: context.environment.width,
         items,
+        why: false,
     }
 }
 
@@ -138,6 +141,13 @@ pub(crate) fn report(
     for item in &items {
         asked.push(project.asked(item, &settings, shelf)?);
     }
+    let selected: BTreeSet<_> = items.iter().map(|item| &item.id).collect();
+    let mut needed = BTreeMap::new();
+    for id in items.iter().flat_map(|item| &item.needs).filter(|id| !selected.contains(id)) {
+        if let Some(item) = project.catalog.item(id) {
+            needed.insert(id.clone(), project.standing(context, item, &settings, shelf)?.status);
+        }
+    }
     let judgement =
         selection.asks_for_standing().then(|| judge(context, project, shelf, selection)).transpose()?;
     let workspace = project.workspace.as_ref();
@@ -153,6 +163,7 @@ pub(crate) fn report(
         entries: items.iter().map(|item| project.entry(item)).collect(),
         items,
         asked,
+        needed,
         policy: &settings.policy,
         judgement,
         comparison: gate.comparison(context, project, shelf, selection)?,

@@ -194,7 +194,7 @@ impl Verification<'_> {
         }
         let used = plan.tasks.iter().map(|task| &task.definition.uses.plugin);
         let proofs = used.filter_map(|id| Some((id.clone(), plugins.proof(id)?.is_proven()))).collect();
-        let keeper = Keeper::new(context, project, self.workspace()?, &settings, shelf, proofs)?;
+        let keeper = Keeper::new(context, project, self.workspace()?, &settings, shelf, proofs);
         let kept = if options.cached { self.keep(&keeper, &mut plan)? } else { vec![] };
         // What is recorded here may be kept the next time.
         let worlds = if options.record { keeper.worlds(&plan)? } else { BTreeMap::new() };
@@ -263,7 +263,7 @@ impl Verification<'_> {
         if self.options.record && !records.is_empty() {
             let commit = self.options.commit || settings.commit == Some(true);
             remember(self.context, self.project, &records, commit)?;
-            keeper.remember(&plan, &worlds, &records)?;
+            keeper.remember(&plan, &worlds, &records);
         }
         Ok(Outcomes { items: selected, records, kept, missed: missed || down, idle: false, interrupted })
     }

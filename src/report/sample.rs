@@ -16,7 +16,8 @@ use crate::model::{
 };
 
 /// English, plain, 80 columns, no items.
-pub(super) const VIEW: View = View { language: Language::En, color: false, width: Some(80), items: false };
+pub(super) const VIEW: View =
+    View { language: Language::En, color: false, width: Some(80), items: false, why: false };
 
 /// One of everything.
 pub(super) fn mixed() -> Report {
@@ -588,6 +589,7 @@ impl Sample {
             items,
             policy: &self.policy,
             judgement: None,
+            needed: BTreeMap::new(),
             comparison: self.comparison.clone(),
             soft: self.soft,
             now: Self::now(),

@@ -9,8 +9,8 @@ use super::place::Files;
 use crate::model::{
     Asked, Attempt, Base, Catalog, CheckId, CheckRecord, Checklist, ChecklistId, Claim, Comparison, Digest,
     Entry, Finding, Group, GroupId, Item, ItemId, Judged, Judgement, Kind, Level, Location, Measurement,
-    Policy, Record, Span, Standing, Step, Tag, Tally, TargetName, Text, Verdict, Violation, Waiver, Weight,
-    Worse, plain,
+    Policy, Record, Span, Standing, Status, Step, Tag, Tally, TargetName, Text, Verdict, Violation, Waiver,
+    Weight, Worse, plain,
 };
 
 /// What is known of a selection of items at one moment, in catalog order.
@@ -54,6 +54,8 @@ pub struct Input<'a> {
     pub entries: Vec<Option<&'a Entry>>,
     /// The checks of each today, in the same order and inside in the item's.
     pub asked: Vec<Vec<Asked>>,
+    /// Where items stand that these need and that are not among them, as far as anybody knows.
+    pub needed: BTreeMap<ItemId, Status>,
     /// What is asked of them.
     pub policy: &'a Policy,
     /// How that was judged, where more is asked about than is shown; none to judge what is shown.
@@ -109,6 +111,8 @@ pub(super) struct Row {
     pub(super) kind: Kind,
     pub(super) tags: Vec<Tag>,
     pub(super) needs: Vec<ItemId>,
+    /// Those of them that are neither proven nor waived, with where they stand.
+    pub(super) unmet: Vec<(ItemId, Status)>,
     pub(super) source: Option<String>,
     /// The first hint of the item's own.
     pub(super) hint: Option<Text>,
@@ -144,6 +148,7 @@ impl Report {
             items,
             entries,
             asked,
+            mut needed,
             policy,
             judgement,
             comparison,
@@ -174,6 +179,11 @@ impl Report {
                 total += section.tally;
                 sections.push(section);
             }
+        }
+        needed.extend(judged.iter().map(|(_, item, standing)| (item.id.clone(), standing.status)));
+        let headings = sections.iter_mut().flat_map(|section: &mut Section| &mut section.headings);
+        for row in headings.flat_map(|heading| &mut heading.rows) {
+            row.unmet = unmet(&row.needs, &needed);
         }
         let judge = || {
             let judged = judged.iter();
@@ -376,6 +386,7 @@ impl Row {
             kind: item.kind,
             tags: item.tags.clone(),
             needs: item.needs.clone(),
+            unmet: vec![],
             source: item.source.as_deref().map(line),
             hint: item.hints.first().map(text),
             standing,
@@ -404,6 +415,12 @@ impl Check {
     pub(super) fn latest(&self) -> Option<&Record> {
         self.undecided.as_ref().or(self.decided.as_ref())
     }
+}
+
+/// The needs that are neither proven nor waived.
+fn unmet(needs: &[ItemId], stand: &BTreeMap<ItemId, Status>) -> Vec<(ItemId, Status)> {
+    let known = needs.iter().filter_map(|need| Some((need.clone(), *stand.get(need)?)));
+    known.filter(|(_, status)| !matches!(status, Status::Proven | Status::Waived)).collect()
 }
 
 /// A base's name is what somebody typed or what stands in a file.

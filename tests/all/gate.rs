@@ -130,6 +130,51 @@ fn base_is_where_both_parted_where_that_is_asked() {
     sandbox.run(&["report", "--rev", "main", "--base", "topic..."]).ends(0);
 }
 
+/// What GitHub checks out for a pull request is its merge, which begins with what it would be merged into.
+#[test]
+fn first_parent_of_a_merge_is_a_base() {
+    let sandbox = proven(&shop(None));
+    sandbox.git(&["checkout", "--quiet", "-b", "topic", "HEAD~1"]);
+    sandbox.write("notes.txt", "1\n");
+    sandbox.git(&["add", "notes.txt"]);
+    sandbox.git(&["commit", "--quiet", "-m", "topic"]);
+    sandbox.git(&["checkout", "--quiet", "--detach", "main"]);
+    sandbox.git(&["merge", "--quiet", "--no-ff", "-m", "merge", "topic"]);
+    sandbox.run(&["report", "--base=HEAD^1"]).ends(0);
+    sandbox.git(&["rm", "--quiet", "-r", "progress"]);
+    sandbox.run(&["report", "--base=HEAD^1"]).ends(1);
+    // The items that were not proven before the merge are no matter of it.
+    sandbox.run(&["report", "--base=HEAD^2"]).ends(0);
+}
+
+#[test]
+fn why_says_what_decided_and_what_is_to_be_proven_first() {
+    let sandbox = proven(&shop(None));
+    let commit = sandbox.git(&["rev-parse", "HEAD~1"]);
+    let printed = sandbox.run(&["report", SAFE_GET, "--why"]).ends(0);
+    let said = flat(&printed);
+    for part in [
+        "why proven: its check passed, and nothing has changed since",
+        "http-idempotency/safe-get: decided: pass, 2026-06-01 12:00 UTC, by http-idempotency",
+        &format!("at commit {}", &commit[..12]),
+        "to be proven first: frontend.cdn (open)",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let markdown =
+        sandbox.run(&["report", "frontend", "--why", "--format", "markdown", "--lang", "zh"]).ends(0);
+    assert!(
+        markdown.stdout.contains("为何已证实") && markdown.stdout.contains("应先证实"),
+        "{}",
+        markdown.stdout
+    );
+    for line in
+        sandbox.run_with(&[("COLUMNS", "60")], &["report", "frontend", "--why"]).ends(0).stdout.lines()
+    {
+        assert!(line.chars().count() <= 60 || line.contains("run = "), "{line}");
+    }
+}
+
 #[test]
 fn base_that_is_not_there_is_an_error_that_says_how_to_get_it() {
     let sandbox = proven(&shop(None));

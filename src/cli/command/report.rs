@@ -27,6 +27,10 @@ pub(crate) struct ReportArgs {
     /// Show every item
     #[arg(long)]
     pub(crate) items: bool,
+    /// Show every item and why it stands where it stands: what decided, when, by which build of a plugin, at which commit, and
+    /// what is to be proven first (table, markdown)
+    #[arg(long)]
+    why: bool,
     /// Report what a commit holds, as of when it was made: a branch, a tag, HEAD~3, a commit's id
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
@@ -61,7 +65,7 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
     let items = select(context, &project, &shelf, &selection)?;
     let report = report(context, &project, &shelf, &selection, items, &gate)?;
     for sink in sinks {
-        sink.write(&report, context, &project, args.items)?;
+        sink.write(&report, context, &project, args.items, args.why)?;
     }
     announcement.write(&report, context, &project)?;
     let judgement = report.judgement();

@@ -221,6 +221,7 @@ impl<'a> ItemView<'a> {
             kind,
             tags,
             needs,
+            unmet: _,
             source,
             hint,
             standing,
