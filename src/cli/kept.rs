@@ -85,8 +85,8 @@ pub(crate) struct Keeper<'a> {
     /// Whether each plugin that would run is proven itself.
     proofs: BTreeMap<PluginId, bool>,
     known: BTreeMap<TranscriptKey, Evidence>,
-    /// What the commit holds; inside none where the work tree is something else.
-    tree: OnceCell<Option<Digest>>,
+    /// What the commit and the folders around it hold; or why that can not be told.
+    tree: OnceCell<Result<Digest, Doubt>>,
     prints: RefCell<BTreeMap<PathBuf, Option<Digest>>>,
 }
 
@@ -183,6 +183,7 @@ impl<'a> Keeper<'a> {
                 Err(doubt) => return Ok(Err(doubt)),
             }
         }
+        hasher.field(variable("LANG").unwrap_or_default());
         // Programs are looked up in it, whoever starts them.
         hasher.field(
             self.context.environment.path.as_ref().map(|path| path.as_encoded_bytes()).unwrap_or_default(),
@@ -193,8 +194,10 @@ impl<'a> Keeper<'a> {
             }
         }
         if task.definition.watch.is_empty() {
-            let Some(tree) = self.tree()? else { return Ok(Err(Doubt::Unwatched)) };
-            hasher.field("tree").field(tree.as_bytes());
+            match self.tree()? {
+                Ok(tree) => drop(hasher.field("tree").field(tree.as_bytes())),
+                Err(doubt) => return Ok(Err(doubt)),
+            }
         } else {
             let watched = self.workspace.watched(&task.definition.watch)?;
             hasher.field("watched").field(watched.map(|digest| digest.to_string()).unwrap_or_default());
@@ -228,15 +231,28 @@ impl<'a> Keeper<'a> {
         print
     }
 
-    fn tree(&self) -> Result<Option<Digest>, Failure> {
+    /// The whole work tree: what the commit holds, and everything that git ignores, such as settings of this machine alone.
+    fn tree(&self) -> Result<Result<Digest, Doubt>, Failure> {
         if let Some(known) = self.tree.get() {
-            return Ok(*known);
+            return Ok(known.clone());
         }
         let tree = match self.workspace.repository()? {
-            Some(repository) => repository.committed(&self.workspace.root().join(Workspace::PROGRESS))?,
-            None => None,
+            None => Err(Doubt::Unwatched),
+            Some(repository) => {
+                let own = self.workspace.root().join(Workspace::PROGRESS);
+                let root = repository.work_tree();
+                match (repository.committed(&own)?, self.print(root)) {
+                    (None, _) => Err(Doubt::Unwatched),
+                    (Some(_), None) => Err(Doubt::Incomparable(root.to_owned())),
+                    (Some(commit), Some(print)) => {
+                        let mut hasher = Hasher::default();
+                        hasher.field(commit.as_bytes()).field(print.as_bytes());
+                        Ok(hasher.finish())
+                    }
+                }
+            }
         };
-        Ok(*self.tree.get_or_init(|| tree))
+        Ok(self.tree.get_or_init(|| tree).clone())
     }
 
     /// The worlds of all tasks, as far as they can be compared: to be asked before anything runs.

@@ -17,7 +17,7 @@ const MOST: usize = 50_000;
 /// changed. No program sets that last moment (`st_ctime`, see inode(7)), so nothing that was changed can look unchanged;
 /// what was written again with the same bytes looks changed. Where a link leads counts as well.
 ///
-/// Of the workspace at `root` what mustdo itself writes there is left out. None where there is too much, or something that
+/// What git keeps for itself is left out, and of the workspace at `root` what mustdo writes there. None where there is too much, or something that
 /// is neither file, folder nor link.
 pub fn fingerprint(path: &Path, root: &Path) -> io::Result<Option<Digest>> {
     let path = path.canonicalize()?;
@@ -55,7 +55,8 @@ fn below(folder: &Path, root: &Path) -> io::Result<Vec<PathBuf>> {
     let mut entries = vec![];
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if folder != root || !Workspace::is_own(&entry.file_name().to_string_lossy()) {
+        let name = entry.file_name();
+        if name != ".git" && (folder != root || !Workspace::is_own(&name.to_string_lossy())) {
             entries.push(entry.path());
         }
     }

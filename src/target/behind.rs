@@ -56,6 +56,7 @@ fn paths<'a>(
 ) -> BTreeSet<PathBuf> {
     let Some(program) = program else { return BTreeSet::new() };
     let mut paths = BTreeSet::from([program]);
+    paths.extend(folder.into_iter().flat_map(settings));
     for word in words {
         let parts = word.split(|c: char| c.is_whitespace() || BETWEEN.contains(&c));
         // The whole word as well: a path may have anything in it.
@@ -70,6 +71,17 @@ fn paths<'a>(
         }
     }
     paths
+}
+
+/// Files that frameworks read by themselves from the folder they are started in, and that git usually ignores: no proof can
+/// watch them.
+fn settings(folder: &Path) -> Vec<PathBuf> {
+    let named = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        name.starts_with(b".env") || name == b".flaskenv"
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    entries.map(|entry| entry.path()).filter(named).collect()
 }
 
 #[cfg(test)]
@@ -111,7 +123,10 @@ mod tests {
         ] {
             assert_eq!(paths(&started(run, None)), ([sh.clone(), jar.clone()].into(), true), "{run:?}");
         }
-        assert_eq!(paths(&started(&["sh", "shop.jar"], Some("app"))).0, [sh, jar].into());
+        assert_eq!(paths(&started(&["sh", "shop.jar"], Some("app"))).0, [sh.clone(), jar.clone()].into());
+        let settings = root.join("app/.env.local");
+        std::fs::File::create(&settings).unwrap();
+        assert_eq!(paths(&started(&["sh", "shop.jar"], Some("app"))).0, [sh, jar, settings].into());
         assert_eq!(paths(&started(&["no-such-program", "app"], None)).0, BTreeSet::new());
     }
 

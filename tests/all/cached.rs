@@ -161,6 +161,10 @@ fn without_watched_files_only_a_clean_tree_shows_that_nothing_changed() {
         ran(sandbox.run(&verify), 0, "not seen on this machine");
         kept(sandbox.run(&verify));
     }
+    // Nor is what git ignores looked at by anybody else.
+    sandbox.write("bin/settings.ini", "debug = 1\n");
+    ran(sandbox.run(&verify), 0, "not what it was");
+    kept(sandbox.run(&verify));
     sandbox.write("app/shop.py", "3\n");
     sandbox.git(&["commit", "--quiet", "--all", "-m", "other"]);
     ran(sandbox.run(&verify), 0, "not what it was");
