@@ -41,6 +41,9 @@ struct Then {
     settings: Settings,
 }
 
+/// An item as it was and where it stood, and the same of today; none where it is gone.
+type Both<'a> = (&'a Item, Standing, Option<(&'a Item, Standing)>);
+
 /// Behind a name: where that and what is judged parted.
 const PARTED: &str = "...";
 
@@ -68,7 +71,7 @@ impl Gate {
         let Some(Then { base, project: old, settings }) = &self.base else { return Ok(None) };
         let today = project.effective_settings();
         let selection = selection.wherever_they_stand();
-        let mut pairs: Vec<(&Item, Standing, Option<(&Item, Standing)>)> = vec![];
+        let mut pairs: Vec<Both<'_>> = vec![];
         for item in select(context, project, shelf, &selection)? {
             let Some(before) = earlier(&old.catalog, item) else { continue };
             let was = old.standing(context, before, settings, shelf)?;

@@ -36,6 +36,15 @@ pub(crate) struct Kept {
     pub(crate) at: Timestamp,
 }
 
+/// What became of the fresh passes of a plan, in its order.
+#[derive(Debug)]
+pub(crate) struct Taken {
+    /// Those that are kept.
+    pub(crate) kept: Vec<Kept>,
+    /// The others, and why.
+    pub(crate) doubted: Vec<(Kept, Doubt)>,
+}
+
 /// Why a fresh pass is not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Doubt {
@@ -109,7 +118,7 @@ impl<'a> Keeper<'a> {
     }
 
     /// Takes the tasks out of `plan` whose passes are kept; which, and why other fresh passes are not.
-    pub(crate) fn take(&self, plan: &mut Plan) -> Result<(Vec<Kept>, Vec<(Kept, Doubt)>), Failure> {
+    pub(crate) fn take(&self, plan: &mut Plan) -> Result<Taken, Failure> {
         let (mut kept, mut doubted, mut ids) = (vec![], vec![], BTreeSet::new());
         for task in &plan.tasks {
             let Some(record) = self.fresh_pass(task)? else { continue };
@@ -123,7 +132,7 @@ impl<'a> Keeper<'a> {
             }
         }
         plan.remove(&ids);
-        Ok((kept, doubted))
+        Ok(Taken { kept, doubted })
     }
 
     /// The recorded pass of a task that counts today as it is; none where there is none.

@@ -16,7 +16,7 @@ use super::edit::edit;
 use super::environment::now;
 use super::exit::Exit;
 use super::failure::Failure;
-use super::kept::{Keeper, Kept};
+use super::kept::{Keeper, Kept, Taken};
 use super::output::select;
 use super::partition::Part;
 use super::permission;
@@ -270,7 +270,7 @@ impl Verification<'_> {
 
     /// Takes passes out of the plan that are kept, and says of each, and of each other fresh pass why it is not.
     fn keep(&self, keeper: &Keeper<'_>, plan: &mut Plan) -> Result<Vec<Kept>, Failure> {
-        let (kept, doubted) = keeper.take(plan)?;
+        let Taken { kept, doubted } = keeper.take(plan)?;
         for pass in &kept {
             self.display.kept(pass);
         }

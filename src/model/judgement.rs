@@ -307,7 +307,7 @@ mod tests {
     }
 
     /// How `policy` judges items of these levels and statuses; the last says whether the latest attempt could not tell.
-    fn judged(policy: Policy, items: &[(Level, Status, bool)]) -> Judgement {
+    fn judged(policy: &Policy, items: &[(Level, Status, bool)]) -> Judgement {
         let items: Vec<_> = items
             .iter()
             .map(|&(level, status, untold)| {
@@ -315,7 +315,7 @@ mod tests {
                 (item(level), Standing { status, inconclusive, ..Standing::default() })
             })
             .collect();
-        judge(&policy, items.iter().map(|(item, standing)| ("list", item, standing)), false)
+        judge(policy, items.iter().map(|(item, standing)| ("list", item, standing)), false)
     }
 
     /// How `policy` judges items of these checklists.
@@ -349,18 +349,18 @@ mod tests {
 
     #[test]
     fn failing_is_never_allowed() {
-        assert!(judged(Policy::default(), &[(Level::Should, Status::Open, false)]).holds());
-        let judgement = judged(Policy::default(), &[(Level::Should, Status::Failing, false)]);
+        assert!(judged(&Policy::default(), &[(Level::Should, Status::Open, false)]).holds());
+        let judgement = judged(&Policy::default(), &[(Level::Should, Status::Failing, false)]);
         assert!(matches!(judgement.violations[..], [Violation::Failing { .. }]));
     }
 
     #[test]
     fn every_must_item_is_asked_for_and_no_other() {
         let open = (Level::Should, Status::Open, false);
-        assert!(judged(must(Ask::Proven), &[(Level::Must, Status::Proven, false), open]).holds());
+        assert!(judged(&must(Ask::Proven), &[(Level::Must, Status::Proven, false), open]).holds());
         for status in [Status::Open, Status::Claimed, Status::Stale] {
             let judgement = judged(
-                must(Ask::Proven),
+                &must(Ask::Proven),
                 &[(Level::Must, Status::Proven, false), (Level::Must, status, false)],
             );
             assert!(
@@ -368,15 +368,15 @@ mod tests {
                 "{status:?}"
             );
         }
-        assert!(judged(must(Ask::Claimed), &[(Level::Must, Status::Claimed, false)]).holds());
+        assert!(judged(&must(Ask::Claimed), &[(Level::Must, Status::Claimed, false)]).holds());
     }
 
     #[test]
     fn waiving_some_is_allowed_and_waiving_all_is_not() {
         let waived = (Level::Must, Status::Waived, false);
-        assert!(judged(must(Ask::Proven), &[waived, (Level::Must, Status::Proven, false)]).holds());
-        assert!(!judged(must(Ask::Proven), &[waived, waived]).holds());
-        assert!(judged(Policy::default(), &[waived]).holds());
+        assert!(judged(&must(Ask::Proven), &[waived, (Level::Must, Status::Proven, false)]).holds());
+        assert!(!judged(&must(Ask::Proven), &[waived, waived]).holds());
+        assert!(judged(&Policy::default(), &[waived]).holds());
     }
 
     #[test]
@@ -418,12 +418,12 @@ mod tests {
     #[test]
     fn figures_are_limits() {
         let items = [(Level::Must, Status::Stale, false), (Level::Must, Status::Claimed, false)];
-        let holds = |figures| judged(asking(figures), &items).holds();
+        let holds = |figures| judged(&asking(figures), &items).holds();
         assert!(holds(Figures { stale: Some(1), claimed: Some(1), readiness: Some(0) }));
         assert!(!holds(Figures { stale: Some(0), ..Figures::default() }));
         assert!(!holds(Figures { claimed: Some(0), ..Figures::default() }));
         assert!(!holds(Figures { readiness: Some(1), ..Figures::default() }));
-        assert!(!judged(asking(readiness(0)), &[]).holds());
+        assert!(!judged(&asking(readiness(0)), &[]).holds());
     }
 
     #[test]
@@ -445,9 +445,9 @@ mod tests {
     #[test]
     fn what_could_not_be_told_is_allowed_only_beside_a_decision() {
         let allow = Policy { inconclusive: Undecided::Allow, ..Policy::default() };
-        assert!(!judged(Policy::default(), &[(Level::Must, Status::Proven, true)]).holds());
-        assert!(judged(allow.clone(), &[(Level::Must, Status::Proven, true)]).holds());
-        assert!(!judged(allow, &[(Level::Must, Status::Open, true)]).holds());
+        assert!(!judged(&Policy::default(), &[(Level::Must, Status::Proven, true)]).holds());
+        assert!(judged(&allow, &[(Level::Must, Status::Proven, true)]).holds());
+        assert!(!judged(&allow, &[(Level::Must, Status::Open, true)]).holds());
     }
 
     #[test]

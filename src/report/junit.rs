@@ -316,9 +316,12 @@ mod tests {
     #[test]
     fn what_was_proven_at_the_base_is_a_failure_and_what_fails_stays_its_own() {
         let document = read(&sample::worse());
-        let kind = |id| match case(&document, id) {
-            TestCaseStatus::NonSuccess { kind: NonSuccessKind::Failure, ty, .. } => ty.clone().unwrap(),
-            other => panic!("{other:?}"),
+        let kind = |id| {
+            let TestCaseStatus::NonSuccess { kind: NonSuccessKind::Failure, ty, .. } = case(&document, id)
+            else {
+                panic!("{id} is no failure");
+            };
+            ty.clone().unwrap()
         };
         assert_eq!(kind("must-do.safe-get").as_str(), "worse");
         assert_eq!(kind("must-do.double-submit").as_str(), "idempotency.twice");

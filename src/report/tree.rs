@@ -244,7 +244,14 @@ impl Report {
     pub(super) fn worse(&self, item: &ItemId) -> Option<(&Base, &Worse)> {
         self.judgement.violations.iter().find_map(|violation| match violation {
             Violation::Worse { base, items } => Some((base, items.iter().find(|worse| worse.item == *item)?)),
-            _ => None,
+            Violation::Failing { .. }
+            | Violation::Must { .. }
+            | Violation::Readiness { .. }
+            | Violation::Stale { .. }
+            | Violation::Claimed { .. }
+            | Violation::Unproven { .. }
+            | Violation::Flaky { .. }
+            | Violation::Fallen { .. } => None,
         })
     }
 

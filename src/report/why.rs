@@ -92,6 +92,7 @@ fn decision(check: &Check, language: Language) -> Vec<String> {
 }
 
 /// What a record means for the status.
+#[derive(Clone, Copy)]
 enum Said {
     /// It decided.
     Decided,
