@@ -74,13 +74,16 @@ fn report(criterion: &mut Criterion) {
         asked,
         policy: &policy,
         judgement: None,
+        comparison: None,
+        soft: false,
+        needed: std::collections::BTreeMap::new(),
         now: "2026-06-01T12:00:00Z".parse().expect("a moment"),
         workspace: "work".to_owned(),
         revision: None,
         narrowed: false,
         files: Files::default(),
     };
-    let view = View { language: Language::En, color: false, width: Some(100), items: true };
+    let view = View { language: Language::En, color: false, width: Some(100), items: true, why: false };
 
     let mut group = criterion.benchmark_group("report/10000 items");
     group.sample_size(20);

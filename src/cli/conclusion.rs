@@ -4,8 +4,9 @@
 use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::gate::Gate;
 use super::output::{ReportSink, report, view};
-use super::printer::answer;
+use super::printer::{self, answer};
 use super::project::Project;
 use super::server::Announcement;
 use super::shelf::Shelf;
@@ -24,6 +25,8 @@ pub(crate) struct Conclusion {
     pub(crate) announcement: Announcement,
     /// Whether the table has every item.
     pub(crate) items: bool,
+    /// What it is judged by.
+    pub(crate) gate: Gate,
 }
 
 impl Conclusion {
@@ -37,18 +40,23 @@ impl Conclusion {
         outcome: &Outcomes,
     ) -> Result<Exit, Failure> {
         let items = outcome.items.iter().filter_map(|id| project.catalog.item(id)).collect();
-        let report = report(context, project, shelf, selection, items)?;
+        let kept = outcome.kept.iter().map(|kept| (kept.item.clone(), kept.check.clone()));
+        let report = report(context, project, shelf, selection, items, &self.gate)?.keeping(&kept.collect());
         // Where nothing ran, what was said about why is the answer; a table of what was known before would bury it.
-        if !self.to_stdout && !outcome.records.is_empty() {
+        if !self.to_stdout && !outcome.is_empty() {
             answer(&write(&report, Format::Table, &view(context, project, self.items)))?;
         }
         for sink in self.sinks {
-            sink.write(&report, context, project, true)?;
+            sink.write(&report, context, project, true, false)?;
         }
-        if outcome.records.is_empty() {
+        if outcome.is_empty() {
             self.announcement.nothing_ran()?;
         } else {
             self.announcement.write(&report, context, project)?;
+        }
+        if self.gate.soft && report.judgement().holds() && outcome.failed() {
+            // Of something that the policy does not look at, such as a waived item.
+            printer::warn("a check failed; --soft keeps that out of the exit code");
         }
         Ok(outcome.exit(&report, &project.effective_settings()))
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::context::Context;
+use super::kept::{Doubt, Kept};
 use super::printer::disarmed;
 use crate::model::{CheckId, ItemId, Language, TargetName, plain};
 use crate::report;
@@ -52,6 +53,18 @@ impl Display {
         if self.label.is_empty() {
             self.line(&format!("starting {target}: {}", plain(&run.join(" "))));
         }
+    }
+
+    /// Says that a pass is kept and its check does not run.
+    pub(crate) fn kept(&self, pass: &Kept) {
+        let Kept { item, check, at } = pass;
+        self.line(&format!("kept from {}  {item}  {check}", at.strftime("%Y-%m-%d %H:%M UTC")));
+    }
+
+    /// Says why a check runs again although its pass is fresh.
+    pub(crate) fn doubted(&self, pass: &Kept, doubt: &Doubt) {
+        let Kept { item, check, at: _ } = pass;
+        self.line(&plain(&format!("not kept: {item}  {check}: {doubt}")));
     }
 
     fn line(&self, text: &str) {

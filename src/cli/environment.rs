@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this module owns the environment and the clock")]
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
@@ -102,6 +103,20 @@ impl Environment {
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
+
+/// What a program inherits that is started as the learner would start it, by name: what shells and terminals set by
+/// themselves, and mustdo's own variables, left out.
+pub(crate) fn inherited() -> BTreeMap<OsString, OsString> {
+    let own = |name: &OsString| {
+        let name = name.to_string_lossy();
+        FLEETING.contains(&&*name) || name.starts_with("MUSTDO_")
+    };
+    env::vars_os().filter(|(name, _)| !own(name)).collect()
+}
+
+/// Variables that change from one command to the next, or from one window to the other, without anybody asking for it.
+const FLEETING: [&str; 9] =
+    ["_", "COLORTERM", "COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "TERM", "WINDOWID"];
 
 /// What the kernel runs for a process, asked by that process itself; see proc(5).
 const RUNNING: &str = "/proc/self/exe";

@@ -41,7 +41,9 @@ impl Exit {
     #[must_use]
     pub(crate) fn meaning(self) -> &'static str {
         match self {
-            Self::Holds => "done; the policy holds, and what was asked for was decided",
+            Self::Holds => {
+                "done; the policy holds, and what was asked for was decided; or --soft, which says what does not hold"
+            }
             Self::Fails => "the policy does not hold, a check failed, or a plugin does not build",
             Self::Usage => "wrong usage or content, or a file or repository that can not be used",
             Self::Undecided => {

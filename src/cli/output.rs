@@ -1,15 +1,16 @@
 //! From content to a report, and from a report to where it goes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::context::Context;
 use super::failure::Failure;
+use super::gate::Gate;
 use super::printer::{answer, orders};
 use super::project::Project;
 use super::shelf::Shelf;
-use crate::model::{Item, Judgement, Place, Selection};
+use crate::model::{Item, Judged, Judgement, Place, Selection};
 use crate::report::{Files, Format, Input, Report, View, write};
 use crate::store::{Repository, Sink, Workspace};
 
@@ -77,21 +78,23 @@ impl ReportFile {
 }
 
 impl ReportSink {
-    /// Writes the report: to a file with every item, to standard output with those only where `items` says so.
+    /// Writes the report: to a file with every item, to standard output with those only where `items` says so; with the reasons
+    /// where `why` says so.
     pub(crate) fn write(
         self,
         report: &Report,
         context: &Context,
         project: &Project,
         items: bool,
+        why: bool,
     ) -> Result<(), Failure> {
         let language = project.language(context);
         match self.sink {
             Some(sink) => {
-                let view = View { language, color: false, width: None, items: true };
+                let view = View { language, color: false, width: None, items: true, why };
                 Ok(sink.write(write(report, self.format, &view).as_bytes())?)
             }
-            None => print(report, self.format, view(context, project, items)),
+            None => print(report, self.format, View { why, ..view(context, project, items) }),
         }
     }
 }
@@ -119,6 +122,7 @@ pub(crate) fn view(context: &Context, project: &Project, items: bool) -> View {
         color: context.printer.stdout_color,
         width: context.environment.width,
         items,
+        why: false,
     }
 }
 
@@ -130,11 +134,19 @@ pub(crate) fn report(
     shelf: &Shelf,
     selection: &Selection,
     items: Vec<&Item>,
+    gate: &Gate,
 ) -> Result<Report, Failure> {
     let settings = project.effective_settings();
     let mut asked = Vec::with_capacity(items.len());
     for item in &items {
         asked.push(project.asked(item, &settings, shelf)?);
+    }
+    let selected: BTreeSet<_> = items.iter().map(|item| &item.id).collect();
+    let mut needed = BTreeMap::new();
+    for id in items.iter().flat_map(|item| &item.needs).filter(|id| !selected.contains(id)) {
+        if let Some(item) = project.catalog.item(id) {
+            needed.insert(id.clone(), project.standing(context, item, &settings, shelf)?.status);
+        }
     }
     let judgement =
         selection.asks_for_standing().then(|| judge(context, project, shelf, selection)).transpose()?;
@@ -151,8 +163,11 @@ pub(crate) fn report(
         entries: items.iter().map(|item| project.entry(item)).collect(),
         items,
         asked,
+        needed,
         policy: &settings.policy,
         judgement,
+        comparison: gate.comparison(context, project, shelf, selection)?,
+        soft: gate.soft,
         now: context.environment.now,
         workspace: workspace.map(Workspace::name).unwrap_or_default(),
         revision,
@@ -203,7 +218,10 @@ fn judge(
     for item in items {
         standings.push((item, project.standing(context, item, &settings, shelf)?));
     }
-    Ok(settings.policy.judge(standings.iter().map(|(item, standing)| (*item, standing))))
+    let judged = standings.iter().filter_map(|(item, standing)| {
+        Some(Judged { checklist: &project.catalog.checklist_of(&item.id)?.id, item, standing })
+    });
+    Ok(settings.policy.judge(judged, !selection.is_all()))
 }
 
 /// The items of a selection, in file order.

@@ -12,6 +12,8 @@ use crate::store::{PLUGINS, Repository, Revision, StoreError, StoredFile, TextFi
 pub(crate) struct Past {
     /// Which.
     pub(crate) revision: Revision,
+    /// Whether its shipped plugins are taken to be those of today's mustdo, and not those that gave the verdicts.
+    pub(crate) today: bool,
     repository: Repository,
     plugins: OwnPlugins,
 }
@@ -30,7 +32,7 @@ impl Past {
                 plugins.insert(id, Digest::of(&repository.stored(file)?));
             }
         }
-        Ok(Self { revision, repository, plugins })
+        Ok(Self { revision, today: false, repository, plugins })
     }
 
     /// What the workspace is read from.
@@ -50,7 +52,7 @@ impl Past {
 
     /// The plugin that answered then: [`plugin_then`].
     pub(crate) fn plugin(&self, id: &PluginId, record: Option<&Record>) -> Option<Digest> {
-        plugin_then(&self.plugins, id, record)
+        plugin_then(&self.plugins, id, record.filter(|_| !self.today))
     }
 
     /// Digests the watched files as the commit holds them.

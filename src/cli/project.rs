@@ -264,6 +264,7 @@ impl Reading {
         let settings = taken(syntax::read_settings(&settings), &mut diagnostics);
         let settings =
             settings.or_else(|| syntax::read_settings(&Source::new(Workspace::SETTINGS, "")).value);
+        diagnostics.extend(settings.iter().flat_map(|settings| syntax::check_policy(&catalog, settings)));
         let user = match &context.environment.config {
             Some(path) => crate::store::read_text(path)?.and_then(|text| {
                 let source = Source::new(path.display().to_string(), text);

@@ -61,7 +61,8 @@ impl Announcement {
             orders(&write(report, Format::Github, &view(context, project, false)))?;
         }
         let Some(summary) = self.summary else { return Ok(()) };
-        let view = View { language: project.language(context), color: false, width: None, items: false };
+        let view =
+            View { language: project.language(context), color: false, width: None, items: false, why: false };
         let text = write(report, Format::Markdown, &view);
         Ok(summary.write(bounded(&text).as_bytes())?)
     }

@@ -16,6 +16,7 @@ use super::edit::edit;
 use super::environment::now;
 use super::exit::Exit;
 use super::failure::Failure;
+use super::kept::{Keeper, Kept, Taken};
 use super::output::select;
 use super::partition::Part;
 use super::permission;
@@ -51,6 +52,8 @@ pub(crate) struct Options {
     pub(crate) commit: bool,
     /// How often a check is asked again that could not tell.
     pub(crate) retries: usize,
+    /// Keep passes that nothing they depend on has changed since.
+    pub(crate) cached: bool,
 }
 
 /// Everything a verification works with.
@@ -79,6 +82,8 @@ pub(crate) struct Outcomes {
     pub(crate) items: Vec<ItemId>,
     /// Verdicts, in the order they were reached.
     pub(crate) records: Vec<Recorded>,
+    /// Passes that were not seen again, in the order of the plan.
+    pub(crate) kept: Vec<Kept>,
     /// Whether checks that were asked for by name, or all of them, could not be run.
     pub(crate) missed: bool,
     /// Whether only items that stand somewhere were asked for, and none does: there was nothing to run, and what is recorded
@@ -123,26 +128,34 @@ impl Outcomes {
         }
     }
 
+    /// Whether there is nothing to report on: no check ran, and no pass was kept.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.kept.is_empty()
+    }
+
+    /// Whether a check saw something fail.
+    pub(crate) fn failed(&self) -> bool {
+        self.records.iter().any(|recorded| recorded.record.verdict.outcome == Outcome::Fail)
+    }
+
     /// The exit code, with the policy judged on the report made afterwards. A failure that was just seen is one, whatever
-    /// the report leaves out.
+    /// the report leaves out. Where the report is soft, what was seen is no reason not to end well, and what could not be
+    /// looked at still is.
     pub(crate) fn exit(&self, report: &Report, settings: &Settings) -> Exit {
         let records = || self.records.iter().map(|recorded| &recorded.record);
-        let failed = records().any(|record| record.verdict.outcome == Outcome::Fail);
+        let failed = self.failed();
         let broke = records().any(|record| record.fault);
         let untold =
             records().any(|record| matches!(record.verdict.outcome, Outcome::Inconclusive | Outcome::Skip));
         let asks = settings.policy.inconclusive == Undecided::Ask;
         let judgement = report.judgement();
+        let unseen = self.missed || (self.is_empty() && !self.idle) || broke;
+        let undecided = (asks && untold) || !judgement.undecided.is_empty();
         if self.interrupted {
             Exit::Interrupted
-        } else if failed || !judgement.violations.is_empty() {
+        } else if !report.is_soft() && (failed || !judgement.violations.is_empty()) {
             Exit::Fails
-        } else if self.missed
-            || (self.records.is_empty() && !self.idle)
-            || broke
-            || (asks && untold)
-            || !judgement.undecided.is_empty()
-        {
+        } else if unseen || !report.is_soft() && undecided {
             Exit::Undecided
         } else {
             Exit::Holds
@@ -179,6 +192,12 @@ impl Verification<'_> {
         if permission::ask(context, project, shelf, &plugins, &plan.missing_grants, &mut settings)? {
             plan = planning.plan(&items, &named, &settings);
         }
+        let used = plan.tasks.iter().map(|task| &task.definition.uses.plugin);
+        let proofs = used.filter_map(|id| Some((id.clone(), plugins.proof(id)?.is_proven()))).collect();
+        let keeper = Keeper::new(context, project, self.workspace()?, &settings, shelf, proofs);
+        let kept = if options.cached { self.keep(&keeper, &mut plan)? } else { vec![] };
+        // What is recorded here may be kept the next time.
+        let worlds = if options.record { keeper.worlds(&plan)? } else { BTreeMap::new() };
         let Secrets { environment, mask } = Secrets::of(&plan, &settings);
         plugins.host.set_environment(environment);
         if let Some(folder) = self.recordings {
@@ -189,7 +208,7 @@ impl Verification<'_> {
         let missed = self.tell_left_out(&plan, !selection.is_all());
         if plan.tasks.is_empty() {
             let idle = items.is_empty() && selection.asks_for_standing();
-            if plan.left_out.is_empty() {
+            if plan.left_out.is_empty() && kept.is_empty() {
                 let what = if idle {
                     "no item stands where you asked"
                 } else if items.is_empty() {
@@ -200,14 +219,15 @@ impl Verification<'_> {
                 printer::warn(&format!("nothing to verify: {what}"));
             }
             // Of a part it is no wonder; `merge` tells where there was nothing in any of them.
-            let missed = !idle && (missed || self.part.is_none());
-            return Ok(Outcomes { items: selected, records: vec![], missed, idle, interrupted: false });
+            let missed = missed || !idle && kept.is_empty() && self.part.is_none();
+            let records = vec![];
+            return Ok(Outcomes { items: selected, records, kept, missed, idle, interrupted: false });
         }
         let origin = self.origin(&plan, proofs)?;
         let mut cancel = pin!(interrupt());
         let started = tokio::select! {
             biased;
-            () = &mut cancel => return Ok(Outcomes { items: selected, records: vec![], missed, idle: false, interrupted: true }),
+            () = &mut cancel => return Ok(Outcomes { items: selected, records: vec![], kept, missed, idle: false, interrupted: true }),
             started = self.start(&plan, &settings, &mask) => started?,
         };
         let (jobs, down) = Self::jobs(&plan, &started);
@@ -243,8 +263,21 @@ impl Verification<'_> {
         if self.options.record && !records.is_empty() {
             let commit = self.options.commit || settings.commit == Some(true);
             remember(self.context, self.project, &records, commit)?;
+            keeper.remember(&plan, &worlds, &records);
         }
-        Ok(Outcomes { items: selected, records, missed: missed || down, idle: false, interrupted })
+        Ok(Outcomes { items: selected, records, kept, missed: missed || down, idle: false, interrupted })
+    }
+
+    /// Takes passes out of the plan that are kept, and says of each, and of each other fresh pass why it is not.
+    fn keep(&self, keeper: &Keeper<'_>, plan: &mut Plan) -> Result<Vec<Kept>, Failure> {
+        let Taken { kept, doubted } = keeper.take(plan)?;
+        for pass in &kept {
+            self.display.kept(pass);
+        }
+        for (pass, doubt) in &doubted {
+            self.display.doubted(pass, doubt);
+        }
+        Ok(kept)
     }
 
     /// The items that the selection names one by one.

@@ -146,6 +146,9 @@ fn reported(entry: &Entry) {
         asked: vec![asked.collect()],
         policy: &Policy::default(),
         judgement: None,
+        needed: std::collections::BTreeMap::new(),
+        comparison: None,
+        soft: false,
         now: Timestamp::UNIX_EPOCH,
         workspace: "fuzz".to_owned(),
         revision: None,
@@ -154,7 +157,7 @@ fn reported(entry: &Entry) {
     });
     for language in Language::ALL {
         for width in [None, Some(20), Some(80)] {
-            let view = View { language, color: false, width, items: true };
+            let view = View { language, color: false, width, items: true, why: true };
             for format in Format::ALL {
                 let text = report::write(&report, format, &view);
                 assert_plain(&text, format.word());

@@ -11,6 +11,7 @@ mod comparison;
 mod digest;
 mod history;
 mod id;
+mod judgement;
 mod level;
 mod limits;
 mod lock;
@@ -26,6 +27,7 @@ mod policy;
 mod progress;
 mod proof;
 mod reach;
+mod regression;
 mod selection;
 mod settings;
 mod source;
@@ -45,6 +47,7 @@ pub use comparison::{Aspect, Bump, ChecklistChange, ItemChange, compare, compare
 pub use digest::{Digest, Hasher, ParseDigestError};
 pub use history::{Change, Point};
 pub use id::{CardId, CaseId, CheckId, ChecklistId, GroupId, IdError, ItemId, PluginId, Tag, TargetName};
+pub use judgement::{Base, Compared, Judged, Judgement, Scope, Violation};
 pub use level::{Level, ParseLevelError, Weight};
 pub use limits::{Limit, Limits};
 pub use lock::{Lock, LockedPlugin};
@@ -56,10 +59,11 @@ pub use nearest::nearest;
 pub use partition::{Cost, Division, ParsePartitionError, Partition};
 pub use pattern::{ArgumentError, Arguments, Pattern};
 pub use plain::{disarmed, is_invisible, plain, plain_line, plain_text};
-pub use policy::{Ask, Flaky, Judgement, Policy, Undecided, Unproven, Violation};
+pub use policy::{Ask, Demand, Figures, Flaky, Policy, Undecided, Unproven};
 pub use progress::{Attempt, CheckRecord, Claim, Entry, Progress, Record, Waiver};
 pub use proof::Proof;
 pub use reach::Reach;
+pub use regression::{Comparison, Decline, Fallen, Pair, Share, Worse};
 pub use selection::{SelectError, Selection};
 pub use settings::{
     Address, Definition, Grant, ItemBinding, Launch, Permit, Place, Secrets, Settings, Target,

@@ -116,6 +116,14 @@ pub struct Asked {
     pub targets: BTreeMap<TargetName, String>,
 }
 
+impl Asked {
+    /// Whether a proof that `record` holds counts at `now`: it is not too old, and nothing that it speaks of has changed.
+    #[must_use]
+    pub fn is_fresh(&self, record: &Record, now: Timestamp) -> bool {
+        staleness(self, record, now).next().is_none()
+    }
+}
+
 /// An item's status with everything a report says beside it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Standing {
@@ -166,7 +174,7 @@ impl Standing {
                 standing.flaky.push(id.clone());
             }
             passed_at_last &= (of(Outcome::Pass) || of(Outcome::Flaky))
-                && latest.is_some_and(|record| staleness(asked, record, now).next().is_none());
+                && latest.is_some_and(|record| asked.is_fresh(record, now));
             let decided = known.and_then(|known| known.decided.as_ref());
             decisions.push(decided.map(|record| record.verdict.outcome));
             let changed =

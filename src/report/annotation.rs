@@ -1,5 +1,6 @@
 //! What a report has to say about a line of a file: the same for SARIF, GitHub and GitLab.
 
+use super::gate;
 use super::phrase;
 use super::place::Place;
 use super::tree::{Check, Report, Row};
@@ -36,6 +37,7 @@ impl Annotation<'_> {
 pub(super) fn annotations(report: &Report, language: Language) -> Vec<Annotation<'_>> {
     let mut annotations = vec![];
     for row in report.rows().filter(|row| row.standing.status != Status::Waived) {
+        annotations.extend(worse(report, row, language));
         for check in &row.checks {
             let Some(record) = &check.decided else { continue };
             let from = annotations.len();
@@ -55,6 +57,23 @@ pub(super) fn annotations(report: &Report, language: Language) -> Vec<Annotation
         }
     }
     annotations
+}
+
+/// An item that was proven at the base; what a check has seen of one that fails says more.
+fn worse<'a>(report: &Report, row: &'a Row, language: Language) -> Option<Annotation<'a>> {
+    let (base, worse) = report.worse(&row.id)?;
+    let place = Place::of_item(report, row);
+    let reasons = row.standing.staleness.iter().map(|(check, why)| phrase::reason(check, why, language));
+    let reasons: Vec<_> = reasons.collect();
+    (row.standing.status != Status::Failing).then(|| Annotation {
+        row,
+        severity: Severity::Problem,
+        rule: "mustdo/worse".to_owned(),
+        message: phrase::because(&gate::declined(base, worse, language), &reasons, language),
+        hint: Some(phrase::run(&format!("mustdo verify {}", row.id), language)),
+        fingerprint: fingerprint(&[row.id.as_str(), "mustdo/worse", "", path(place.as_ref())]),
+        place,
+    })
 }
 
 fn seen<'a>(

@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::annotation::{Annotation, annotations};
+use super::gate;
 use super::phrase;
 use super::place::Place;
 use super::tree::Report;
@@ -17,12 +18,15 @@ pub(super) fn github(report: &Report, language: Language) -> String {
     let mut text = String::new();
     let judgement = &report.judgement;
     for violation in &judgement.violations {
-        let (words, advice) = phrase::violation(violation, language);
+        let (words, advice) = gate::violation(violation, language);
         write(&mut text, "error", None, "mustdo", &format!("{words}\n{advice}"));
     }
     if !judgement.undecided.is_empty() {
-        let (words, advice) = phrase::undecided(&judgement.undecided, language);
+        let (words, advice) = gate::undecided(&judgement.undecided, language);
         write(&mut text, "error", None, "mustdo", &format!("{words}\n{advice}"));
+    }
+    if report.soft && !judgement.holds() {
+        write(&mut text, "warning", None, "mustdo", &gate::soft_line(judgement, language));
     }
     let mut seen = annotations(report, language);
     // The sort is stable: the order of the report stays among equals.
@@ -37,6 +41,9 @@ pub(super) fn github(report: &Report, language: Language) -> String {
             let place = Place::of_item(report, row);
             write(&mut text, "warning", place.as_ref(), row.title.get(language), &words);
         }
+    }
+    for told in judgement.compared.iter().flat_map(|compared| gate::compared(compared, language)) {
+        write(&mut text, "notice", None, "mustdo", &told);
     }
     write(&mut text, "notice", None, "mustdo", &phrase::totals(&report.total, language));
     text

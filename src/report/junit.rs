@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Property, TestCase, TestCaseStatus, TestSuite};
 
+use super::gate;
 use super::note::foremost;
 use super::phrase;
 use super::tree::{Check, Heading, Report, Row, Section};
 use super::word::{self, Word};
 use crate::model::{
-    Flaky, Language, Outcome, PluginId, Policy, Record, Status, TargetName, Undecided, Unproven,
+    Flaky, Judgement, Language, Outcome, PluginId, Policy, Record, Status, TargetName, Undecided, Unproven,
 };
 
 /// The report, in `language`.
@@ -26,9 +27,11 @@ pub(super) fn junit(report: &Report, language: Language) -> String {
         sections,
         total: _,
         policy,
-        judgement: _,
+        judgement,
+        soft,
         files: _,
     } = report;
+    let gate = gate_properties(judgement, *soft, language);
     let mut document = quick_junit::Report::new(format!("mustdo {version}"));
     for section in sections {
         let Section { id, version, title, tally, headings } = section;
@@ -42,12 +45,15 @@ pub(super) fn junit(report: &Report, language: Language) -> String {
         if let Some(readiness) = tally.readiness() {
             suite.add_property(Property::new("readiness", format!("{readiness}%")));
         }
+        for (name, value) in &gate {
+            suite.add_property(Property::new(name, value));
+        }
         let mut elapsed = Duration::ZERO;
         for Heading { id: group, rows, .. } in headings {
             for row in rows {
                 let mut case = TestCase::new(
                     format!("{} · {}", row.id, row.title.get(language)),
-                    status(row, policy, language),
+                    worse(report, row, language).unwrap_or_else(|| status(row, policy, language)),
                 );
                 case.set_classname(format!("{id}.{group}"));
                 if let Some(time) = time(row) {
@@ -55,6 +61,11 @@ pub(super) fn junit(report: &Report, language: Language) -> String {
                     elapsed += time;
                 }
                 suite.add_test_case(case);
+            }
+        }
+        for check in section.rows().flat_map(|row| &row.checks).filter(|check| check.kept) {
+            if let Some(record) = &check.decided {
+                suite.add_property(Property::new("kept", phrase::kept(&check.id, record.at, language)));
             }
         }
         for (plugin, proven) in proven(section) {
@@ -96,6 +107,34 @@ fn time(row: &Row) -> Option<Duration> {
         .filter_map(Check::latest)
         .map(|record| record.elapsed)
         .reduce(|sum, elapsed| sum + elapsed)
+}
+
+/// How the policy was judged, which no test case says: `policy`, what does not hold as `policy.1` and so on.
+fn gate_properties(judgement: &Judgement, soft: bool, language: Language) -> Vec<(String, String)> {
+    let mut properties = vec![("policy".to_owned(), gate::outcome(judgement).to_owned())];
+    if soft && !judgement.holds() {
+        properties.push(("policy.soft".to_owned(), gate::soft_line(judgement, language)));
+    }
+    let violations = judgement.violations.iter().map(|violation| gate::violation(violation, language).0);
+    let undecided =
+        (!judgement.undecided.is_empty()).then(|| gate::undecided(&judgement.undecided, language).0);
+    let told = judgement.compared.iter().flat_map(|compared| gate::compared(compared, language));
+    let told = violations.chain(undecided).chain(told).chain(gate::outside(judgement, language));
+    properties.extend((1..).zip(told).map(|(number, told)| (format!("policy.{number}"), told)));
+    properties
+}
+
+/// An item that was proven at the base and is not any more is a failure, though no check failed.
+fn worse(report: &Report, row: &Row, language: Language) -> Option<TestCaseStatus> {
+    let (base, worse) = report.worse(&row.id)?;
+    if row.standing.status == Status::Failing {
+        return None;
+    }
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    let message = gate::declined(base, worse, language);
+    status.set_type("worse").set_description(format!("{message}\n{}", reason(row, language)));
+    status.set_message(message);
+    Some(status)
 }
 
 fn status(row: &Row, policy: &Policy, language: Language) -> TestCaseStatus {
@@ -271,6 +310,25 @@ mod tests {
                 matches!(status, TestCaseStatus::NonSuccess { kind: NonSuccessKind::Error, ty: Some(ty), .. } if ty == kind),
                 "{status:?}"
             );
+        }
+    }
+
+    #[test]
+    fn what_was_proven_at_the_base_is_a_failure_and_what_fails_stays_its_own() {
+        let document = read(&sample::worse());
+        let kind = |id| {
+            let TestCaseStatus::NonSuccess { kind: NonSuccessKind::Failure, ty, .. } = case(&document, id)
+            else {
+                panic!("{id} is no failure");
+            };
+            ty.clone().unwrap()
+        };
+        assert_eq!(kind("must-do.safe-get").as_str(), "worse");
+        assert_eq!(kind("must-do.double-submit").as_str(), "idempotency.twice");
+        let properties: Vec<_> =
+            document.test_suites[0].properties.iter().map(|one| one.name.as_str()).collect();
+        for name in ["policy", "policy.soft", "policy.1"] {
+            assert!(properties.contains(&name), "{properties:?}");
         }
     }
 

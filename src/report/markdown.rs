@@ -8,6 +8,7 @@ use super::note::{self, Line, Note};
 use super::paint::symbol;
 use super::phrase;
 use super::tree::{Report, Row, Section};
+use super::why;
 use super::word::{self, Word};
 use crate::model::{Language, Status, Tally};
 
@@ -23,9 +24,10 @@ pub(super) fn markdown(report: &Report, view: View) -> String {
         total,
         policy: _,
         judgement: _,
+        soft: _,
         files: _,
     } = report;
-    let View { language, color: _, width: _, items } = view;
+    let View { language, color: _, width: _, items, why } = view;
     let mut text = String::from("## mustdo\n\n");
     let subject = phrase::subject(report, language);
     paragraph(&mut text, &escape(&[&[format!("mustdo {version}")], &subject[..]].concat().join(" · ")));
@@ -34,9 +36,9 @@ pub(super) fn markdown(report: &Report, view: View) -> String {
         return text;
     }
     summary(&mut text, sections, total, language);
-    if items {
+    if items || why {
         for section in sections {
-            item_table(&mut text, section, report, language);
+            item_table(&mut text, section, report, why, language);
         }
     }
     for note in note::notes(report, language) {
@@ -95,22 +97,25 @@ fn summary_row(title: &str, tally: &Tally, unbound: bool) -> Vec<String> {
     cells
 }
 
-fn item_table(text: &mut String, section: &Section, report: &Report, language: Language) {
+fn item_table(text: &mut String, section: &Section, report: &Report, why: bool, language: Language) {
     paragraph(text, &format!("### {}", escape(section.title.get(language))));
     let words =
         [Word::Status, Word::Item, Word::Level, Word::Weight].map(|word| word.get(language).to_owned());
     row(text, &words);
     row(text, &[":--", ":--", ":--", "--:"].map(str::to_owned));
     for item in section.rows() {
-        row(text, &item_row(item, report, language));
+        row(text, &item_row(item, report, why, language));
     }
     text.push('\n');
 }
 
-fn item_row(item: &Row, report: &Report, language: Language) -> [String; 4] {
+fn item_row(item: &Row, report: &Report, why: bool, language: Language) -> [String; 4] {
     let status = item.standing.status;
     let mut lines = vec![format!("`{}` {}", item.id, escape(item.title.get(language)))];
-    let details = note::details(item, report.generated, language);
+    let mut details = note::details(item, report.generated, language);
+    if why {
+        details.extend(why::why(item, language));
+    }
     lines.extend(details.iter().map(|(_, detail)| format!("<sub>{}</sub>", escape(detail))));
     [
         format!("{} {}", symbol(status), word::status(status, language)),

@@ -8,6 +8,7 @@ mod badge;
 mod bar;
 mod binding;
 mod difference;
+mod gate;
 mod github;
 mod gitlab;
 mod grid;
@@ -26,6 +27,7 @@ mod sarif;
 mod table;
 mod transcript;
 mod tree;
+mod why;
 mod word;
 mod wrap;
 
@@ -138,6 +140,8 @@ pub struct View {
     pub width: Option<u16>,
     /// Whether the table and Markdown list every item; the other formats always do.
     pub items: bool,
+    /// Whether they do and say of each why it stands where it stands.
+    pub why: bool,
 }
 
 /// The report as text that ends with a line break.

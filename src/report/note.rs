@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::binding::binding;
+use super::gate;
 use super::paint::{Ink, symbol};
 use super::phrase;
 use super::tree::{Check, Report, Row};
@@ -57,6 +58,7 @@ pub(super) fn notes(report: &Report, language: Language) -> Vec<Note> {
         stale(report, language),
         about(report, Word::LeftOut, Ink::Faint, language, |row| left_out(row, language)),
         about(report, Word::Unproven, Ink::Unsure, language, |row| unproven(row, language)),
+        about(report, Word::Kept, Ink::Faint, language, |row| kept(row, language)),
         unbound(report, language),
     ];
     notes.into_iter().filter(|note| !note.entries.is_empty()).collect()
@@ -71,19 +73,24 @@ pub(super) fn policy(report: &Report, language: Language) -> Note {
         title,
         lines: vec![Line::Advice(advice)],
     };
+    let plain = |symbol, ink, title| Entry { symbol, ink, name: String::new(), title, lines: vec![] };
     let judgement = &report.judgement;
     let mut entries: Vec<_> = judgement
         .violations
         .iter()
-        .map(|violation| said("✘", Ink::Bad, phrase::violation(violation, language)))
+        .map(|violation| said("✘", Ink::Bad, gate::violation(violation, language)))
         .collect();
     if !judgement.undecided.is_empty() {
-        entries.push(said("?", Ink::Unsure, phrase::undecided(&judgement.undecided, language)));
+        entries.push(said("?", Ink::Unsure, gate::undecided(&judgement.undecided, language)));
     }
     if entries.is_empty() {
-        let title = phrase::holds(&report.policy, language);
-        entries.push(Entry { symbol: "✔", ink: Ink::Good, name: String::new(), title, lines: vec![] });
+        entries.push(plain("✔", Ink::Good, gate::holds(&report.policy, judgement, language)));
+    } else if report.soft {
+        entries.push(plain("!", Ink::Unsure, gate::soft_line(judgement, language)));
     }
+    let told = judgement.compared.iter().flat_map(|compared| gate::compared(compared, language));
+    let told = told.chain(gate::outside(judgement, language));
+    entries.extend(told.map(|told| plain("–", Ink::Faint, told)));
     Note { title: Word::Policy.get(language).to_owned(), entries, advice: None }
 }
 
@@ -258,6 +265,13 @@ fn left_out(row: &Row, language: Language) -> Vec<Line> {
         skipped.map(move |step| Line::Text(phrase::left_out(check, step, language)))
     });
     skipped.collect()
+}
+
+/// The checks whose pass was kept, and of when it is.
+fn kept(row: &Row, language: Language) -> Vec<Line> {
+    let kept = row.checks.iter().filter(|check| check.kept);
+    let kept = kept.filter_map(|check| Some((&check.id, check.decided.as_ref()?.at)));
+    kept.map(|(check, at)| Line::Text(phrase::kept(check, at, language))).collect()
 }
 
 /// Targets that checks name and nothing is bound to, with the lines to paste.

@@ -7,12 +7,11 @@ use jiff::tz::TimeZone;
 use super::tree::Report;
 use super::word;
 use crate::model::{
-    Ask, CheckId, Flaky, ItemId, Language, Location, Measurement, Outcome, Policy, Record, Span, Staleness,
-    Status, Step, Tally, Undecided, Unproven, Violation,
+    CheckId, ItemId, Language, Location, Measurement, Outcome, Record, Span, Staleness, Status, Step, Tally,
 };
 
 /// How many ids a sentence names before it only counts.
-const NAMED: usize = 6;
+pub(super) const NAMED: usize = 6;
 
 /// Why a proof no longer counts, as part of a sentence.
 #[must_use]
@@ -57,6 +56,14 @@ pub(super) fn left_out(check: &CheckId, step: &Step, language: Language) -> Stri
         Language::Zh => "，",
     };
     join(&format!("{check}{comma}{}", step.id), step.summary.get(language), language)
+}
+
+/// A pass that was not seen again.
+pub(super) fn kept(check: &CheckId, at: Timestamp, language: Language) -> String {
+    match language {
+        Language::En => format!("{check}: kept from {}, nothing it depends on has changed", moment(at)),
+        Language::Zh => format!("{check}：沿用 {} 的结果，它依赖的内容都没有变", moment(at)),
+    }
 }
 
 /// A day, in UTC.
@@ -235,167 +242,6 @@ pub(super) fn run(command: &str, language: Language) -> String {
     }
 }
 
-/// A violation and what to do about it.
-pub(super) fn violation(violation: &Violation, language: Language) -> (String, String) {
-    let verify = |selection: &str| run(&format!("mustdo verify {selection}"), language);
-    match (violation, language) {
-        (Violation::Failing { items }, Language::En) => {
-            let are = if items.len() == 1 { "is" } else { "are" };
-            let text = format!("{} {are} failing: {}", count_ids(items), owned_names(items, language));
-            (text, "mend what the checks saw, then run: mustdo verify --status failing".to_owned())
-        }
-        (Violation::Failing { items }, Language::Zh) => (
-            format!("{} 个条目未通过：{}", items.len(), owned_names(items, language)),
-            "按检查结果修正，然后运行：mustdo verify --status failing".to_owned(),
-        ),
-        (Violation::Must { ask, items }, language) => must(*ask, items, language),
-        (Violation::Readiness { at_least, is: Some(is) }, Language::En) => {
-            (format!("readiness is {is}%, at least {at_least}% is asked"), left(language))
-        }
-        (Violation::Readiness { at_least, is: Some(is) }, Language::Zh) => {
-            (format!("就绪度为 {is}%，要求至少 {at_least}%"), left(language))
-        }
-        (Violation::Readiness { at_least, is: None }, Language::En) => {
-            (format!("nothing counts here, and a readiness of at least {at_least}% is asked"), left(language))
-        }
-        (Violation::Readiness { at_least, is: None }, Language::Zh) => {
-            (format!("没有计入的条目，而就绪度要求至少 {at_least}%"), left(language))
-        }
-        (Violation::Stale { at_most, are }, Language::En) => {
-            let verb = if *are == 1 { "is" } else { "are" };
-            let text = format!("{} {verb} stale, {}", count(*are, "item"), at_most_words(*at_most, language));
-            (text, verify("--status stale"))
-        }
-        (Violation::Stale { at_most, are }, Language::Zh) => {
-            (format!("已过期 {are} 个条目，{}", at_most_words(*at_most, language)), verify("--status stale"))
-        }
-        (Violation::Claimed { at_most, are }, Language::En) => {
-            let verb = if *are == 1 { "is" } else { "are" };
-            let text =
-                format!("{} {verb} only claimed, {}", count(*are, "item"), at_most_words(*at_most, language));
-            (text, verify("--status claimed"))
-        }
-        (Violation::Claimed { at_most, are }, Language::Zh) => {
-            let text = format!("只勾选而未证实 {are} 个条目，{}", at_most_words(*at_most, language));
-            (text, verify("--status claimed"))
-        }
-        (Violation::Unproven { items }, Language::En) => (
-            format!(
-                "{} passed by the word of a plugin that is unproven: {}",
-                count_ids(items),
-                owned_names(items, language)
-            ),
-            "take a version of the plugin that is proven: mustdo plugin list tells why it is not".to_owned(),
-        ),
-        (Violation::Flaky { items }, Language::En) => (
-            format!("{} passed only when asked again: {}", count_ids(items), owned_names(items, language)),
-            "find out why the first attempt could not tell and verify again, or set flaky = \"allow\" under [policy]".to_owned(),
-        ),
-        (Violation::Flaky { items }, Language::Zh) => (
-            format!("{} 个条目重试后才通过：{}", items.len(), owned_names(items, language)),
-            "查明第一次为何未能判定，然后重新验证；或在 [policy] 下设置 flaky = \"allow\"".to_owned(),
-        ),
-        (Violation::Unproven { items }, Language::Zh) => (
-            format!("{} 个条目由未经证实的插件判为通过：{}", items.len(), owned_names(items, language)),
-            "换用经过证实的插件版本，原因见：mustdo plugin list".to_owned(),
-        ),
-    }
-}
-
-fn at_most_words(limit: u32, language: Language) -> String {
-    match (limit, language) {
-        (0, Language::En) => "none may be".to_owned(),
-        (0, Language::Zh) => "而一个也不允许".to_owned(),
-        (limit, Language::En) => format!("at most {limit} may be"),
-        (limit, Language::Zh) => format!("最多允许 {limit} 个"),
-    }
-}
-
-fn must(ask: Ask, items: &[ItemId], language: Language) -> (String, String) {
-    let (number, names) = (count_ids(items), owned_names(items, language));
-    let text = match (ask, language, items.len()) {
-        (Ask::Proven, Language::En, 1) => format!("a must item is not proven: {names}"),
-        (Ask::Proven, Language::En, _) => format!("{number} of level must are not proven: {names}"),
-        (Ask::Claimed, Language::En, 1) => format!("a must item is neither claimed nor proven: {names}"),
-        (Ask::Claimed, Language::En, _) => {
-            format!("{number} of level must are neither claimed nor proven: {names}")
-        }
-        (Ask::Proven, Language::Zh, number) => format!("{number} 个“必须”条目未证实：{names}"),
-        (Ask::Claimed, Language::Zh, number) => format!("{number} 个“必须”条目既未勾选也未证实：{names}"),
-    };
-    let command = match ask {
-        Ask::Proven => "mustdo verify --level must",
-        Ask::Claimed => "mustdo tick ITEM",
-    };
-    (text, run(command, language))
-}
-
-fn left(language: Language) -> String {
-    match language {
-        Language::En => "what is left: mustdo list --status open",
-        Language::Zh => "查看尚未完成的条目：mustdo list --status open",
-    }
-    .to_owned()
-}
-
-/// Items that a policy could not be decided on, and what to do about it.
-pub(super) fn undecided(items: &[ItemId], language: Language) -> (String, String) {
-    let names = owned_names(items, language);
-    match language {
-        Language::En => (
-            format!("not decided: {} could not be told: {names}", count_ids(items)),
-            "let the checks see what they need, or set inconclusive = \"allow\" under [policy]".to_owned(),
-        ),
-        Language::Zh => (
-            format!("无法判断是否满足：{} 个条目未能判定：{names}", items.len()),
-            "让检查看到所需的内容，或在 [policy] 下设置 inconclusive = \"allow\"".to_owned(),
-        ),
-    }
-}
-
-/// That a policy holds, with what it asked.
-pub(super) fn holds(policy: &Policy, language: Language) -> String {
-    let Policy { must, readiness, stale, claimed, inconclusive, unproven, flaky } = policy;
-    let en = language == Language::En;
-    let mut asked =
-        vec![if en { "nothing is failing".to_owned() } else { "没有未通过的条目".to_owned() }];
-    match (must, language) {
-        (None, _) => {}
-        (Some(Ask::Proven), Language::En) => asked.push("every must item is proven or waived".to_owned()),
-        (Some(Ask::Claimed), Language::En) => {
-            asked.push("every must item is claimed, proven or waived".to_owned());
-        }
-        (Some(Ask::Proven), Language::Zh) => asked.push("“必须”条目全部已证实".to_owned()),
-        (Some(Ask::Claimed), Language::Zh) => asked.push("“必须”条目全部已勾选或已证实".to_owned()),
-    }
-    let mut limit = |limit: Option<u32>, words: [&str; 2]| {
-        let Some(limit) = limit else { return };
-        asked.push(words[usize::from(!en)].replace("{}", &limit.to_string()));
-    };
-    limit(*readiness, ["readiness is at least {}%", "就绪度不低于 {}%"]);
-    limit(*stale, ["at most {} stale", "已过期不超过 {} 个"]);
-    limit(*claimed, ["at most {} only claimed", "仅勾选不超过 {} 个"]);
-    match (inconclusive, language) {
-        (Undecided::Allow, _) => {}
-        (Undecided::Ask, Language::En) => asked.push("no check is inconclusive".to_owned()),
-        (Undecided::Ask, Language::Zh) => asked.push("没有未能判定的条目".to_owned()),
-    }
-    match (unproven, language) {
-        (Unproven::Allow, _) => {}
-        (Unproven::Deny, Language::En) => asked.push("no plugin is unproven".to_owned()),
-        (Unproven::Deny, Language::Zh) => asked.push("没有未经证实的插件".to_owned()),
-    }
-    match (flaky, language) {
-        (Flaky::Deny, _) => {}
-        (Flaky::Allow, Language::En) => asked.push("what is flaky is let through".to_owned()),
-        (Flaky::Allow, Language::Zh) => asked.push("允许结果不稳定的条目".to_owned()),
-    }
-    match language {
-        Language::En => format!("holds: {}", asked.join(", ")),
-        Language::Zh => format!("满足：{}", asked.join("，")),
-    }
-}
-
 /// Everything counted, in one sentence.
 pub(super) fn totals(tally: &Tally, language: Language) -> String {
     let (items, checkable) = (tally.items, tally.checkable);
@@ -515,16 +361,19 @@ fn number(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
 
-fn count(number: u32, one: &str) -> String {
+/// A number of things.
+pub(super) fn count(number: u32, one: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {one}{plural}")
 }
 
-fn count_ids(items: &[ItemId]) -> String {
+/// A number of items.
+pub(super) fn count_ids(items: &[ItemId]) -> String {
     count(number(items.len()), "item")
 }
 
-fn owned_names(items: &[ItemId], language: Language) -> String {
+/// Ids, the first few of many.
+pub(super) fn owned_names(items: &[ItemId], language: Language) -> String {
     names(&items.iter().collect::<Vec<_>>(), language)
 }
 

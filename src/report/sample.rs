@@ -9,19 +9,20 @@ use semver::Version;
 pub(super) use super::View;
 use super::{Files, Input, Report};
 use crate::model::{
-    Ask, Asked, Catalog, CheckId, CheckUse, Checklist, Claim, Digest, Entry, Finding, Group, Item, ItemId,
-    Kind, Language, Level, Location, Measurement, Need, Outcome, Policy, Record, Score, Settings, Severity,
-    Span, Step, TargetName, Text, Verdict, Waiver, Weight,
+    Ask, Asked, Base, Catalog, CheckId, CheckUse, Checklist, Claim, Comparison, Decline, Demand, Digest,
+    Entry, Fallen, Figures, Finding, Group, Item, ItemId, Kind, Language, Level, Location, Measurement, Need,
+    Outcome, Policy, Record, Score, Settings, Severity, Share, Span, Status, Step, TargetName, Text, Verdict,
+    Waiver, Weight, Worse,
 };
 
 /// English, plain, 80 columns, no items.
-pub(super) const VIEW: View = View { language: Language::En, color: false, width: Some(80), items: false };
+pub(super) const VIEW: View =
+    View { language: Language::En, color: false, width: Some(80), items: false, why: false };
 
 /// One of everything.
 pub(super) fn mixed() -> Report {
     let mut sample = Sample::new(vec![must_do(), stack()]);
-    sample.policy =
-        Policy { must: Some(Ask::Proven), readiness: Some(80), stale: Some(0), ..Policy::default() };
+    sample.ask(Figures { readiness: Some(80), stale: Some(0), claimed: None });
     sample.record("must-do.double-submit", failed(), 3);
     sample.record("must-do.xss", passed("no page shows a script"), 26);
     sample.record("must-do.csrf", passed("a foreign form is refused"), 50);
@@ -59,11 +60,48 @@ pub(super) fn proven() -> Report {
     checklist.items.retain(|item| !item.checks.is_empty());
     let ids: Vec<_> = checklist.items.iter().map(|item| item.id.to_string()).collect();
     let mut sample = Sample::new(vec![checklist]);
-    sample.policy = Policy { must: Some(Ask::Proven), readiness: Some(100), ..Policy::default() };
+    sample.ask(Figures { readiness: Some(100), ..Figures::default() });
     for id in ids {
         sample.record(&id, passed("holds"), 1);
     }
     sample.report()
+}
+
+/// Something that was proven at a base and is not, a checklist and a level that are asked more, and an exit code that says
+/// nothing of it.
+pub(super) fn worse() -> Report {
+    let mut sample = Sample::new(vec![must_do(), stack()]);
+    sample.record("must-do.safe-get", passed("GET changes nothing"), 24);
+    sample.forget_plugin("must-do.safe-get");
+    sample.record("must-do.xss", passed("no page shows a script"), 26);
+    sample.record("must-do.double-submit", failed(), 3);
+    let figures = Figures { readiness: Some(90), stale: Some(0), claimed: None };
+    let demand = Demand { must: Some(Ask::Proven), figures };
+    sample.policy.checklists.insert("must-do".parse().unwrap(), demand);
+    sample.policy.levels.insert(Level::Should, Figures { readiness: Some(50), ..Figures::default() });
+    let id = |id: &str| -> ItemId { id.parse().unwrap() };
+    let worse = |item: &str, formerly: Option<&str>, status| Worse {
+        item: id(item),
+        formerly: formerly.map(id),
+        is: Decline::Status(status),
+    };
+    sample.comparison = Some(Comparison {
+        base: Base { name: "origin/main...".to_owned(), commit: "9f8e7d6c5b4a".repeat(4)[..40].to_owned() },
+        worse: vec![
+            worse("must-do.safe-get", Some("must-do.get"), Status::Stale),
+            worse("must-do.double-submit", None, Status::Failing),
+        ],
+        fallen: vec![Fallen {
+            checklist: "must-do".parse().unwrap(),
+            was: Share { proven: 12, of: 18 },
+            is: Share { proven: 5, of: 18 },
+        }],
+        removed: vec![id("must-do.cookies")],
+        waived: vec![id("stack.jenkins")],
+    });
+    sample.soft = true;
+    let kept = [(id("must-do.xss"), "web-security/xss".parse().unwrap())];
+    sample.report().keeping(&kept.into())
 }
 
 /// Text that tries to leave its place.
@@ -181,7 +219,7 @@ pub(super) fn placed() -> Report {
 
 /// All of these.
 pub(super) fn all() -> Vec<Report> {
-    vec![mixed(), untouched(), proven(), hostile(), empty(), placed(), deep(300)]
+    vec![mixed(), untouched(), proven(), hostile(), empty(), placed(), worse(), deep(300)]
 }
 
 fn must_do() -> Checklist {
@@ -436,6 +474,8 @@ struct Sample {
     unbound: HashMap<ItemId, Vec<&'static str>>,
     rebuilt: BTreeSet<ItemId>,
     policy: Policy,
+    comparison: Option<Comparison>,
+    soft: bool,
     workspace: String,
     revision: Option<String>,
     narrowed: bool,
@@ -450,6 +490,8 @@ impl Sample {
             unbound: HashMap::new(),
             rebuilt: BTreeSet::new(),
             policy: Policy::default(),
+            comparison: None,
+            soft: false,
             workspace: "shop".to_owned(),
             revision: Some("1a2b3c4d5e6f708192a3b4c5d6e7f8091a2b3c4d".to_owned()),
             narrowed: false,
@@ -459,6 +501,11 @@ impl Sample {
 
     fn now() -> Timestamp {
         "2026-06-01T12:00:00Z".parse().unwrap()
+    }
+
+    /// Asks for every must item, and for these figures.
+    fn ask(&mut self, figures: Figures) {
+        self.policy.whole = Demand { must: Some(Ask::Proven), figures };
     }
 
     fn entry(&mut self, id: &str) -> &mut Entry {
@@ -542,6 +589,9 @@ impl Sample {
             items,
             policy: &self.policy,
             judgement: None,
+            needed: BTreeMap::new(),
+            comparison: self.comparison.clone(),
+            soft: self.soft,
             now: Self::now(),
             workspace: self.workspace.clone(),
             revision: self.revision.clone(),

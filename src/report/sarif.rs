@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::annotation::{Annotation, annotations};
+use super::gate;
 use super::phrase;
 use super::place::Place;
 use super::tree::Report;
@@ -42,6 +43,15 @@ struct Run<'a> {
     automation_details: AutomationDetails,
     invocations: [Invocation; 1],
     results: Vec<Outcome<'a>>,
+    properties: RunProperties,
+}
+
+/// Section 3.8: how the policy was judged, which no result says.
+#[derive(Serialize)]
+struct RunProperties {
+    policy: &'static str,
+    /// Whether the exit code says nothing of it.
+    soft: bool,
 }
 
 #[derive(Serialize)]
@@ -188,6 +198,7 @@ impl<'a> Log<'a> {
             automation_details: AutomationDetails { id: format!("mustdo/{}/", segment(&report.workspace)) },
             invocations: [Invocation::new(report, language)],
             results,
+            properties: RunProperties { policy: gate::outcome(&report.judgement), soft: report.soft },
         };
         Self { schema: SCHEMA, version: "2.1.0", runs: [run] }
     }
@@ -339,6 +350,16 @@ mod tests {
             // GitHub refuses a log with a result that has no location.
             assert_eq!(result["locations"].as_array().unwrap().len(), 1);
         }
+    }
+
+    #[test]
+    fn what_is_worse_than_at_the_base_is_a_result_of_its_own() {
+        let log: Value = serde_json::from_str(&sarif(&sample::worse(), Language::En)).unwrap();
+        let results = log.pointer("/runs/0/results").unwrap().as_array().unwrap();
+        let worse: Vec<_> = results.iter().filter(|result| result["ruleId"] == "mustdo/worse").collect();
+        let [worse] = worse[..] else { panic!("{worse:?}") };
+        assert_eq!(worse["properties"]["item"], "must-do.safe-get");
+        assert_eq!(log.pointer("/runs/0/properties/policy"), Some(&Value::from("fails")));
     }
 
     #[test]

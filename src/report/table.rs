@@ -7,6 +7,7 @@ use super::note::{self, Line, Note};
 use super::paint::{Ink, symbol};
 use super::phrase;
 use super::tree::{Report, Row, Section};
+use super::why;
 use super::word::{self, Word};
 use super::wrap::{width, wrap};
 use crate::model::{Language, Level, Status, Tally};
@@ -34,18 +35,19 @@ pub(super) fn table(report: &Report, view: View) -> String {
         total,
         policy: _,
         judgement: _,
+        soft: _,
         files: _,
     } = report;
-    let View { language, color, width, items } = view;
+    let View { language, color, width, items, why } = view;
     let width = usize::from(width.unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH));
-    let mut page = Page { report, language, color, width, text: String::new() };
+    let mut page = Page { report, language, color, width, why, text: String::new() };
     page.subject(version);
     if sections.is_empty() {
         page.paragraph("", phrase::nothing(language), Ink::Plain);
         return page.text;
     }
     page.summary(sections, total);
-    if items {
+    if items || why {
         page.items(sections);
     }
     for note in note::notes(report, language) {
@@ -63,6 +65,7 @@ struct Page<'a> {
     language: Language,
     color: bool,
     width: usize,
+    why: bool,
     text: String,
 }
 
@@ -235,11 +238,19 @@ impl Page<'_> {
         let word = word::status(status, self.language);
         self.paragraph("", &format!("{} {word}  {}", symbol(status), row.id), Ink::of(status));
         self.paragraph("  ", row.title.get(self.language), Ink::Plain);
-        for (ink, detail) in note::details(row, self.report.generated, self.language) {
+        for (ink, detail) in self.details(row) {
             self.paragraph("  ", &detail, ink);
         }
         let (level, weight) = (word::level(row.level, self.language), Word::Weight.get(self.language));
         self.paragraph("  ", &format!("{level} · {weight} {}", row.weight.get()), Ink::Faint);
+    }
+
+    fn details(&self, row: &Row) -> Vec<(Ink, String)> {
+        let mut details = note::details(row, self.report.generated, self.language);
+        if self.why {
+            details.extend(why::why(row, self.language));
+        }
+        details
     }
 
     fn item(&self, layout: &Items, row: &Row) -> Vec<String> {
@@ -250,7 +261,7 @@ impl Page<'_> {
             wrap(text, room).into_iter().map(|line| ink.paint(&line, color)).collect::<Vec<_>>()
         };
         let mut text = lines(row.title.get(self.language), layout.text, Ink::Plain);
-        for (ink, detail) in note::details(row, self.report.generated, self.language) {
+        for (ink, detail) in self.details(row) {
             text.extend(lines(&detail, layout.text, ink));
         }
         let id = lines(row.id.as_str(), layout.id.unwrap_or(layout.text), Ink::Strong);
@@ -448,7 +459,7 @@ mod tests {
             for language in Language::ALL {
                 for width in [24, 40, 60, 80, 100, 120, 200] {
                     for items in [false, true] {
-                        let view = View { language, width: Some(width), items, ..sample::VIEW };
+                        let view = View { language, width: Some(width), items, why: items, ..sample::VIEW };
                         for line in table(&report, view).lines() {
                             let fits = line.width() <= usize::from(width);
                             assert!(fits || code(&report, language).contains(line.trim()), "{width}: {line}");

@@ -7,9 +7,10 @@ use semver::Version;
 
 use super::place::Files;
 use crate::model::{
-    Asked, Attempt, Catalog, CheckId, CheckRecord, Checklist, ChecklistId, Claim, Digest, Entry, Finding,
-    Group, GroupId, Item, ItemId, Judgement, Kind, Level, Location, Measurement, Policy, Record, Span,
-    Standing, Step, Tag, Tally, TargetName, Text, Verdict, Waiver, Weight, plain,
+    Asked, Attempt, Base, Catalog, CheckId, CheckRecord, Checklist, ChecklistId, Claim, Comparison, Digest,
+    Entry, Finding, Group, GroupId, Item, ItemId, Judged, Judgement, Kind, Level, Location, Measurement,
+    Policy, Record, Span, Standing, Status, Step, Tag, Tally, TargetName, Text, Verdict, Violation, Waiver,
+    Weight, Worse, plain,
 };
 
 /// What is known of a selection of items at one moment, in catalog order.
@@ -36,6 +37,8 @@ pub struct Report {
     pub(super) policy: Policy,
     /// How the policy was judged on the selected items.
     pub(super) judgement: Judgement,
+    /// Whether the exit code says nothing of the policy.
+    pub(super) soft: bool,
     /// Where things stand in the learner's repository.
     pub(super) files: Files,
 }
@@ -51,10 +54,16 @@ pub struct Input<'a> {
     pub entries: Vec<Option<&'a Entry>>,
     /// The checks of each today, in the same order and inside in the item's.
     pub asked: Vec<Vec<Asked>>,
+    /// Where items stand that these need and that are not among them, as far as anybody knows.
+    pub needed: BTreeMap<ItemId, Status>,
     /// What is asked of them.
     pub policy: &'a Policy,
     /// How that was judged, where more is asked about than is shown; none to judge what is shown.
     pub judgement: Option<Judgement>,
+    /// What is worse than at the base; none where nothing is compared.
+    pub comparison: Option<Comparison>,
+    /// Whether the exit code says nothing of the policy.
+    pub soft: bool,
     /// The moment to speak of.
     pub now: Timestamp,
     /// The workspace's name; may be empty.
@@ -102,6 +111,8 @@ pub(super) struct Row {
     pub(super) kind: Kind,
     pub(super) tags: Vec<Tag>,
     pub(super) needs: Vec<ItemId>,
+    /// Those of them that are neither proven nor waived, with where they stand.
+    pub(super) unmet: Vec<(ItemId, Status)>,
     pub(super) source: Option<String>,
     /// The first hint of the item's own.
     pub(super) hint: Option<Text>,
@@ -124,6 +135,8 @@ pub(super) struct Check {
     pub(super) fresh_for: Span,
     pub(super) decided: Option<Record>,
     pub(super) undecided: Option<Record>,
+    /// Whether it was not run again because nothing has changed since it passed.
+    pub(super) kept: bool,
 }
 
 impl Report {
@@ -135,8 +148,11 @@ impl Report {
             items,
             entries,
             asked,
+            mut needed,
             policy,
             judgement,
+            comparison,
+            soft,
             now,
             workspace,
             revision,
@@ -155,7 +171,7 @@ impl Report {
                 if let Some((entry, asked)) = known.remove(&item.id) {
                     let standing = Standing::of(item, &asked, entry, now);
                     rows.push((item, Row::new(item, entry, asked, standing.clone())));
-                    judged.push((item, standing));
+                    judged.push((&checklist.id, item, standing));
                 }
             }
             if !rows.is_empty() {
@@ -164,8 +180,21 @@ impl Report {
                 sections.push(section);
             }
         }
-        let judge = || policy.judge(judged.iter().map(|(item, standing)| (*item, standing)));
+        needed.extend(judged.iter().map(|(_, item, standing)| (item.id.clone(), standing.status)));
+        let headings = sections.iter_mut().flat_map(|section: &mut Section| &mut section.headings);
+        for row in headings.flat_map(|heading| &mut heading.rows) {
+            row.unmet = unmet(&row.needs, &needed);
+        }
+        let judge = || {
+            let judged = judged.iter();
+            let judged = judged.map(|(checklist, item, standing)| Judged { checklist, item, standing });
+            policy.judge(judged, narrowed)
+        };
         let judgement = judgement.unwrap_or_else(judge);
+        let judgement = match comparison {
+            Some(comparison) => judgement.compared(self::comparison(comparison)),
+            None => judgement,
+        };
         Self {
             version: env!("CARGO_PKG_VERSION"),
             generated: now,
@@ -174,10 +203,23 @@ impl Report {
             narrowed,
             sections,
             total,
-            policy: *policy,
+            policy: policy.clone(),
             judgement,
+            soft,
             files: self::files(files),
         }
+    }
+
+    /// The same, with these checks said not to have been run again.
+    #[must_use]
+    pub fn keeping(mut self, kept: &BTreeSet<(ItemId, CheckId)>) -> Self {
+        let headings = self.sections.iter_mut().flat_map(|section| &mut section.headings);
+        for row in headings.flat_map(|heading| &mut heading.rows) {
+            for check in &mut row.checks {
+                check.kept = kept.contains(&(row.id.clone(), check.id.clone()));
+            }
+        }
+        self
     }
 
     /// How the policy was judged on the selected items.
@@ -186,10 +228,31 @@ impl Report {
         &self.judgement
     }
 
+    /// Whether the exit code says nothing of the policy.
+    #[must_use]
+    pub fn is_soft(&self) -> bool {
+        self.soft
+    }
+
     /// All selected items, counted.
     #[must_use]
     pub fn total(&self) -> &Tally {
         &self.total
+    }
+
+    /// What an item was at the base, where it was proven there and is not any more.
+    pub(super) fn worse(&self, item: &ItemId) -> Option<(&Base, &Worse)> {
+        self.judgement.violations.iter().find_map(|violation| match violation {
+            Violation::Worse { base, items } => Some((base, items.iter().find(|worse| worse.item == *item)?)),
+            Violation::Failing { .. }
+            | Violation::Must { .. }
+            | Violation::Readiness { .. }
+            | Violation::Stale { .. }
+            | Violation::Claimed { .. }
+            | Violation::Unproven { .. }
+            | Violation::Flaky { .. }
+            | Violation::Fallen { .. } => None,
+        })
     }
 
     /// Every row, in catalog order.
@@ -330,6 +393,7 @@ impl Row {
             kind: item.kind,
             tags: item.tags.clone(),
             needs: item.needs.clone(),
+            unmet: vec![],
             source: item.source.as_deref().map(line),
             hint: item.hints.first().map(text),
             standing,
@@ -350,6 +414,7 @@ impl Check {
             fresh_for: definition.fresh_for,
             decided: known.and_then(|known| known.decided.as_ref()).map(record),
             undecided: known.and_then(|known| known.undecided.as_ref()).map(record),
+            kept: false,
         }
     }
 
@@ -357,6 +422,18 @@ impl Check {
     pub(super) fn latest(&self) -> Option<&Record> {
         self.undecided.as_ref().or(self.decided.as_ref())
     }
+}
+
+/// The needs that are neither proven nor waived.
+fn unmet(needs: &[ItemId], stand: &BTreeMap<ItemId, Status>) -> Vec<(ItemId, Status)> {
+    let known = needs.iter().filter_map(|need| Some((need.clone(), *stand.get(need)?)));
+    known.filter(|(_, status)| !matches!(status, Status::Proven | Status::Waived)).collect()
+}
+
+/// A base's name is what somebody typed or what stands in a file.
+fn comparison(comparison: Comparison) -> Comparison {
+    let Base { name, commit } = comparison.base;
+    Comparison { base: Base { name: plain(&name).into_owned(), commit }, ..comparison }
 }
 
 fn files(files: Files) -> Files {

@@ -1,10 +1,12 @@
 //! The git repository around a workspace.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use git2::{ConfigLevel, ErrorCode, RepositoryState, StatusOptions};
+use git2::{ConfigLevel, ErrorCode, ObjectType, RepositoryState, StatusOptions};
 
 use super::StoreError;
+use crate::model::{Digest, Hasher};
 
 /// A repository with a work tree.
 pub struct Repository {
@@ -104,6 +106,43 @@ impl Repository {
         let foreign = |path: &str| !Path::new(path).starts_with(&own);
         let changed = statuses.iter().any(|status| status.path().map_or(true, foreign));
         Ok(Some(Commit { id: head.id().to_string(), changed }))
+    }
+
+    /// What HEAD holds, `own` aside, a folder that mustdo writes itself. None where the work tree holds anything else: a change,
+    /// or a file that is neither committed nor ignored; and before the first commit.
+    pub fn committed(&self, own: &Path) -> Result<Option<Digest>, StoreError> {
+        let Some(head) = self.head_commit()? else { return Ok(None) };
+        let mut options = StatusOptions::new();
+        options.include_untracked(true).recurse_untracked_dirs(true).include_ignored(false);
+        let statuses =
+            self.inner.statuses(Some(&mut options)).map_err(failed("compare the work tree with HEAD"))?;
+        let own = self.relative(own);
+        let foreign = |path: &str| !Path::new(path).starts_with(&own);
+        if statuses.iter().any(|status| status.path().map_or(true, foreign)) {
+            return Ok(None);
+        }
+        let mut hasher = Hasher::default();
+        let parts: Vec<_> = own.iter().collect();
+        self.beside(&head.tree().map_err(failed("read HEAD"))?, &parts, &mut hasher)?;
+        Ok(Some(hasher.finish()))
+    }
+
+    /// Adds everything in a tree but what is at the end of `path`.
+    fn beside(&self, tree: &git2::Tree<'_>, path: &[&OsStr], hasher: &mut Hasher) -> Result<(), StoreError> {
+        for entry in tree {
+            let on_path = path.first().is_some_and(|part| part.as_encoded_bytes() == entry.name_bytes());
+            match (on_path, path) {
+                (true, [_]) => {}
+                (true, [_, rest @ ..]) if entry.kind() == Some(ObjectType::Tree) => {
+                    let below = self.inner.find_tree(entry.id()).map_err(failed("read HEAD"))?;
+                    self.beside(&below, rest, hasher.field(entry.name_bytes()))?;
+                }
+                _ => {
+                    hasher.field(entry.name_bytes()).field(entry.id()).field(entry.filemode().to_le_bytes());
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Commits the files at `paths` as they are on disk, and nothing else: what is staged for other files stays staged

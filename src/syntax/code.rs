@@ -97,6 +97,8 @@ codes! {
     VersionTooLow "E0209"
     /// An id that was another item's.
     ReusedId "E0210"
+    /// A checklist that does not exist.
+    UnknownChecklist "E0211"
     /// Not an address.
     BadAddress "E0301"
     /// An address of an encrypted service.

@@ -69,6 +69,8 @@ pub(super) enum Inside {
 pub(super) struct SettingsMarks {
     pub(super) bindings: BTreeMap<crate::model::ItemId, BindingMarks>,
     pub(super) grants: BTreeMap<crate::model::PluginId, GrantMarks>,
+    /// The checklists that the policy asks something of.
+    pub(super) policy: BTreeMap<crate::model::ChecklistId, Bytes>,
     /// Targets that are there but could not be read.
     pub(super) unread: std::collections::BTreeSet<TargetName>,
 }

@@ -8,11 +8,8 @@ use super::mark::{BindingMarks, GrantMarks, SettingsMarks};
 use super::parameter::{Writer, globs, parameters, targets, variable};
 use super::table::{Field, Table, document};
 use super::target::target;
-use super::{Code, Diagnostic, Read, Source};
-use crate::model::{
-    Ask, Capability, Flaky, Grant, ItemBinding, Language, Limit, Policy, Settings, TargetName, Undecided,
-    Unproven,
-};
+use super::{Code, Diagnostic, Read, Source, policy};
+use crate::model::{Capability, Grant, ItemBinding, Language, Limit, Settings, TargetName};
 
 /// Settings and where their parts are written.
 #[derive(Debug, Clone)]
@@ -58,7 +55,7 @@ pub fn read_settings(source: &Source) -> Read<SettingsFile> {
         entries(table.optional("item"), "the items", |field| binding(field, settings, marks));
         entries(table.optional("grants"), "the grants", |field| grant(field, settings, marks));
         if let Some(policy) = table.optional("policy").and_then(|field| field.table("the policy")) {
-            settings.policy = self::policy(policy);
+            settings.policy = policy::policy(policy, marks);
         }
     })
 }
@@ -202,27 +199,4 @@ fn program(
         return None;
     }
     Some((target, path))
-}
-
-fn policy(mut table: Table<'_>) -> Policy {
-    let any = i64::from(u32::MAX);
-    let mut number = |key, most| {
-        let field: Option<Field<'_>> = table.optional(key);
-        field.and_then(|field| field.integer_within(0, most)).and_then(|number| u32::try_from(number).ok())
-    };
-    let (readiness, stale, claimed) =
-        (number("readiness", 100), number("stale", any), number("claimed", any));
-    let must = table.optional("must").and_then(|field| field.word([Ask::Proven, Ask::Claimed], Ask::word));
-    let undecided = table
-        .optional("inconclusive")
-        .and_then(|field| field.word([Undecided::Ask, Undecided::Allow], Undecided::word));
-    let unproven = table
-        .optional("unproven")
-        .and_then(|field| field.word([Unproven::Allow, Unproven::Deny], Unproven::word));
-    let flaky =
-        table.optional("flaky").and_then(|field| field.word([Flaky::Deny, Flaky::Allow], Flaky::word));
-    table.close();
-    let (inconclusive, unproven) = (undecided.unwrap_or_default(), unproven.unwrap_or_default());
-    let flaky = flaky.unwrap_or_default();
-    Policy { must, readiness, stale, claimed, inconclusive, unproven, flaky }
 }

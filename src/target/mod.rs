@@ -6,6 +6,7 @@
 //!
 //! Start at [`start()`] and [`Started`].
 
+mod behind;
 mod error;
 mod identity;
 mod locate;
@@ -15,6 +16,7 @@ mod probe;
 mod service;
 mod start;
 
+pub use behind::{Behind, behind};
 pub use error::TargetError;
 pub use identity::identity;
 pub use start::{Died, StartOptions, Started, program, start};

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use mustdo::model::{Capability, CapabilityRequest, CheckInfo, Digest, ItemId, PluginId, PluginInfo, Text};
 use mustdo::syntax::{
-    Code, Diagnostic, Severity, Source, check_against, check_bindings, link, misnamed_plugin, read_cases,
-    read_checklist, read_lock, read_progress, read_settings, render, unlocked_plugin,
+    Code, Diagnostic, Severity, Source, check_against, check_bindings, check_policy, link, misnamed_plugin,
+    read_cases, read_checklist, read_lock, read_progress, read_settings, render, unlocked_plugin,
 };
 
 fn folder() -> PathBuf {
@@ -144,6 +144,7 @@ fn diagnose(fixture: &str) -> Vec<Diagnostic> {
     let settings = settings.unwrap_or_else(|| read_settings(&Source::new("mustdo.toml", "")).value.unwrap());
     let plugin = plugin();
     let plugins = |id: &PluginId| (*id == plugin.id).then_some(&plugin);
+    found.extend(check_policy(&linked.catalog, &settings));
     found.extend(check_bindings(&linked.catalog, &linked.places, &settings, &plugins));
     found
 }

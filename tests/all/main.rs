@@ -12,6 +12,8 @@ mod broker;
 #[cfg(feature = "live-servers")]
 mod browser;
 #[cfg(unix)]
+mod cached;
+#[cfg(unix)]
 mod cases;
 mod command;
 mod content;
@@ -25,6 +27,7 @@ mod durable;
 mod examples;
 #[cfg(feature = "live-servers")]
 mod flask;
+mod gate;
 mod guest;
 mod history;
 mod host;

@@ -10,6 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::display::Display;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::gate::Gate;
 use crate::cli::output::{report, view};
 use crate::cli::plugins::runtime;
 use crate::cli::printer::answer;
@@ -163,7 +164,7 @@ impl Stall {
     fn report(&self, outcomes: &Outcomes) -> Result<Exit, Failure> {
         let project = Project::of_workspace(&self.context)?;
         let items = outcomes.items.iter().filter_map(|id| project.catalog.item(id)).collect();
-        let report = report(&self.context, &project, &self.shelf, &selection(), items)?;
+        let report = report(&self.context, &project, &self.shelf, &selection(), items, &Gate::default())?;
         answer(&write(&report, Format::Table, &view(&self.context, &project, false)))?;
         Ok(outcomes.exit(&report, &Settings::default()))
     }

@@ -8,6 +8,7 @@ use crate::cli::conclusion::Conclusion;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::gate::{Gate, GateArgs};
 use crate::cli::output::ReportFile;
 use crate::cli::partition::basis;
 use crate::cli::project::Project;
@@ -37,6 +38,8 @@ pub(crate) struct MergeArgs {
     /// Show every item in the table
     #[arg(long)]
     items: bool,
+    #[command(flatten)]
+    gate: GateArgs,
 }
 
 /// Bytes that a result has at most: as many as a file of a workspace.
@@ -49,6 +52,7 @@ pub(crate) fn run(context: &Context, args: &MergeArgs) -> Result<Exit, Failure> 
     let announcement = Announcement::open(context, to_stdout)?;
     let project = Project::of_workspace(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
+    let gate = Gate::open(context, &args.gate, &project)?;
     let results = read(context, &args.results)?;
     let merged = Merged::new(&results).map_err(|errors| {
         refused(errors.iter().map(ToString::to_string))
@@ -75,6 +79,7 @@ pub(crate) fn run(context: &Context, args: &MergeArgs) -> Result<Exit, Failure> 
             .into_iter()
             .map(|(item, check, record)| Recorded { item, check, record })
             .collect(),
+        kept: vec![],
         missed: merged.missed,
         idle: merged.items.is_empty() && merged.selection.asks_for_standing(),
         interrupted: false,
@@ -84,7 +89,7 @@ pub(crate) fn run(context: &Context, args: &MergeArgs) -> Result<Exit, Failure> 
     }
     let project =
         if args.no_record { project.with(&outcome.records) } else { Project::of_workspace(&context)? };
-    Conclusion { sinks, to_stdout, announcement, items: args.items }.conclude(
+    Conclusion { sinks, to_stdout, announcement, items: args.items, gate }.conclude(
         &context,
         &project,
         &shelf,

@@ -6,6 +6,7 @@ use crate::cli::argument::SelectionArgs;
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::gate::{Gate, GateArgs};
 use crate::cli::output::{ReportFile, report, select};
 use crate::cli::project::Project;
 use crate::cli::server::Announcement;
@@ -26,9 +27,15 @@ pub(crate) struct ReportArgs {
     /// Show every item
     #[arg(long)]
     pub(crate) items: bool,
+    /// Show every item and why it stands where it stands: what decided, when, by which build of a plugin, at which commit, and
+    /// what is to be proven first (table, markdown)
+    #[arg(long)]
+    why: bool,
     /// Report what a commit holds, as of when it was made: a branch, a tag, HEAD~3, a commit's id
     #[arg(long, value_name = "REV")]
     rev: Option<String>,
+    #[command(flatten)]
+    gate: GateArgs,
 }
 
 /// Prints the report and judges the policy.
@@ -52,15 +59,19 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
         None => Project::of_workspace(context)?,
     };
     let context = &project.moment(context);
+    let gate = Gate::open(context, &args.gate, &project)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
     let selection = args.selection.selection();
     let items = select(context, &project, &shelf, &selection)?;
-    let report = report(context, &project, &shelf, &selection, items)?;
+    let report = report(context, &project, &shelf, &selection, items, &gate)?;
     for sink in sinks {
-        sink.write(&report, context, &project, args.items)?;
+        sink.write(&report, context, &project, args.items, args.why)?;
     }
     announcement.write(&report, context, &project)?;
     let judgement = report.judgement();
+    if gate.soft {
+        return Ok(Exit::Holds);
+    }
     Ok(match (judgement.violations.is_empty(), judgement.undecided.is_empty()) {
         (false, _) => Exit::Fails,
         (true, false) => Exit::Undecided,

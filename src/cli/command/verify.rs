@@ -10,6 +10,7 @@ use crate::cli::context::Context;
 use crate::cli::display::Display;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::gate::{Gate, GateArgs};
 use crate::cli::output::ReportFile;
 use crate::cli::partition::Part;
 use crate::cli::plugins::runtime;
@@ -42,6 +43,10 @@ pub(crate) struct VerifyArgs {
     /// Ask a check again that could not tell, so many times at most; what passes only then is flaky, and no proof
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=10), env = "MUSTDO_RETRIES", hide_env_values = true)]
     pub(crate) retries: u8,
+    /// Keep passes that are fresh and were seen on this machine, where nothing they depend on has changed since: plugin,
+    /// parameters, watched files (without any, the committed tree), program and environment of what mustdo starts
+    #[arg(long, conflicts_with_all = ["seed", "record", "partition"])]
+    cached: bool,
     /// Do not write verdicts into progress/ (--record is about something else: the calls)
     #[arg(long)]
     pub(crate) no_record: bool,
@@ -55,7 +60,7 @@ pub(crate) struct VerifyArgs {
     #[arg(long, conflicts_with = "no_record")]
     pub(crate) commit: bool,
     /// Do only this part of the run, such as 2/4, and write what it saw to a file for mustdo merge, which records it
-    #[arg(long, value_name = "I/N", conflicts_with_all = ["reports", "items", "commit"])]
+    #[arg(long, value_name = "I/N", conflicts_with_all = ["reports", "items", "commit", "base", "soft"])]
     pub(crate) partition: Option<Partition>,
     /// Where the part's result goes [default: mustdo-result-I-of-N.toml in the current folder]
     #[arg(long, value_name = "FILE", requires = "partition")]
@@ -67,6 +72,8 @@ pub(crate) struct VerifyArgs {
     /// Show every item in the table
     #[arg(long)]
     pub(crate) items: bool,
+    #[command(flatten)]
+    gate: GateArgs,
 }
 
 /// Which of the selected items: those that stand somewhere. Several add up.
@@ -109,6 +116,11 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
     let announcement = Announcement::open(context, to_stdout)?;
     let project = Project::of_workspace(context)?;
     let shelf = Shelf::open(project.workspace.as_ref())?;
+    // Parts are judged where they are put together.
+    let gate = match args.partition {
+        Some(_) => Gate::default(),
+        None => Gate::open(context, &args.gate, &project)?,
+    };
     let mut selection = args.selection.selection();
     selection.statuses.extend(args.standing.stale.then_some(Status::Stale));
     selection.statuses.extend(args.standing.failed.then_some(Status::Failing));
@@ -125,6 +137,7 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
         record: record && part.is_none(),
         commit: args.commit,
         retries: usize::from(args.retries),
+        cached: args.cached,
     };
     let display = Display::new(context);
     let recordings = args.record.as_deref().map(|folder| context.environment.directory.join(folder));
@@ -145,7 +158,7 @@ pub(crate) fn run(context: &Context, args: &VerifyArgs) -> Result<Exit, Failure>
     // What was just recorded is read back: the report is the same code as `mustdo report`. Without recording it is
     // made from the verdicts in memory.
     let project = if record { Project::of_workspace(context)? } else { project.with(&outcome.records) };
-    let conclusion = Conclusion { sinks, to_stdout, announcement, items: args.items };
+    let conclusion = Conclusion { sinks, to_stdout, announcement, items: args.items, gate };
     conclusion.conclude(context, &project, &shelf, &selection, &outcome)
 }
 

@@ -12,7 +12,7 @@ const LEAST_WIDTH: u16 = 24;
 
 /// The difference as text whose lines are at most as wide as the view, 24 columns at least.
 pub(super) fn text(difference: &Difference, view: View) -> String {
-    let View { language, color, width, items: _ } = view;
+    let View { language, color, width, items: _, why: _ } = view;
     let width = usize::from(width.unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH));
     let mut page = Page { language, color, width, text: String::new() };
     page.page(difference);
@@ -116,7 +116,7 @@ mod tests {
     fn difference_reads_the_same_in_both_languages_and_fits() {
         for language in Language::ALL {
             for width in [100, 40] {
-                let view = View { language, color: false, width: Some(width), items: false };
+                let view = View { language, color: false, width: Some(width), items: false, why: false };
                 let shown = text(&sample::difference(), view);
                 let widest = shown.lines().map(super::width).max();
                 assert!(widest <= Some(usize::from(width)), "{shown}");

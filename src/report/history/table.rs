@@ -27,7 +27,7 @@ const SHORT: usize = 9;
 
 /// The history as text whose lines are at most as wide as the view, 24 columns at least.
 pub(super) fn table(history: &History, view: View, last: usize) -> String {
-    let View { language, color, width, items } = view;
+    let View { language, color, width, items, why: _ } = view;
     let width = usize::from(width.unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH));
     let mut page = Page { history, language, color, width, text: String::new() };
     page.subject();
@@ -297,7 +297,7 @@ mod tests {
     fn history_reads_the_same_in_both_languages_and_fits() {
         for language in Language::ALL {
             for (width, last) in [(100, 20), (60, 2)] {
-                let view = View { language, color: false, width: Some(width), items: true };
+                let view = View { language, color: false, width: Some(width), items: true, why: false };
                 let text = table(&sample::history(), view, last);
                 assert!(text.lines().all(|line| super::width(line) <= usize::from(width)), "{text}");
                 insta::assert_snapshot!(format!("history-{language}-{width}"), text);
@@ -307,7 +307,7 @@ mod tests {
 
     #[test]
     fn colour_adds_nothing() {
-        let view = View { language: Language::En, color: true, width: Some(100), items: true };
+        let view = View { language: Language::En, color: true, width: Some(100), items: true, why: false };
         let painted = table(&sample::history(), view, 20);
         let bare = table(&sample::history(), View { color: false, ..view }, 20);
         assert_ne!(painted, bare);

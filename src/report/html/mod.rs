@@ -15,6 +15,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::gate;
 use super::json::ReportView;
 use super::note::{self, Line};
 use super::paint::symbol;
@@ -39,6 +40,7 @@ pub(super) fn html(report: &Report, language: Language) -> String {
         total,
         policy: _,
         judgement: _,
+        soft: _,
         files: _,
     } = report;
     let fill = |name: &str| -> Option<String> {
@@ -191,11 +193,8 @@ fn ring(total: &Tally) -> String {
 
 fn judgement(report: &Report) -> String {
     let judgement = &report.judgement;
-    let (class, name) = match (judgement.violations.is_empty(), judgement.undecided.is_empty()) {
-        (false, _) => ("fails", "fails"),
-        (true, false) => ("unsure", "undecided"),
-        (true, true) => ("holds", "holds"),
-    };
+    let name = gate::outcome(judgement);
+    let class = if name == "undecided" { "unsure" } else { name };
     let ([policy, zh_policy], [holds, zh_holds]) = (word::both("policy"), word::both(name));
     let title = both(&format!("{policy}: {holds}"), &format!("{zh_policy}：{zh_holds}"));
     let mut text = format!(r#"<div class="card judged {class}"><h3>{title}</h3><ul>"#);

@@ -97,6 +97,28 @@ impl Plan {
         plan
     }
 
+    /// Leaves these tasks out and numbers the others anew. What waited for one of them waits for what that would have waited
+    /// for: the order of the others stays.
+    pub fn remove(&mut self, ids: &BTreeSet<TaskId>) {
+        // What to wait for in the place of each task, by its old id; a task comes after all that it waits for.
+        let mut instead: Vec<Vec<TaskId>> = Vec::with_capacity(self.tasks.len());
+        let mut kept = vec![];
+        for mut task in std::mem::take(&mut self.tasks) {
+            let mut after: Vec<_> = task.after.iter().flat_map(|id| instead[id.0].clone()).collect();
+            after.sort_unstable();
+            after.dedup();
+            if ids.contains(&task.id) {
+                instead.push(after);
+            } else {
+                task.id = TaskId(kept.len());
+                task.after = after;
+                instead.push(vec![task.id]);
+                kept.push(task);
+            }
+        }
+        self.tasks = kept;
+    }
+
     /// The workspace's targets that its tasks use: what has to be started.
     #[must_use]
     pub fn targets(&self) -> BTreeSet<&TargetName> {
@@ -106,6 +128,7 @@ impl Plan {
 
 #[cfg(test)]
 mod tests {
+    use super::TaskId;
     use super::world::{World, order};
 
     #[test]
@@ -126,6 +149,31 @@ mod tests {
         // Items in between hold the order even where they are not selected; items that do not run are not waited for.
         assert_eq!(order(&world.plan(&["a", "c"])), [("a", vec![]), ("c", vec![0])]);
         assert_eq!(order(&world.plan(&["c"])), [("c", vec![])]);
+    }
+
+    #[test]
+    fn what_is_removed_hands_its_order_on() {
+        let world = World::new(&[
+            "a: probe/plain; b",
+            "b: probe/none probe/plain; c",
+            "c: probe/none",
+            "d: probe/none; b c",
+        ]);
+        let without = |ids: &[usize]| {
+            let mut plan = world.plan(&["a", "b", "c", "d"]);
+            assert_eq!(order(&plan)[0..2], [("c", vec![]), ("b", vec![0])]);
+            plan.remove(&ids.iter().map(|&id| TaskId(id)).collect());
+            assert!(plan.tasks.iter().enumerate().all(|(place, task)| task.id == TaskId(place)));
+            order(&plan).into_iter().map(|(item, after)| (item.to_owned(), after)).collect::<Vec<_>>()
+        };
+        let named = |item: &str, after: Vec<usize>| (item.to_owned(), after);
+        assert_eq!(
+            without(&[1, 2]),
+            [named("c", vec![]), named("a", vec![0]), named("d", vec![0])],
+            "through all of b"
+        );
+        assert_eq!(without(&[0]).len(), 4);
+        assert_eq!(without(&[0, 1, 2, 3, 4]), []);
     }
 
     #[test]

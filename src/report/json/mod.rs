@@ -1,14 +1,17 @@
 //! The report as JSON, for programs. Its shape has a number and a schema: `schema/report.json`.
 
+mod gate;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use self::gate::{JudgementView, PolicyView};
 use super::tree::{Check, Heading, Report, Row, Section};
 use crate::model::{
-    Ask, Attempt, CheckId, Claim, Finding, GroupId, ItemId, Judgement, Location, Measurement, Policy, Record,
-    Score, Staleness, Standing, Step, Tag, Tally, TargetName, Text, Verdict, Violation, Waiver,
+    Attempt, CheckId, Claim, Finding, GroupId, ItemId, Location, Measurement, Record, Score, Staleness,
+    Standing, Step, Tag, Tally, TargetName, Text, Verdict, Waiver,
 };
 
 /// The number of the shape: keys may be added under it; removing or changing one is the next.
@@ -32,7 +35,7 @@ pub(super) struct ReportView<'a> {
     revision: Option<&'a str>,
     narrowed: bool,
     total: TallyView,
-    policy: PolicyView,
+    policy: PolicyView<'a>,
     judgement: JudgementView<'a>,
     checklists: Vec<ChecklistView<'a>>,
 }
@@ -50,6 +53,7 @@ impl<'a> ReportView<'a> {
             total,
             policy,
             judgement,
+            soft,
             files: _,
         } = report;
         Self {
@@ -61,7 +65,7 @@ impl<'a> ReportView<'a> {
             narrowed: *narrowed,
             total: TallyView::new(total),
             policy: PolicyView::new(policy),
-            judgement: JudgementView::new(judgement),
+            judgement: JudgementView::new(judgement, *soft),
             checklists: sections.iter().map(ChecklistView::new).collect(),
         }
     }
@@ -132,76 +136,6 @@ impl TallyView {
             claimed_weight,
             readiness: tally.readiness(),
             claimed_share: tally.claimed_share(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct PolicyView {
-    must: Option<&'static str>,
-    readiness: Option<u32>,
-    stale: Option<u32>,
-    claimed: Option<u32>,
-    inconclusive: &'static str,
-    unproven: &'static str,
-    flaky: &'static str,
-}
-
-impl PolicyView {
-    fn new(policy: &Policy) -> Self {
-        let Policy { must, readiness, stale, claimed, inconclusive, unproven, flaky } = *policy;
-        Self {
-            must: must.map(Ask::word),
-            readiness,
-            stale,
-            claimed,
-            inconclusive: inconclusive.word(),
-            unproven: unproven.word(),
-            flaky: flaky.word(),
-        }
-    }
-}
-
-#[derive(Serialize)]
-struct JudgementView<'a> {
-    holds: bool,
-    violations: Vec<ViolationView<'a>>,
-    undecided: Vec<&'a str>,
-}
-
-impl<'a> JudgementView<'a> {
-    fn new(judgement: &'a Judgement) -> Self {
-        let Judgement { violations, undecided } = judgement;
-        Self {
-            holds: judgement.holds(),
-            violations: violations.iter().map(ViolationView::new).collect(),
-            undecided: ids(undecided),
-        }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-enum ViolationView<'a> {
-    Failing { items: Vec<&'a str> },
-    Must { ask: &'static str, items: Vec<&'a str> },
-    Readiness { at_least: u32, is: Option<u32> },
-    Stale { at_most: u32, are: u32 },
-    Claimed { at_most: u32, are: u32 },
-    Unproven { items: Vec<&'a str> },
-    Flaky { items: Vec<&'a str> },
-}
-
-impl<'a> ViolationView<'a> {
-    fn new(violation: &'a Violation) -> Self {
-        match violation {
-            Violation::Failing { items } => Self::Failing { items: ids(items) },
-            Violation::Must { ask, items } => Self::Must { ask: ask.word(), items: ids(items) },
-            Violation::Readiness { at_least, is } => Self::Readiness { at_least: *at_least, is: *is },
-            Violation::Stale { at_most, are } => Self::Stale { at_most: *at_most, are: *are },
-            Violation::Claimed { at_most, are } => Self::Claimed { at_most: *at_most, are: *are },
-            Violation::Unproven { items } => Self::Unproven { items: ids(items) },
-            Violation::Flaky { items } => Self::Flaky { items: ids(items) },
         }
     }
 }
@@ -287,6 +221,7 @@ impl<'a> ItemView<'a> {
             kind,
             tags,
             needs,
+            unmet: _,
             source,
             hint,
             standing,
@@ -399,11 +334,12 @@ struct CheckView<'a> {
     fresh_for: String,
     decided: Option<RecordView<'a>>,
     undecided: Option<RecordView<'a>>,
+    kept: bool,
 }
 
 impl<'a> CheckView<'a> {
     fn new(check: &'a Check) -> Self {
-        let Check { id, targets, unbound, plugin, fresh_for, decided, undecided } = check;
+        let Check { id, targets, unbound, plugin, fresh_for, decided, undecided, kept } = check;
         Self {
             id: id.to_string(),
             targets: targets
@@ -415,6 +351,7 @@ impl<'a> CheckView<'a> {
             fresh_for: fresh_for.to_string(),
             decided: decided.as_ref().map(RecordView::new),
             undecided: undecided.as_ref().map(RecordView::new),
+            kept: *kept,
         }
     }
 }
