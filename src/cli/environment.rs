@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "this module owns the environment and the clock")]
 
+use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal as _};
@@ -101,6 +102,11 @@ impl Environment {
 /// The value of one variable that the user named; none where it is not set, empty or no text.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Everything that is set, for a program of the user's own that does the user's own work.
+pub(crate) fn variables() -> BTreeMap<OsString, OsString> {
+    env::vars_os().collect()
 }
 
 /// What the kernel runs for a process, asked by that process itself; see proc(5).

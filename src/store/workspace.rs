@@ -34,6 +34,8 @@ impl Workspace {
     pub const SETTINGS: &str = "mustdo.toml";
     /// Where checklists are looked for.
     pub const CHECKLISTS: &str = "checklists";
+    /// Where the text of each checklist is kept as it was when it was last taken: what the user's changes are changes of.
+    pub const BASES: &str = "checklists/.base";
     /// Where progress is kept.
     pub const PROGRESS: &str = "progress";
     /// Where third-party plugins are looked for.
@@ -81,6 +83,17 @@ impl Workspace {
     /// Its own checklists, by file name; none of them where it uses the shipped ones.
     pub fn checklists(&self) -> Result<Vec<TextFile>, StoreError> {
         self.folder(Self::CHECKLISTS)
+    }
+
+    /// The text of a checklist when it was last taken; none where it was not kept.
+    pub fn base(&self, checklist: &ChecklistId) -> Result<Option<TextFile>, StoreError> {
+        self.read(&Self::base_name(checklist))
+    }
+
+    /// Where that is kept, relative to the workspace.
+    #[must_use]
+    pub fn base_name(checklist: &ChecklistId) -> String {
+        format!("{}/{checklist}.toml", Self::BASES)
     }
 
     /// Every progress file, by file name.
