@@ -13,6 +13,7 @@ mod broker;
 mod browser;
 #[cfg(unix)]
 mod cases;
+mod combine;
 mod command;
 mod content;
 #[cfg(target_os = "linux")]
@@ -58,5 +59,6 @@ mod startup;
 mod supply;
 #[cfg(feature = "live-servers")]
 mod template;
+mod update;
 mod verify;
 mod web;
