@@ -6,7 +6,7 @@ use std::path::Path;
 use super::context::Context;
 use super::environment::variables;
 use super::failure::Failure;
-use crate::fetch::{Git, GitError};
+use crate::fetch::{Git, GitError, Limits};
 use crate::model::{Checklist, ChecklistId, CommitId, GitOrigin, Origin, TagName, TakenCommit};
 use crate::store::{CHECKLISTS, Scratch, TextFile, Workspace, checklists_at, checklists_of_commit};
 use crate::syntax::{self, Severity, Source, read_checklist};
@@ -57,6 +57,7 @@ impl Offer {
             variables: variables(),
             guard: context.environment.guard.as_deref(),
             scratch: scratch.path(),
+            limits: Limits::of(MOST),
         };
         let url = &origin.url;
         context.printer.note(&format!("fetching {origin}"));
@@ -118,6 +119,9 @@ impl Offer {
         Ok(Self { origin, taken, checklists, later: None })
     }
 }
+
+/// Bytes that git may write for one repository. One commit of checklists is a hundredth of it.
+const MOST: usize = 64 << 20;
 
 /// Said wherever an update comes to nothing.
 pub(crate) const NOTHING: &str = "nothing was written";

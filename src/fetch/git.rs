@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
+use super::Limits;
 use crate::model::{CommitId, TagName};
 use crate::process::{Exit, Order, Program, Streams, Variables};
 
@@ -26,6 +27,8 @@ pub struct Git<'a> {
     pub guard: Option<&'a Path>,
     /// An empty folder for what git writes, which the caller takes away.
     pub scratch: &'a Path,
+    /// How long each call may take, and how much all of them may write.
+    pub limits: Limits,
 }
 
 /// What `git rev-parse --local-env-vars` names: set by a git that runs this program, they would lead into its repository.
@@ -81,15 +84,9 @@ pub enum GitError {
         /// What was tried, as a verb phrase.
         action: &'static str,
         /// Bytes.
-        limit: u64,
+        limit: usize,
     },
 }
-
-/// For one call of git: two minutes carry [`LARGEST`] over a line of 4.5 Mbit/s.
-const PATIENCE: Duration = Duration::from_mins(2);
-
-/// Bytes that git may write altogether. One commit of a repository of checklists is a hundredth of it.
-const LARGEST: u64 = 64 << 20;
 
 /// The time between two looks at git.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -185,29 +182,35 @@ impl Git<'_> {
         };
         // Dropped, it is killed with everything it started.
         let program = Program::start(order, self.guard).map_err(failed)?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + self.limits.total;
         let ended = loop {
             let ended = program.ended();
-            if size(self.scratch) > LARGEST {
-                return Err(GitError::TooLarge { action, limit: LARGEST });
+            if size(self.scratch) > self.limits.bytes as u64 {
+                return Err(GitError::TooLarge { action, limit: self.limits.bytes });
             }
             match ended {
                 Some(ended) => break ended,
                 None if Instant::now() > deadline => {
-                    return Err(GitError::TimedOut { action, limit: PATIENCE });
+                    return Err(GitError::TimedOut { action, limit: self.limits.total });
                 }
                 None => thread::sleep(PAUSE),
             }
         };
         drop(program);
         if ended.exit == Exit::Status(0) {
-            return read(&answer).map_err(|source| GitError::Run { source });
+            return self.read(&answer).map_err(|source| GitError::Run { source });
         }
-        let words = read(&words).unwrap_or_default();
+        let words = self.read(&words).unwrap_or_default();
         let end = words.trim();
         let end = &end[end.ceil_char_boundary(end.len().saturating_sub(SHOWN))..];
         let said = if end.is_empty() { ended.exit.to_string() } else { end.replace('\n', "; ") };
         Err(GitError::Failed { action, said })
+    }
+
+    fn read(&self, path: &Path) -> io::Result<String> {
+        let mut bytes = vec![];
+        File::open(path)?.take(self.limits.bytes as u64).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The environment in which it asks nobody anything.
@@ -239,8 +242,76 @@ fn size(folder: &Path) -> u64 {
     sizes.sum()
 }
 
-fn read(path: &Path) -> io::Result<String> {
-    let mut bytes = vec![];
-    File::open(path)?.take(LARGEST).read_to_end(&mut bytes)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::disallowed_methods, reason = "tests make the program that is run")]
+
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    /// What comes of listing tags where git is this script.
+    fn listed(script: &str, variables: &[(&str, &str)], url: &str) -> Result<usize, GitError> {
+        let folder = tempfile::tempdir().unwrap();
+        let (bin, scratch) = (folder.path().join("bin"), folder.path().join("scratch"));
+        for folder in [&bin, &scratch] {
+            fs::create_dir(folder).unwrap();
+        }
+        fs::write(bin.join("git"), format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(bin.join("git"), fs::Permissions::from_mode(0o755)).unwrap();
+        let path = format!("{}:/usr/bin:/bin", bin.display());
+        let given = variables
+            .iter()
+            .copied()
+            .chain([("PATH", &*path)])
+            .map(|(name, value)| (name.into(), value.into()));
+        let limits = Limits { bytes: 10_000, total: Duration::from_secs(2) };
+        let git = Git { variables: given.collect(), guard: None, scratch: &scratch, limits };
+        git.tags(url).map(|tags| tags.len())
+    }
+
+    fn said(script: &str, variables: &[(&str, &str)], url: &str) -> String {
+        match listed(script, variables, url) {
+            Err(GitError::Failed { said, .. }) => said,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn program_that_hangs_or_writes_without_end_is_stopped() {
+        let url = "file:///x";
+        let began = Instant::now();
+        assert!(matches!(listed("sleep 60 & sleep 60", &[], url), Err(GitError::TimedOut { .. })));
+        assert!(matches!(listed("yes", &[], url), Err(GitError::TooLarge { .. })));
+        assert!(matches!(listed("yes >&2", &[], url), Err(GitError::TooLarge { .. })));
+        assert!(matches!(listed("yes > more; exit 0", &[], url), Err(GitError::TooLarge { .. })));
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn nobody_is_asked_and_no_other_repository_is_meant() {
+        let tell =
+            "echo \"$GIT_TERMINAL_PROMPT/$GIT_ASKPASS/$GIT_ALLOW_PROTOCOL/$GIT_DIR/$KEPT\" >&2; exit 1";
+        let given = [("GIT_DIR", "/own"), ("GIT_ASKPASS", "/window"), ("KEPT", "yes")];
+        assert_eq!(said(tell, &given, "https://example.org/x"), "0//https:ssh:file//yes");
+    }
+
+    #[test]
+    fn ssh_asks_nothing_and_keeps_the_users_own_words() {
+        let url = "ssh://git@example.org/x";
+        let tell = "case \"$*\" in *core.sshCommand) exit 1;; esac; echo \"$GIT_SSH_COMMAND\" >&2; exit 1";
+        assert_eq!(said(tell, &[], url), "ssh -o BatchMode=yes");
+        assert_eq!(said(tell, &[("GIT_SSH_COMMAND", "ssh -i key")], url), "ssh -i key -o BatchMode=yes");
+        let set = tell.replace("exit 1;; esac", "echo ssh -i other; exit 0;; esac");
+        assert_eq!(said(&set, &[], url), "ssh -i other -o BatchMode=yes");
+        assert_eq!(said(tell, &[], "https://example.org/x"), "exit status 1");
+    }
+
+    #[test]
+    fn tags_lead_to_commits_and_strange_names_are_left_out() {
+        let id = "0123456789abcdef0123456789abcdef01234567";
+        let lines = ["refs/tags/v1", "refs/tags/v1^{}", "refs/tags/-x", "refs/heads/v2", "refs/tags/a/b"];
+        let script: String = lines.iter().map(|name| format!("printf '{id}\\t{name}\\n'\n")).collect();
+        assert_eq!(listed(&format!("{script}echo nonsense"), &[], "file:///x").unwrap(), 2);
+    }
 }

@@ -112,6 +112,18 @@ fn workspace_without_checklists_of_its_own_is_told_that_there_is_nothing_to_do()
 }
 
 #[test]
+fn copies_that_an_older_mustdo_made_are_taken_into_the_lock() {
+    let sandbox = Sandbox::empty();
+    sandbox.run(&["init", "--copy-checklists", "--quiet"]).ends(0);
+    let lock = sandbox.read("mustdo.lock");
+    fs::remove_file(sandbox.path().join("mustdo.lock")).unwrap();
+    fs::remove_dir_all(sandbox.path().join("checklists/.base")).unwrap();
+    says(&sandbox.run(&["update"]).ends(0), &["mustdo update ground --from embedded keeps it up to date"]);
+    sandbox.run(&["update", "--from", "embedded"]).ends(0);
+    assert_eq!(sandbox.read("mustdo.lock"), lock);
+}
+
+#[test]
 fn old_shipped_checklist_with_edits_is_brought_up_to_date() {
     let sandbox = Sandbox::empty();
     sandbox.run(&["init", "--copy-checklists", "--quiet"]).ends(0);
@@ -303,7 +315,7 @@ fn checklist_that_nobody_took_is_written_down_where_it_is_the_same() {
     let sandbox = taken();
     fs::remove_file(sandbox.path().join("mustdo.lock")).unwrap();
     fs::remove_dir_all(sandbox.path().join("checklists/.base")).unwrap();
-    says(&sandbox.run(&["update"]).ends(0), &["nobody knows where team comes from"]);
+    says(&sandbox.run(&["update"]).ends(0), &["mustdo.lock names no checklist: there is nothing to update"]);
     refuses(&sandbox, &["team"], 2, &["mustdo update team --from SOURCE"]);
     says(&sandbox.run(&["update", "--from", "../team"]).ends(0), &["nothing is new"]);
     assert!(sandbox.read("mustdo.lock").contains("id = \"team\""));
@@ -397,10 +409,18 @@ fn what_does_not_fit_is_told_and_nothing_written() {
 }
 
 #[test]
-fn lower_version_is_told() {
+fn lower_version_is_told_and_taken_only_when_it_is_asked_for() {
     let sandbox = taken();
     publish(&sandbox, &first().replace("1.0.0", "0.9.0"));
-    says(&sandbox.run(&["update"]).ends(0), &["1.0.0 → 0.9.0, which is lower, from"]);
+    let before = state(&sandbox);
+    let printed = sandbox.run(&["update"]).ends(0);
+    says(
+        &printed,
+        &["has team 0.9.0, which is lower than the 1.0.0 that was taken: mustdo update team --from file:"],
+    );
+    assert!(state(&sandbox) == before);
+    says(&sandbox.run(&["update", "--from", "../team"]).ends(0), &["1.0.0 → 0.9.0, which is lower, from"]);
+    assert_eq!(sandbox.read("checklists/team.toml"), first().replace("1.0.0", "0.9.0"));
 }
 
 #[test]

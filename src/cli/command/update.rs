@@ -9,7 +9,7 @@ use crate::cli::difference::difference;
 use crate::cli::edit::commit_files;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
-use crate::cli::origin::{NOTHING, Offer, settled};
+use crate::cli::origin::{NOTHING, Offer, Offered, settled};
 use crate::cli::output::view;
 use crate::cli::printer::answer;
 use crate::cli::project::{Files, Project};
@@ -17,8 +17,8 @@ use crate::cli::renewal::{Bases, Local, Outcome, Renewal, locals, write};
 use crate::cli::shelf::read_lock;
 use crate::model::{ChecklistId, Lock, LockedChecklist, Origin, nearest};
 use crate::report::{DifferenceFormat, write_difference};
-use crate::store::{TextFile, Workspace};
-use crate::syntax::{self, Diagnostic, Prefer};
+use crate::store::{CHECKLISTS, TextFile, Workspace};
+use crate::syntax::{self, Diagnostic, Prefer, Source, read_checklist};
 
 /// What can follow `mustdo update`.
 #[derive(Debug, Args)]
@@ -127,7 +127,7 @@ impl Update<'_> {
                     .into_iter()
                     .fold(failure, |failure, near| failure.hint(format!("did you mean \"{near}\"?"))));
             }
-            if before.shipped && offer.origin != Origin::Embedded {
+            if before.shipped && (offer.origin != Origin::Embedded || !named.is_empty()) {
                 context.printer.note(
                     "this workspace used the shipped checklists as they are; from now on those in checklists/ alone are used: \
                      mustdo update --from embedded takes the shipped ones too",
@@ -153,16 +153,44 @@ impl Update<'_> {
             });
         }
         if named.is_empty() && !before.shipped {
-            let unknown: Vec<_> =
-                self.locals.keys().filter(|id| !self.lock.checklists.contains_key(*id)).collect();
-            for id in unknown {
-                context.printer.note(&format!(
-                    "nobody knows where {id} comes from; if it does: mustdo update {id} --from SOURCE"
-                ));
-            }
+            self.forgotten();
         }
         let offer = |(origin, ids)| Ok((Offer::of(context, origin, workspace.root())?, ids));
         by_origin.into_iter().map(offer).collect()
+    }
+
+    /// Tells which checklists seem to be copies of shipped ones that nobody wrote down, as mustdo made them once.
+    fn forgotten(&self) {
+        for (name, text) in CHECKLISTS {
+            let shipped = read_checklist(&Source::new(*name, *text)).value;
+            let Some(id) = shipped.map(|read| read.checklist().id.clone()) else { continue };
+            if self.locals.contains_key(&id) && !self.lock.checklists.contains_key(&id) {
+                let note = format!(
+                    "{id} is called like a shipped one: mustdo update {id} --from embedded keeps it up to date"
+                );
+                self.context.printer.note(&note);
+            }
+        }
+    }
+
+    /// Tells that an origin has a lower version than was taken from it, which nobody asked for.
+    fn is_lower(
+        &self,
+        id: &ChecklistId,
+        locked: Option<&LockedChecklist>,
+        offer: &Offer,
+        offered: &Offered,
+    ) -> bool {
+        let (there, origin) = (&offered.checklist.version, &offer.origin);
+        let taken =
+            locked.map(|locked| &locked.version).filter(|taken| self.args.from.is_none() && *taken > there);
+        if let Some(taken) = taken {
+            self.context.printer.note(&format!(
+                "{origin} has {id} {there}, which is lower than the {taken} that was taken: mustdo update {id} --from {origin} \
+                 goes back to it"
+            ));
+        }
+        taken.is_some()
     }
 
     fn unlocked(&self, id: &ChecklistId) -> Failure {
@@ -195,6 +223,9 @@ impl Update<'_> {
                     continue;
                 };
                 self.moved(id, locked, offer)?;
+                if self.is_lower(id, locked, offer, offered) {
+                    continue;
+                }
                 let renewal = match locals.get(id) {
                     Some(local) => Renewal::of(&bases, local, locked, offer, offered, prefer),
                     None if locked.is_some() && args.from.is_none() && args.checklists.is_empty() => {
@@ -321,7 +352,7 @@ fn line(renewal: &Renewal) -> String {
     let old = before.as_ref().map_or(new, |before| &before.version);
     let versions = match old.cmp(new) {
         std::cmp::Ordering::Less => format!("{old} → {new}"),
-        std::cmp::Ordering::Equal => new.to_string(),
+        std::cmp::Ordering::Equal => format!("{new}, not what it was"),
         std::cmp::Ordering::Greater => format!("{old} → {new}, which is lower"),
     };
     let told = match outcome {
