@@ -94,7 +94,8 @@ impl Offer {
         };
         let (mut checklists, mut found) = (BTreeMap::new(), vec![]);
         for TextFile { name: file, bytes } in files {
-            let shown = if place.ends_with(".toml") { place.clone() } else { format!("{place}/{file}") };
+            let alone = Path::new(&place).file_name().is_some_and(|name| *name == *file);
+            let shown = if alone { place.clone() } else { format!("{place}/{file}") };
             let source = Source::of_bytes(shown, &bytes);
             let read = read_checklist(&source);
             found.extend(read.diagnostics.into_iter().filter(|found| found.severity == Severity::Error));

@@ -151,9 +151,9 @@ impl Git<'_> {
         ssh: Option<OsString>,
         arguments: &[&str],
     ) -> Result<String, GitError> {
-        let failed = |source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => GitError::Missing,
-            _ => GitError::Run { source },
+        let failed = |source: io::Error| {
+            let missing = source.kind() == io::ErrorKind::NotFound;
+            if missing { GitError::Missing } else { GitError::Run { source } }
         };
         let [answer, words] = ["answer", "words"].map(|name| self.scratch.join(name));
         let create = |path: &Path| File::create(path).map_err(|source| GitError::Run { source });

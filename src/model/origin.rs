@@ -88,7 +88,8 @@ impl FromStr for TagName {
     fn from_str(text: &str) -> Result<Self, OriginError> {
         let known = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+/".contains(&byte);
         let part = |part: &str| {
-            !part.is_empty() && !part.starts_with('.') && !part.ends_with('.') && !part.ends_with(".lock")
+            let locked = part.rsplit_once('.').is_some_and(|(_, end)| end == "lock");
+            !part.is_empty() && !part.starts_with('.') && !part.ends_with('.') && !locked
         };
         let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
         let fits = begins && text.len() <= Self::LONGEST && !text.contains("..");

@@ -260,9 +260,9 @@ impl Work<'_> {
         };
         let [lead, key, rest] =
             [three.map(Piece::lead), each(0), each(2)].map(|three| three.or_ours().unwrap_or_default());
-        let version = above.is_empty() && told == "version";
-        if let Some(value) = each(1).settled().or_else(|| highest(each(1)).filter(|_| version)) {
-            return format!("{lead}{key}{}{rest}", value.unwrap_or_default());
+        let higher = || if above.is_empty() && told == "version" { highest(each(1)) } else { None };
+        if let Some(value) = each(1).settled().flatten().or_else(higher) {
+            return format!("{lead}{key}{value}{rest}");
         }
         let (Some(ours), Some(theirs)) = (three.ours, three.theirs) else { return String::new() };
         let message = format!("{told} was changed here and in {}", self.theirs.name);
@@ -296,10 +296,10 @@ impl Work<'_> {
 }
 
 /// The higher of two versions; none where one is no version.
-fn highest<'a>(values: Three<Option<&'a str>>) -> Option<Option<&'a str>> {
+fn highest(values: Three<Option<&str>>) -> Option<&str> {
     let version = |value: &str| value.trim_matches(['"', '\'']).parse::<Version>().ok();
-    let Three { ours, theirs, .. } = values;
-    Some(if version(ours?)? >= version(theirs?)? { ours } else { theirs })
+    let (ours, theirs) = (values.ours?, values.theirs?);
+    Some(if version(ours)? >= version(theirs)? { ours } else { theirs })
 }
 
 /// The parts of a side by the names they have in `base`: an item that was given another id is the one it was.

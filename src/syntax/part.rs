@@ -80,7 +80,9 @@ impl Part {
             Body::Statement { value, .. } => vec![(vec![], text[value.clone()].to_owned())],
             Body::Block { parts, .. } => parts.iter().flat_map(|part| part.meaning(text)).collect(),
         };
-        found.iter_mut().for_each(|(path, _)| path.insert(0, self.name.clone()));
+        for (path, _) in &mut found {
+            path.insert(0, self.name.clone());
+        }
         found.sort();
         found
     }
@@ -122,7 +124,7 @@ enum LineKind {
 
 /// Finds what stands in a table; `prefix` is what dotted keys begin with in it.
 fn collect(table: &Table, path: &[&str], prefix: &[&str], lines: &mut Vec<Line>) -> Option<()> {
-    for (name, item) in table.iter() {
+    for (name, item) in table {
         let below = [path, &[name]].concat();
         match item {
             Item::None => {}

@@ -77,32 +77,25 @@ fn base() -> Content {
 fn after(base: &Content, deeds: &[(u8, Deed)], side: u8) -> Content {
     let mut content = base.clone();
     for (item, deed) in deeds {
-        match deed {
-            Deed::Title(title) => content.title = *title,
-            Deed::Add(weight) => {
-                let item = 10 * side + item;
-                if !content.items.contains_key(&item) {
-                    content.items.insert(item, Thing { weight: *weight, ..Thing::default() });
-                    content.order.push(item);
-                }
+        let added = 10 * side + item;
+        let thing = content.items.get_mut(item);
+        match (deed, thing) {
+            (Deed::Title(title), _) => content.title = *title,
+            (Deed::First, _) => content.order.sort_by_key(|other| other != item),
+            (Deed::Add(weight), _) if !content.order.contains(&added) => {
+                content.items.insert(added, Thing { weight: *weight, ..Thing::default() });
+                content.order.push(added);
             }
-            Deed::First => {
-                content.order.sort_by_key(|other| other != item);
-            }
-            _ => {}
-        }
-        let Some(thing) = content.items.get_mut(item) else { continue };
-        match deed {
-            Deed::Weight(weight) => thing.weight = *weight,
-            Deed::Fresh(days) => thing.fresh = *days,
-            Deed::Hints(hints) => thing.hints = hints.clone(),
-            Deed::Check(check, Some(with)) => drop(thing.checks.insert(*check, *with)),
-            Deed::Check(check, None) => drop(thing.checks.remove(check)),
-            Deed::Comment(comment) => thing.comment = *comment,
+            (Deed::Weight(weight), Some(thing)) => thing.weight = *weight,
+            (Deed::Fresh(days), Some(thing)) => thing.fresh = *days,
+            (Deed::Hints(hints), Some(thing)) => thing.hints.clone_from(hints),
+            (Deed::Check(check, Some(with)), Some(thing)) => drop(thing.checks.insert(*check, *with)),
+            (Deed::Check(check, None), Some(thing)) => drop(thing.checks.remove(check)),
+            (Deed::Comment(comment), Some(thing)) => thing.comment = *comment,
             // Two sides that give one item two ids contradict, so each has its own.
-            Deed::Rename => thing.renamed = side,
-            Deed::Remove => drop(content.items.remove(item)),
-            Deed::Title(_) | Deed::Add(_) | Deed::First => {}
+            (Deed::Rename, Some(thing)) => thing.renamed = side,
+            (Deed::Remove, Some(_)) => drop(content.items.remove(item)),
+            (Deed::Add(_), _) | (_, None) => {}
         }
     }
     content

@@ -120,12 +120,11 @@ impl Update<'_> {
         let (context, workspace, named) = (self.context, self.workspace, &self.args.checklists);
         if let Some(from) = &self.args.from {
             let offer = Offer::of(context, &settled(context, workspace, from), workspace.root())?;
-            for id in named.iter().filter(|id| !offer.checklists.contains_key(*id)) {
+            if let Some(id) = named.iter().find(|id| !offer.checklists.contains_key(*id)) {
                 let near = nearest(id.as_str(), offer.checklists.keys().map(ChecklistId::as_str));
+                let hint = near.map(|near| format!("did you mean \"{near}\"?"));
                 let failure = Failure::usage(format!("{} has no checklist \"{id}\"", offer.origin));
-                return Err(near
-                    .into_iter()
-                    .fold(failure, |failure, near| failure.hint(format!("did you mean \"{near}\"?"))));
+                return Err(hint.into_iter().fold(failure, Failure::hint));
             }
             if before.shipped && (offer.origin != Origin::Embedded || !named.is_empty()) {
                 context.printer.note(
