@@ -222,9 +222,7 @@ pub(crate) fn put(
     for renewal in renewals {
         let kept = workspace.base(&renewal.id)?;
         if kept.is_none_or(|kept| kept.bytes != renewal.base.as_bytes()) {
-            let name = Workspace::base_name(&renewal.id);
-            workspace.write(lock, &name, &renewal.base)?;
-            paths.push(workspace.root().join(name));
+            paths.push(workspace.keep_base(lock, &renewal.id, &renewal.base)?);
         }
     }
     Ok(paths)

@@ -90,6 +90,19 @@ impl Workspace {
         self.read(&Self::base_name(checklist))
     }
 
+    /// Keeps it, and tells where. The caller holds the lock.
+    pub fn keep_base(
+        &self,
+        lock: &WriteLock,
+        checklist: &ChecklistId,
+        text: &str,
+    ) -> Result<PathBuf, StoreError> {
+        self.no_link(Self::BASES)?;
+        let name = Self::base_name(checklist);
+        self.write(lock, &name, text)?;
+        Ok(self.root.join(name))
+    }
+
     /// Where that is kept, relative to the workspace.
     #[must_use]
     pub fn base_name(checklist: &ChecklistId) -> String {
@@ -148,12 +161,7 @@ impl Workspace {
 
     /// A path in the private folder, which is made if it is missing and ignores itself in git.
     pub fn private(&self, name: &str) -> Result<PathBuf, StoreError> {
-        let folder = self.root.join(Self::PRIVATE);
-        // Whoever committed one would choose a folder of the user's to be written to.
-        if folder.is_symlink() {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a link: remove it");
-            return Err(StoreError::Write { path: folder, source });
-        }
+        let folder = self.no_link(Self::PRIVATE)?;
         let ignore = folder.join(".gitignore");
         if !ignore.exists() {
             fs::create_dir_all(&folder)
@@ -161,6 +169,17 @@ impl Workspace {
             replace(&ignore, b"*\n")?;
         }
         Ok(folder.join(name))
+    }
+
+    /// The path of a folder of mustdo's own. Whoever committed a link in its place would choose a folder of the user's to be
+    /// written to.
+    fn no_link(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let folder = self.root.join(name);
+        if folder.is_symlink() {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a link: remove it");
+            return Err(StoreError::Write { path: folder, source });
+        }
+        Ok(folder)
     }
 
     /// Replaces one of its files. The caller holds the lock.

@@ -418,3 +418,15 @@ fn what_can_not_be_taken_apart_is_a_whole() {
     let combined = combine(Some(&base), &twice, &other, None);
     assert_eq!((combined.text, combined.conflicts.len()), (twice, 1));
 }
+
+#[test]
+fn what_stands_at_the_top_stays_above_what_is_new_there() {
+    let base = team();
+    let title = "title = { zh = \"甲0\", en = \"A0\" }\n";
+    let ours = base.replace(title, &format!("{title}needs-mustdo = \"0.1.0\"\n"));
+    let group = "\n[[group]]\nid = \"zero\"\ntitle = { zh = \"零\", en = \"Zero\" }\n";
+    let theirs = base.replace(title, &format!("{title}{group}"));
+    let combined = combine(Some(&base), &ours, &theirs, None);
+    let expected = base.replace(title, &format!("{title}needs-mustdo = \"0.1.0\"\n{group}"));
+    assert_eq!((combined.text, combined.conflicts), (expected, vec![]));
+}

@@ -379,6 +379,22 @@ fn write_that_fails_leaves_everything_as_it_was() {
     assert!(state(&sandbox) == before, "{:?}", sandbox.files());
 }
 
+#[cfg(unix)]
+#[test]
+fn link_in_the_place_of_the_bases_is_not_followed() {
+    let sandbox = taken();
+    let (bases, loot) = (sandbox.path().join("checklists/.base"), sandbox.path().join("../loot"));
+    fs::remove_dir_all(&bases).unwrap();
+    fs::create_dir(&loot).unwrap();
+    std::os::unix::fs::symlink(&loot, &bases).unwrap();
+    publish(&sandbox, &second());
+    says(&sandbox.run(&["update"]).ends(2), &["it is a link: remove it"]);
+    assert_eq!(fs::read_dir(&loot).unwrap().count(), 0);
+    fs::remove_file(&bases).unwrap();
+    sandbox.run(&["update"]).ends(0);
+    assert_eq!(sandbox.read("checklists/.base/team.toml"), second());
+}
+
 #[test]
 fn what_does_not_fit_is_told_and_nothing_written() {
     let sandbox = taken();

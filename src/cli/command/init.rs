@@ -62,6 +62,7 @@ pub(crate) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
         let copies = copies(context, &workspace)?;
         written.extend(put(&workspace, &lock, &copies)?);
         done.extend(copies.iter().map(|copy| format!("wrote {}", copy.name)));
+        done.extend((!copies.is_empty()).then(|| format!("wrote {}: where they came from", Workspace::LOCK)));
     }
     let private = format!("/{}/", Workspace::PRIVATE);
     let bare = Workspace::PRIVATE;
