@@ -92,6 +92,37 @@ impl<'a> Piece<'a> {
     fn lead(self) -> &'a str {
         &self.text[self.part.lead.clone()]
     }
+
+    /// What stands before the value of a statement, or the line of a block's header.
+    fn header(self) -> &'a str {
+        match &self.part.body {
+            Body::Statement { key: span, .. } | Body::Block { header: span, .. } => &self.text[span.clone()],
+        }
+    }
+
+    /// The value of a statement.
+    fn value(self) -> &'a str {
+        match &self.part.body {
+            Body::Statement { value, .. } => &self.text[value.clone()],
+            Body::Block { .. } => "",
+        }
+    }
+
+    /// What stands behind it.
+    fn rest(self) -> &'a str {
+        match &self.part.body {
+            Body::Statement { rest, .. } => &self.text[rest.clone()],
+            Body::Block { .. } => "",
+        }
+    }
+
+    /// The parts of a block.
+    fn parts(self) -> &'a [Part] {
+        match &self.part.body {
+            Body::Statement { .. } => &[],
+            Body::Block { parts, .. } => parts,
+        }
+    }
 }
 
 /// The same part as it was, is here, and is there.
@@ -198,30 +229,9 @@ impl Work<'_> {
             if above.is_empty() { own } else { format!("{own} of {above}") }
         };
         match (ours, theirs) {
-            (Some(ours), Some(theirs)) => match (&ours.part.body, &theirs.part.body) {
-                (Body::Statement { .. }, Body::Statement { .. }) => self.statement(three, above, &told(ours)),
-                (
-                    Body::Block { header: here, parts: own, .. },
-                    Body::Block { header: there, parts: other, .. },
-                ) => {
-                    let (header, parts) = match base.map(|base| (base, &base.part.body)) {
-                        Some((base, Body::Block { header, parts, .. })) => {
-                            (&base.text[header.clone()], &**parts)
-                        }
-                        _ => ("", &[][..]),
-                    };
-                    let lead = three.map(Piece::lead).or_ours().unwrap_or_default();
-                    let headers = Three {
-                        base: header,
-                        ours: &ours.text[here.clone()],
-                        theirs: &theirs.text[there.clone()],
-                    };
-                    let parts = Three { base: parts, ours: &**own, theirs: &**other };
-                    let body = self.parts(sides, parts, &told(ours));
-                    format!("{lead}{}{body}", headers.or_ours())
-                }
-                // Parts of one name are of one kind.
-                _ => ours.all().to_owned(),
+            (Some(one), Some(_)) => match &one.part.body {
+                Body::Statement { .. } => self.statement(three, above, &told(one)),
+                Body::Block { .. } => self.block(sides, three, &told(one)),
             },
             (Some(ours), None) => {
                 let message = format!("{} was changed here and removed in {}", told(ours), self.theirs.name);
@@ -245,23 +255,21 @@ impl Work<'_> {
         }
     }
 
+    fn block(&mut self, sides: Three<&Parted<'_>>, three: Three<Option<Piece<'_>>>, told: &str) -> String {
+        let [lead, header] = [three.map(Piece::lead), three.map(Piece::header)]
+            .map(|three| three.or_ours().unwrap_or_default());
+        let parts = three.map(Piece::parts);
+        let [base, ours, theirs] = [parts.base, parts.ours, parts.theirs].map(Option::unwrap_or_default);
+        let body = self.parts(sides, Three { base, ours, theirs }, told);
+        format!("{lead}{header}{body}")
+    }
+
     fn statement(&mut self, three: Three<Option<Piece<'_>>>, above: &str, told: &str) -> String {
-        let of = |piece: Piece<'_>| match &piece.part.body {
-            Body::Statement { key, value, rest } => {
-                [key, value, rest].map(|span| piece.text[span.clone()].to_owned())
-            }
-            Body::Block { .. } => [const { String::new() }; 3],
-        };
-        let texts = three.map(of);
-        let each = |at: usize| Three {
-            base: texts.base.as_ref().map(|texts| &*texts[at]),
-            ours: texts.ours.as_ref().map(|texts| &*texts[at]),
-            theirs: texts.theirs.as_ref().map(|texts| &*texts[at]),
-        };
-        let [lead, key, rest] =
-            [three.map(Piece::lead), each(0), each(2)].map(|three| three.or_ours().unwrap_or_default());
-        let higher = || if above.is_empty() && told == "version" { highest(each(1)) } else { None };
-        if let Some(value) = each(1).settled().flatten().or_else(higher) {
+        let [lead, key, rest] = [three.map(Piece::lead), three.map(Piece::header), three.map(Piece::rest)]
+            .map(|three| three.or_ours().unwrap_or_default());
+        let values = three.map(Piece::value);
+        let higher = || if above.is_empty() && told == "version" { highest(values) } else { None };
+        if let Some(value) = values.settled().flatten().or_else(higher) {
             return format!("{lead}{key}{value}{rest}");
         }
         let (Some(ours), Some(theirs)) = (three.ours, three.theirs) else { return String::new() };

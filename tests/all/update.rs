@@ -412,7 +412,12 @@ fn what_does_not_fit_is_told_and_nothing_written() {
         2,
         &["E0201", "two items are called \"own.a\"", "team.toml (updated)", "nothing was written"],
     );
+    // An item of the workspace needs one that is called something else there.
+    let own = first().replace("\"team\"", "\"own\"").replace("team.", "own.");
+    sandbox.write("checklists/own.toml", &own.replacen("level = ", "needs = [\"team.c\"]\nlevel = ", 1));
     publish(&sandbox, &second());
+    refuses(&sandbox, &[], 2, &["E0203", "it is called \"team.see\" now", "put it back under the new id"]);
+    sandbox.write("checklists/own.toml", &own);
     write(sandbox.path().join("../team/checklists/twin.toml"), &second());
     refuses(&sandbox, &[], 2, &["are both called \"team\""]);
     refuses(&sandbox, &["--from", "../nowhere"], 2, &["can not read"]);

@@ -18,7 +18,7 @@ use crate::cli::shelf::read_lock;
 use crate::model::{ChecklistId, Lock, LockedChecklist, Origin, nearest};
 use crate::report::{DifferenceFormat, write_difference};
 use crate::store::{CHECKLISTS, TextFile, Workspace};
-use crate::syntax::{self, Diagnostic, Prefer, Source, read_checklist};
+use crate::syntax::{self, Code, Diagnostic, Prefer, Source, read_checklist};
 
 /// What can follow `mustdo update`.
 #[derive(Debug, Args)]
@@ -317,8 +317,12 @@ impl Update<'_> {
             Ok(project) => Ok(Some(project)),
             Err(found) => {
                 let rendered = syntax::render(&found, self.context.printer.stderr_color);
-                Err(Failure::content(rendered)
-                    .hint(format!("{NOTHING}: what is new does not fit what is here")))
+                let failure = Failure::content(rendered)
+                    .hint(format!("{NOTHING}: what is new does not fit what is here"));
+                let needs = found.iter().any(|found| found.code == Code::UnknownNeed);
+                let way = "where an item of yours needs one that is called otherwise there: take the need out, update, and put \
+                           it back under the new id";
+                Err(if needs { failure.hint(way) } else { failure })
             }
         }
     }
