@@ -223,7 +223,10 @@ pub(crate) fn uninstall(workspace: &Workspace, id: &PluginId) -> Result<Vec<Stri
 }
 
 /// The text of the lock after a change; none where it says the same already.
-fn edited(workspace: &Workspace, change: impl FnOnce(&mut Lock)) -> Result<Option<String>, Failure> {
+pub(crate) fn edited(
+    workspace: &Workspace,
+    change: impl FnOnce(&mut Lock),
+) -> Result<Option<String>, Failure> {
     let (old, mut lock) = match read_lock(workspace)? {
         Some((text, file)) => (text, file.lock().clone()),
         None => (String::new(), Lock::default()),

@@ -98,6 +98,8 @@ pub(crate) enum Command {
     Revoke(command::grant::RevokeArgs),
     /// List what each plugin may do, and whether that still holds
     Grants(command::grant::GrantsArgs),
+    /// Take new versions of checklists, with what you changed in them
+    Update(command::update::UpdateArgs),
     /// Take plugins into the workspace, tell what one does and asks for, or write one
     #[command(subcommand)]
     Plugin(command::plugin::PluginCommand),

@@ -118,6 +118,11 @@ pub(crate) fn inherited() -> BTreeMap<OsString, OsString> {
 const FLEETING: [&str; 9] =
     ["_", "COLORTERM", "COLUMNS", "LINES", "OLDPWD", "PWD", "SHLVL", "TERM", "WINDOWID"];
 
+/// Everything that is set, for a program of the user's own that does the user's own work.
+pub(crate) fn variables() -> BTreeMap<OsString, OsString> {
+    env::vars_os().collect()
+}
+
 /// What the kernel runs for a process, asked by that process itself; see proc(5).
 const RUNNING: &str = "/proc/self/exe";
 

@@ -11,6 +11,7 @@ mod chronicle;
 mod command;
 mod conclusion;
 mod context;
+mod difference;
 mod display;
 mod edit;
 mod environment;
@@ -19,6 +20,7 @@ mod failure;
 mod gate;
 mod hidden;
 mod kept;
+mod origin;
 mod output;
 mod partition;
 mod past;
@@ -30,6 +32,7 @@ mod project;
 mod prompt;
 mod proof;
 mod recording;
+mod renewal;
 mod secret;
 mod server;
 mod shelf;
@@ -105,6 +108,7 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Grant(args) => command::grant::run(context, args),
         Command::Revoke(args) => command::grant::run_revoke(context, args),
         Command::Grants(args) => command::grant::run_list(context, args),
+        Command::Update(args) => command::update::run(context, args),
         Command::Plugin(command) => command::plugin::run(context, command),
         Command::Lint(args) => command::lint::run(context, args),
         Command::Explain(args) => command::explain::run(args),

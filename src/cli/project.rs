@@ -50,7 +50,8 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    fn on_disk(workspace: &Workspace) -> Result<Self, StoreError> {
+    /// As they stand now.
+    pub(crate) fn on_disk(workspace: &Workspace) -> Result<Self, StoreError> {
         Ok(Self {
             settings: workspace.settings()?,
             checklists: workspace.checklists()?,
@@ -94,7 +95,7 @@ impl Project {
         Reading::new(context, workspace, files)?.told(context)
     }
 
-    /// The content of a workspace, and nothing of its progress; every error in it where it can not be used.
+    /// What is read from these files; every error in it where it can not be used.
     pub(crate) fn content(
         context: &Context,
         workspace: Workspace,

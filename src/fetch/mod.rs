@@ -1,7 +1,7 @@
-//! Fetching plugins from addresses and registries.
+//! Fetching plugins from addresses and registries, and checklists from git repositories.
 //!
-//! The only layer that speaks to hosts on the internet, and only when the user adds or updates a plugin. Start at
-//! [`fetch`]. Everything is bounded ([`Limits`]): bytes, time, redirects. What the user typed decides where a connection
+//! The only layer that speaks to hosts on the internet, and only when the user adds or updates something. Start at
+//! [`fetch`] for a plugin and at [`Git`] for checklists. Everything is bounded ([`Limits`]): bytes, time, redirects. What the user typed decides where a connection
 //! may lead; a redirect may lead to a public address or stay where it is, never from the internet into this machine or
 //! its network (`rule`). Digests are computed here from the bytes, whatever a server says of them. Nothing is kept: files
 //! are `store`'s affair, and whether the bytes are a plugin is `plugin`'s.
@@ -9,6 +9,7 @@
 mod challenge;
 mod client;
 mod error;
+mod git;
 mod manifest;
 mod registry;
 mod rule;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use crate::model::{Digest, Remote};
 
 pub use error::FetchError;
+pub use git::{Git, GitError};
 
 use client::Client;
 

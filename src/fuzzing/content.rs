@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::model::{Digest, Grant, Merged};
 use crate::syntax::{
-    self, Diagnostic, Read, Source, grant, link, point_cases, read_cases, read_checklist, read_lock,
-    read_progress, read_result, read_settings, read_user_settings, render, write_lock, write_progress,
-    write_result,
+    self, Diagnostic, Prefer, Read, Source, checklist_base, combine_checklists, grant, link, point_cases,
+    read_cases, read_checklist, read_lock, read_progress, read_result, read_settings, read_user_settings,
+    render, write_lock, write_progress, write_result,
 };
 
 use super::assert_plain;
@@ -38,8 +38,27 @@ fn hold(diagnostics: &[Diagnostic]) {
 }
 
 pub(super) fn checklist(bytes: &[u8]) {
-    if let Some((_, file)) = read(bytes, "checklists/x.toml", read_checklist) {
+    if let Some((source, file)) = read(bytes, "checklists/x.toml", read_checklist) {
         hold(&link(vec![file]).diagnostics);
+        combined(&source);
+    }
+}
+
+/// What was changed here stays whatever is new where it came from, and what contradicts points into both.
+fn combined(source: &Source) {
+    let base = checklist_base(&source.text);
+    let named = |name: &str, text: String| Source::new(name.to_owned(), text);
+    let mine = named("checklists/x.toml", format!("{base}\n[[note]] # mine\nid = \"fuzz\"\n"));
+    for theirs in [base.clone(), format!("# theirs\n{base}"), format!("{base}\n[[other]]\nid = \"fuzz\"\n")] {
+        let theirs = named("theirs/x.toml", theirs);
+        for base in [Some(&*base), None] {
+            let combined = combine_checklists("x", base, &mine, &theirs, None);
+            hold(&combined.conflicts);
+            assert!(combined.text.contains("[[note]] # mine"), "{}", combined.text);
+            for prefer in [Prefer::Ours, Prefer::Theirs, Prefer::Both] {
+                assert_eq!(combine_checklists("x", base, &mine, &theirs, Some(prefer)).conflicts, []);
+            }
+        }
     }
 }
 
@@ -122,8 +141,9 @@ pub(super) fn lock(bytes: &[u8]) {
         assert!(again.value.is_some_and(|again| again.lock() == wanted), "{text}");
     };
     same(&write_lock(&source.text, file.lock()).expect("what was read can be written"), file.lock());
-    // One plugin can be taken out of whatever can be read, and the others stay.
+    // One of each can be taken out of whatever can be read, and the others stay.
     let mut fewer = file.lock().clone();
     fewer.plugins.pop_first();
+    fewer.checklists.pop_first();
     same(&write_lock(&source.text, &fewer).expect("what was read can be written"), &fewer);
 }

@@ -90,6 +90,14 @@ pub enum StoreError {
         /// Which.
         path: PathBuf,
     },
+    /// Something that is no ordinary file stands where a checklist is taken from.
+    #[error("{place} is not taken: {why}")]
+    Unfit {
+        /// Where, as people are to see it.
+        place: String,
+        /// What it is.
+        why: &'static str,
+    },
     /// A glob of a watched path is not one.
     #[error("\"{glob}\" is not a pattern")]
     Glob {

@@ -14,6 +14,7 @@ mod git;
 mod lock;
 mod revision;
 mod scratch;
+mod taken;
 mod transcript;
 mod workspace;
 
@@ -28,5 +29,6 @@ pub use git::{Commit, Repository};
 pub use lock::WriteLock;
 pub use revision::{BlobId, Revision, StoredFile, StoredFolder, Watch};
 pub use scratch::Scratch;
+pub use taken::{checklists_at, checklists_of_commit};
 pub use transcript::TranscriptKey;
 pub use workspace::{TextFile, Workspace, read_at_most, read_text};

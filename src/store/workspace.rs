@@ -34,6 +34,8 @@ impl Workspace {
     pub const SETTINGS: &str = "mustdo.toml";
     /// Where checklists are looked for.
     pub const CHECKLISTS: &str = "checklists";
+    /// Where the text of each checklist is kept as it was when it was last taken: what the user's changes are changes of.
+    pub const BASES: &str = "checklists/.base";
     /// Where progress is kept.
     pub const PROGRESS: &str = "progress";
     /// Where third-party plugins are looked for.
@@ -81,6 +83,30 @@ impl Workspace {
     /// Its own checklists, by file name; none of them where it uses the shipped ones.
     pub fn checklists(&self) -> Result<Vec<TextFile>, StoreError> {
         self.folder(Self::CHECKLISTS)
+    }
+
+    /// The text of a checklist when it was last taken; none where it was not kept.
+    pub fn base(&self, checklist: &ChecklistId) -> Result<Option<TextFile>, StoreError> {
+        self.read(&Self::base_name(checklist))
+    }
+
+    /// Keeps it, and tells where. The caller holds the lock.
+    pub fn keep_base(
+        &self,
+        lock: &WriteLock,
+        checklist: &ChecklistId,
+        text: &str,
+    ) -> Result<PathBuf, StoreError> {
+        self.no_link(Self::BASES)?;
+        let name = Self::base_name(checklist);
+        self.write(lock, &name, text)?;
+        Ok(self.root.join(name))
+    }
+
+    /// Where that is kept, relative to the workspace.
+    #[must_use]
+    pub fn base_name(checklist: &ChecklistId) -> String {
+        format!("{}/{checklist}.toml", Self::BASES)
     }
 
     /// Every progress file, by file name.
@@ -135,12 +161,7 @@ impl Workspace {
 
     /// A path in the private folder, which is made if it is missing and ignores itself in git.
     pub fn private(&self, name: &str) -> Result<PathBuf, StoreError> {
-        let folder = self.root.join(Self::PRIVATE);
-        // Whoever committed one would choose a folder of the user's to be written to.
-        if folder.is_symlink() {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a link: remove it");
-            return Err(StoreError::Write { path: folder, source });
-        }
+        let folder = self.no_link(Self::PRIVATE)?;
         let ignore = folder.join(".gitignore");
         if !ignore.exists() {
             fs::create_dir_all(&folder)
@@ -148,6 +169,17 @@ impl Workspace {
             replace(&ignore, b"*\n")?;
         }
         Ok(folder.join(name))
+    }
+
+    /// The path of a folder of mustdo's own. Whoever committed a link in its place would choose a folder of the user's to be
+    /// written to.
+    fn no_link(&self, name: &str) -> Result<PathBuf, StoreError> {
+        let folder = self.root.join(name);
+        if folder.is_symlink() {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "it is a link: remove it");
+            return Err(StoreError::Write { path: folder, source });
+        }
+        Ok(folder)
     }
 
     /// Replaces one of its files. The caller holds the lock.

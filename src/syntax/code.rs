@@ -149,6 +149,10 @@ codes! {
     UnlockedPlugin "W0605"
     /// A target of a case that `cases.toml` does not have.
     UnknownCaseTarget "E0701"
+    /// A checklist that was changed here and where it came from.
+    Conflict "E0801"
+    /// A checklist that was changed from nobody knows what.
+    LostBase "E0802"
 }
 
 impl Code {

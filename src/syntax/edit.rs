@@ -15,18 +15,36 @@ pub(super) fn edit(
     text: &str,
     change: impl FnOnce(&mut DocumentMut) -> Result<(), BrokenText>,
 ) -> Result<String, BrokenText> {
-    const MARK: &str = "\u{feff}";
-    let (mark, body) = match text.strip_prefix(MARK) {
-        Some(body) => (MARK, body),
-        None => ("", text),
-    };
-    let newlines = body.matches('\n').count();
-    let windows = newlines > 0 && body.matches("\r\n").count() == newlines;
-    let unix = if windows { body.replace("\r\n", "\n") } else { body.to_owned() };
-    let mut document: DocumentMut = unix.parse().map_err(|_| BrokenText)?;
+    let (shape, plain) = Shape::of(text);
+    let mut document: DocumentMut = plain.parse().map_err(|_| BrokenText)?;
     change(&mut document)?;
-    let edited = document.to_string();
-    Ok(format!("{mark}{}", if windows { edited.replace('\n', "\r\n") } else { edited }))
+    Ok(shape.dress(&document.to_string()))
+}
+
+/// How a text is dressed that means the same without: its byte order mark and its line endings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape {
+    marked: bool,
+    windows: bool,
+}
+
+impl Shape {
+    const MARK: &str = "\u{feff}";
+
+    /// The shape of a text, and the text without it.
+    pub(super) fn of(text: &str) -> (Self, String) {
+        let body = text.strip_prefix(Self::MARK);
+        let (marked, body) = (body.is_some(), body.unwrap_or(text));
+        let newlines = body.matches('\n').count();
+        let windows = newlines > 0 && body.matches("\r\n").count() == newlines;
+        (Self { marked, windows }, if windows { body.replace("\r\n", "\n") } else { body.to_owned() })
+    }
+
+    /// Such a text in this shape.
+    pub(super) fn dress(self, text: &str) -> String {
+        let mark = if self.marked { Self::MARK } else { "" };
+        format!("{mark}{}", if self.windows { text.replace('\n', "\r\n") } else { text.to_owned() })
+    }
 }
 
 /// The table below `parent` called `key`, made where it is not there yet. A new one has no header of its own until

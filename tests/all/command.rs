@@ -21,7 +21,7 @@ fn init_adopts_a_repository_and_copies_checklists_when_asked() {
     sandbox.write(".gitignore", "node_modules");
     sandbox.run(&["init", "--copy-checklists", "--commit"]).ends(0);
     assert_eq!(sandbox.read(".gitignore"), "node_modules\n/.mustdo/\n");
-    assert_eq!(sandbox.files().iter().filter(|name| name.starts_with("checklists/")).count(), 10);
+    assert_eq!(sandbox.files().iter().filter(|name| name.starts_with("checklists/")).count(), 20);
     assert_eq!(sandbox.git(&["status", "--porcelain"]), "");
     sandbox.run(&["lint"]).ends(0);
 }

@@ -13,8 +13,9 @@ use std::time::Duration;
 
 use mustdo::model::{Capability, CapabilityRequest, CheckInfo, Digest, ItemId, PluginId, PluginInfo, Text};
 use mustdo::syntax::{
-    Code, Diagnostic, Severity, Source, check_against, check_bindings, check_policy, link, misnamed_plugin,
-    read_cases, read_checklist, read_lock, read_progress, read_settings, render, unlocked_plugin,
+    Code, Diagnostic, Severity, Source, check_against, check_bindings, check_policy, combine_checklists,
+    link, misnamed_plugin, read_cases, read_checklist, read_lock, read_progress, read_settings, render,
+    unlocked_plugin,
 };
 
 fn folder() -> PathBuf {
@@ -91,10 +92,20 @@ fn diagnose(fixture: &str) -> Vec<Diagnostic> {
     let (mut found, mut checklists, mut settings) = (vec![], vec![], None);
     let (mut lock, mut components) = (None, vec![]);
     let (mut before, mut retired) = (None, BTreeMap::new());
+    let (mut base, mut theirs) = (None, None);
     for source in files {
         // Content as it was, and as it was earlier still.
         if source.name.starts_with("before/") {
             before = Some(link(vec![read_checklist(&source).value.unwrap()]).catalog);
+            continue;
+        }
+        // A checklist as it was when it was taken, and as it is where it came from.
+        if source.name.starts_with("checklists/.base/") {
+            base = Some(source);
+            continue;
+        }
+        if source.name.starts_with("theirs/") {
+            theirs = Some(source);
             continue;
         }
         if source.name.starts_with("long-before/") {
@@ -125,6 +136,10 @@ fn diagnose(fixture: &str) -> Vec<Diagnostic> {
             let read = read_checklist(&source);
             found.extend(read.diagnostics);
             checklists.extend(read.value);
+            if let Some(theirs) = &theirs {
+                let base = base.as_ref().map(|base: &Source| &*base.text);
+                found.extend(combine_checklists("mine", base, &source, theirs, None).conflicts);
+            }
         }
     }
     for (id, source) in &components {

@@ -13,7 +13,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("report", &["model"]),
     ("store", &["model"]),
     ("target", &["model", "process"]),
-    ("fetch", &["model"]),
+    ("fetch", &["model", "process"]),
     ("toolchain", &["model", "syntax"]),
     ("plugin", &["model", "process", "verify"]),
     ("reference", &[]),

@@ -15,6 +15,7 @@ mod browser;
 mod cached;
 #[cfg(unix)]
 mod cases;
+mod combine;
 mod command;
 mod content;
 #[cfg(target_os = "linux")]
@@ -61,5 +62,6 @@ mod startup;
 mod supply;
 #[cfg(feature = "live-servers")]
 mod template;
+mod update;
 mod verify;
 mod web;

@@ -8,14 +8,17 @@ use crate::cli::context::Context;
 use crate::cli::edit::commit_files;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
+use crate::cli::origin::Offer;
 use crate::cli::printer::answer;
-use crate::model::Language;
-use crate::store::{CHECKLISTS, Repository, Workspace};
+use crate::cli::renewal::{Renewal, put};
+use crate::model::{Language, Origin};
+use crate::store::{Repository, Workspace};
 
 /// What can follow `mustdo init`.
 #[derive(Debug, Args)]
 pub(crate) struct InitArgs {
-    /// Copy the shipped checklists into the workspace, to change them; else the shipped ones are used as they are
+    /// Copy the shipped checklists into the workspace, to change them and to update them with `mustdo update`; else
+    /// the shipped ones are used as they are
     #[arg(long)]
     pub(crate) copy_checklists: bool,
     /// Commit what was written
@@ -47,19 +50,19 @@ pub(crate) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
         Repository::init(&root)?
     };
     let lock = workspace.lock()?;
-    let mut files = vec![(Workspace::SETTINGS.to_owned(), template(context.language))];
-    if args.copy_checklists {
-        files.extend(CHECKLISTS.iter().map(|&(name, text)| (name.to_owned(), text.to_owned())));
-    }
     let mut written = vec![];
-    for (name, text) in files {
-        if root.join(&name).exists() {
-            context.printer.note(&format!("kept {name}: it is already there"));
-        } else {
-            workspace.write(&lock, &name, &text)?;
-            written.push(root.join(&name));
-            done.push(format!("wrote {name}"));
-        }
+    if root.join(Workspace::SETTINGS).exists() {
+        context.printer.note(&format!("kept {}: it is already there", Workspace::SETTINGS));
+    } else {
+        workspace.write(&lock, Workspace::SETTINGS, &template(context.language))?;
+        written.push(root.join(Workspace::SETTINGS));
+        done.push(format!("wrote {}", Workspace::SETTINGS));
+    }
+    if args.copy_checklists {
+        let copies = copies(context, &workspace)?;
+        written.extend(put(&workspace, &lock, &copies)?);
+        done.extend(copies.iter().map(|copy| format!("wrote {}", copy.name)));
+        done.extend((!copies.is_empty()).then(|| format!("wrote {}: where they came from", Workspace::LOCK)));
     }
     let private = format!("/{}/", Workspace::PRIVATE);
     let bare = Workspace::PRIVATE;
@@ -97,6 +100,22 @@ pub(crate) fn run(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
     context.printer.note("  edit mustdo.toml: [targets.web] tell mustdo where your service is, then");
     context.printer.note("  mustdo verify                   prove it");
     Ok(Exit::Holds)
+}
+
+/// The shipped checklists that are not there yet.
+fn copies(context: &Context, workspace: &Workspace) -> Result<Vec<Renewal>, Failure> {
+    let offer = Offer::of(context, &Origin::Embedded, workspace.root())?;
+    let mut copies = vec![];
+    for offered in offer.checklists.values() {
+        let name = format!("{}/{}", Workspace::CHECKLISTS, offered.file);
+        if workspace.root().join(&name).exists() {
+            context.printer.note(&format!("kept {name}: it is already there"));
+        } else {
+            copies.push(Renewal::first(name, &offer, offered));
+        }
+    }
+    copies.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(copies)
 }
 
 /// The settings; the language only where it was asked for, because it is everybody's who works here.

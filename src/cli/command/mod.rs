@@ -19,5 +19,6 @@ pub(crate) mod report;
 pub(crate) mod schema;
 pub(crate) mod show;
 pub(crate) mod tick;
+pub(crate) mod update;
 pub(crate) mod verify;
 pub(crate) mod waive;

@@ -32,9 +32,9 @@ pub struct Difference {
 pub struct DifferenceInput {
     /// The moment at which both were judged.
     pub at: Timestamp,
-    /// The commit of the first.
+    /// The commit of the first; none for the work tree.
     pub from: Option<String>,
-    /// The commit of the second; none for the work tree.
+    /// The commit of the second; none for the work tree, and where that is the first, for what an update makes of it.
     pub to: Option<String>,
     /// All items of the first.
     pub before: Tally,

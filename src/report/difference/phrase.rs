@@ -10,13 +10,16 @@ const SHORT: usize = 9;
 
 /// From which version to which.
 pub(super) fn range(difference: &Difference, language: Language) -> String {
-    let short = |id: &Option<String>| id.as_ref().map(|id| id[..id.len().min(SHORT)].to_owned());
-    let now = match language {
-        Language::En => "the work tree",
-        Language::Zh => "工作区",
+    let [now, updated] = match language {
+        Language::En => ["the work tree", "updated"],
+        Language::Zh => ["工作区", "更新后"],
     };
-    let name = |id| short(id).unwrap_or_else(|| now.to_owned());
-    format!("{} → {}", name(&difference.input.from), name(&difference.input.to))
+    let name = |id: &Option<String>, none: &str| match id {
+        Some(id) => id[..id.len().min(SHORT)].to_owned(),
+        None => none.to_owned(),
+    };
+    let (from, to) = (&difference.input.from, &difference.input.to);
+    format!("{} → {}", name(from, now), name(to, if from.is_none() { updated } else { now }))
 }
 
 /// Readiness before and after.
