@@ -545,3 +545,119 @@ a name for each mistake. The traps are tools that guess, and programs that are n
         matrix().repeat_the_good(10);
     }
 }
+
+mod linux_facts {
+    use super::*;
+
+    const CHECK: &str = "linux-facts";
+
+    /// Mistakes of `linux_facts.py`.
+    const FLAWS: [(&str, &str); 25] = [
+        ("ps-columns", "Takes the columns of ps by their place: a name with a blank moves them."),
+        ("stat-by-blanks", "Takes the fields of `/proc/PID/stat` by their place."),
+        ("no-netstat", "Asks a program that is not installed, and says what it says: nothing."),
+        ("other-end", "Looks for the port at the other end of a connection."),
+        ("own-descriptors", "Counts its own descriptors."),
+        ("not-deleted", "Names who has any file of the folder open."),
+        ("deleted-kib", "Tells KiB for bytes."),
+        ("without-the-first", "Leaves the first thread out."),
+        ("descendants", "Counts grandchildren among the children."),
+        ("priority", "Takes the priority for the nice value."),
+        ("cut-at-blanks", "Cuts a path at its blank."),
+        ("own-environment", "Looks into its own environment."),
+        ("part-of-the-name", "Takes the first variable whose name has the name in it."),
+        ("any-child", "Names a child that lives for the dead one."),
+        ("no-special-bits", "Leaves set-user-id, set-group-id and sticky out."),
+        ("follows-links", "Counts what a link leads to."),
+        ("counts-files", "Counts files, not their bytes."),
+        ("no-hidden", "Leaves hidden folders out."),
+        ("no-empty-lines", "Leaves empty lines out."),
+        ("handled", "Takes a signal that is handled for one that is ignored."),
+        ("bit-of-its-number", "Counts the bits of the mask from one."),
+        ("resident-now", "Tells the memory that is resident now."),
+        ("virtual", "Tells the memory that was reserved."),
+        ("first-interface", "Always names the same interface."),
+        ("ends-early", "Ends at the fifth kind of question."),
+    ];
+
+    /// What is no such program, as the command of a shell.
+    const TRAPS: [(&str, &str, &str); 6] = [
+        ("echoes", "Says what it was asked.", "exec cat"),
+        ("floods", "Says `y` for ever.", "exec yes"),
+        ("empty", "Answers with empty lines.", "while read -r line; do echo; done"),
+        ("hard-coded", "Gives the answers of another day.", "while read -r line; do echo 1; done"),
+        ("silent", "Reads and says nothing.", "cat >/dev/null"),
+        ("ends", "Ends at once.", "exit 0"),
+    ];
+
+    fn tool(flaw: &str) -> Subject {
+        let file = servers().join("linux_facts.py");
+        let mut arguments = vec![file.to_str().unwrap()];
+        arguments.extend([flaw].iter().filter(|flaw| !flaw.is_empty()).flat_map(|flaw| ["--flaw", flaw]));
+        stage().with_command("program", installed("/usr/bin/python3"), &arguments)
+    }
+
+    fn stage() -> Subject {
+        Subject::default().with_command("python", installed("/usr/bin/python3"), &["**"])
+    }
+
+    fn rows() -> Vec<Row> {
+        let shell = servers().join("linux_facts.sh");
+        let mut rows = vec![
+            Row::new("python", "Reads `/proc` in Python.", Kind::Good, || tool("")),
+            Row::new("shell", "A shell, `/proc` and coreutils.", Kind::Good, move || {
+                stage().with_command("program", installed("/bin/sh"), &[shell.to_str().unwrap()])
+            }),
+        ];
+        rows.extend(FLAWS.map(|(name, summary)| {
+            Row::new(name, summary, Kind::Flaw(vec![CHECK]), move || tool(name)).slow()
+        }));
+        rows.push(Row::new(
+            "slips-once",
+            "Is wrong about one thing, and right when it is asked again.",
+            Kind::Weak(vec![CHECK]),
+            || tool("slips-once"),
+        ));
+        rows.extend([
+            Row::new("no-flush", "Does not flush its answers.", Kind::Trap, || tool("no-flush")),
+            Row::new("all-at-the-end", "Reads all questions before it answers one.", Kind::Trap, || {
+                tool("all-at-the-end")
+            }),
+            Row::new("hangs", "Sleeps at the fifth kind of question.", Kind::Trap, || tool("hangs")).slow(),
+        ]);
+        rows.extend(TRAPS.map(|(name, summary, text)| {
+            Row::new(name, summary, Kind::Trap, move || {
+                stage().with_command("program", installed("/bin/sh"), &["-c", text])
+            })
+        }));
+        rows.push(Row::new("no-python", "What should make the facts is `cat`.", Kind::Trap, || {
+            tool("").with_command("python", installed("/usr/bin/cat"), &["**"])
+        }));
+        rows
+    }
+
+    fn matrix() -> Matrix {
+        Matrix {
+            plugin: PLUGIN,
+            page: "runtime-probe-linux-facts",
+            introduction: "\
+Programs in Python and in the shell (`tests/servers/runtime/linux_facts.py` and `.sh`) that are asked about processes and files
+which the check makes, with a name for each mistake. The traps are programs that guess or keep silent, and one that is no
+interpreter.",
+            columns: vec![Column::new(CHECK, json!({}))],
+            rows: rows(),
+            entangled: vec![],
+        }
+    }
+
+    #[test]
+    fn every_program_is_as_it_must_be() {
+        matrix().prove();
+    }
+
+    #[test]
+    #[ignore = "run it when the stage or a question changes"]
+    fn what_is_good_passes_ten_times_in_a_row() {
+        matrix().repeat_the_good(10);
+    }
+}
