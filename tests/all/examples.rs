@@ -48,6 +48,7 @@ const MISTAKES: [(&str, &str, &str, &str); 34] = [
         "another user reads it at /addresses/",
     ),
     ("celery-as-it-comes", "must-do.celery", "mq-delivery/celery-reliable", "has no acks_late"),
+    ("columns-move", "ground.linux", "runtime-probe/linux-facts", "wrong about 2 of"),
     (
         "cookie-for-scripts",
         "challenge.web-security",

@@ -16,6 +16,10 @@ const TURN: Duration = Duration::from_millis(50);
 /// How many times as long is waited for a program that neither sleeps nor gets its processor time.
 const BUSY: u32 = 6;
 
+/// How many looks in a row, a turn apart, have to find the same processes asleep: a shell sleeps beside each program that it
+/// starts, and each look may meet it between two.
+const STILL: u32 = 20;
+
 /// How long a program may take to end.
 const END: Duration = Duration::from_secs(2);
 
@@ -54,6 +58,7 @@ impl<'a, 'host> Conversation<'a, 'host> {
         let began = self.context.monotonic();
         let mut scanned = 0;
         let mut before = None;
+        let mut sleepers = Sleepers::default();
         loop {
             if let Some(length) = self.pending[scanned..].iter().position(|byte| *byte == b'\n') {
                 let rest = self.pending.split_off(scanned + length + 1);
@@ -74,7 +79,7 @@ impl<'a, 'host> Conversation<'a, 'host> {
             let waited = self.context.monotonic().saturating_sub(began);
             let used = *before.get_or_insert_with(|| self.processor_time());
             if waited >= patience
-                && let Some(stall) = self.stall(waited, patience, used)
+                && let Some(stall) = self.stall(waited, patience, used, &mut sleepers)
                 && !self.receive()?
             {
                 return Err(Trouble::Late(waited, stall));
@@ -104,13 +109,18 @@ impl<'a, 'host> Conversation<'a, 'host> {
 
     /// What the program did since nothing came; none while it may still be at work. What counts is the processor time that
     /// it got: on a busy machine an answer may take a while.
-    fn stall(&self, waited: Duration, patience: Duration, before: Option<Duration>) -> Option<Stall> {
+    fn stall(
+        &self,
+        waited: Duration,
+        patience: Duration,
+        before: Option<Duration>,
+        sleepers: &mut Sleepers,
+    ) -> Option<Stall> {
         let (Some(before), Some(after)) = (before, self.processor_time()) else {
             return Some(Stall::Unknown);
         };
         let used = after.saturating_sub(before);
-        let sleeps = self.processes().iter().all(|process| process.state == "S");
-        if sleeps && used < waited / 20 {
+        if sleepers.look(&self.processes()) && used < waited / 20 {
             Some(Stall::Sleeping)
         } else if used >= patience * 9 / 10 {
             Some(Stall::Computing)
@@ -168,5 +178,55 @@ impl<'a, 'host> Conversation<'a, 'host> {
             let over = self.errors.len().saturating_sub(ERROR_BYTES);
             self.errors.drain(..over);
         }
+    }
+}
+
+/// Processes that were found asleep, and how often in a row.
+#[derive(Debug, Default)]
+struct Sleepers {
+    found: Vec<u32>,
+    looks: u32,
+}
+
+impl Sleepers {
+    /// Looks once more; whether it has been the same, and asleep, for long enough.
+    fn look(&mut self, processes: &[Facts]) -> bool {
+        let found: Vec<u32> = processes.iter().map(|process| process.pid).collect();
+        let is_asleep = processes.iter().all(|process| process.state == "S");
+        self.looks = if is_asleep && self.found == found { self.looks + 1 } else { 0 };
+        self.found = found;
+        self.looks >= STILL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn process(pid: u32, state: &str) -> Facts {
+        Facts {
+            pid,
+            parent: 1,
+            command: "sh".to_owned(),
+            threads: 1,
+            resident: 1,
+            peak_resident: 1,
+            user: Duration::ZERO,
+            system: Duration::ZERO,
+            open_files: 3,
+            state: state.to_owned(),
+        }
+    }
+
+    #[test]
+    fn who_starts_programs_does_not_sleep() {
+        let looks = |each: &dyn Fn(u32) -> Vec<Facts>| {
+            let mut sleepers = Sleepers::default();
+            (0..=STILL).map(|look| sleepers.look(&each(look))).collect::<Vec<_>>()
+        };
+        let still = looks(&|_| vec![process(7, "S"), process(8, "S")]);
+        assert_eq!((still[usize::try_from(STILL).unwrap() - 1], still.last()), (false, Some(&true)));
+        assert!(!looks(&|look| vec![process(7, "S"), process(8 + look, "S")]).contains(&true));
+        assert!(!looks(&|look| vec![process(7, if look == 5 { "R" } else { "S" })]).contains(&true));
     }
 }

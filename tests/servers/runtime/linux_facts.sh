@@ -1,10 +1,12 @@
 #!/bin/sh
 # Answers what a live Linux system is asked, with what every Linux has: a shell, /proc and coreutils.
 
-owner() { # of a link in some /proc/PID/fd that looks like $1
-    for link in /proc/[0-9]*/fd/*; do
-        case $(readlink "$link") in $1) link=${link#/proc/}; echo "${link%%/*}"; return ;; esac
-    done 2>/dev/null
+holds() { # the links in /proc/PID/fd that lead to something like $1
+    find /proc/[0-9]*/fd -lname "$1" 2>/dev/null
+}
+
+process() { # of such a link
+    cut -d / -f 3
 }
 
 while IFS= read -r question; do
@@ -14,13 +16,10 @@ while IFS= read -r question; do
         listener)
             port=$(printf '%04X' "$rest")
             inode=$(awk -v port=":$port" '$4 == "0A" && substr($2, length($2) - 4) == port { print $10 }' /proc/net/tcp)
-            owner "socket:\[$inode\]" ;;
+            holds "socket:\[$inode\]" | process ;;
         deleted)
-            for link in /proc/[0-9]*/fd/*; do
-                case $(readlink "$link") in
-                    "$rest"/*" (deleted)") process=${link#/proc/}; echo "${process%%/*} $(stat -L -c %s "$link")"; break ;;
-                esac
-            done 2>/dev/null ;;
+            link=$(holds "$rest/* (deleted)")
+            echo "$(echo "$link" | process) $(stat -L -c %s "$link")" ;;
         descriptors) find "/proc/$rest/fd" -mindepth 1 | wc -l ;;
         threads) awk '$1 == "Threads:" { print $2 }' "$status" ;;
         children) cat /proc/[0-9]*/status 2>/dev/null | grep -c "^PPid:[[:space:]]$rest\$" ;;

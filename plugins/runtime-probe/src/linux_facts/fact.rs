@@ -116,8 +116,8 @@ impl Kind {
                 "此刻换行符的个数，空行也算：`wc -l`",
             ),
             Self::Ignores => Text::new(
-                "`SigIgn:` in /proc/PID/status is a mask in hexadecimal digits; signal N is bit N - 1",
-                "/proc/PID/status 的 `SigIgn:` 是十六进制掩码；信号 N 对应第 N - 1 位",
+                "`SigIgn:` in /proc/PID/status is a mask in hexadecimal digits; signal N is bit N - 1; 32 and 33 are the C library's own",
+                "/proc/PID/status 的 `SigIgn:` 是十六进制掩码；信号 N 对应第 N - 1 位；32 和 33 是 C 库自用的",
             ),
             Self::PeakMemory => Text::new(
                 "`VmHWM:` in /proc/PID/status; VmRSS is what is resident now, VmPeak counts what was only reserved",
@@ -159,7 +159,8 @@ pub(super) enum Key {
     Words(String),
     /// The name of a folder, with or without the way to it.
     Folder(String),
-    /// A signal: its number, or its name with or without SIG.
+    /// A signal: its number, or its name with or without SIG. That 32 and 33, the C library's own, are ignored as well may
+    /// be told or not.
     Signal(u64, String),
     /// KiB.
     Memory(u64),
@@ -195,8 +196,11 @@ impl Key {
                 let name = answer.trim_end_matches('/');
                 name == key || name.ends_with(&format!("/{key}"))
             }
-            Self::Signal(key, name) => matches!(words[..], [word] if number(word) == Some(*key)
-                || word.eq_ignore_ascii_case(name) || Some(word) == name.strip_prefix("SIG")),
+            Self::Signal(key, name) => {
+                let told: Vec<&str> = words.into_iter().filter(|word| !["32", "33"].contains(word)).collect();
+                matches!(told[..], [word] if number(word) == Some(*key)
+                    || word.eq_ignore_ascii_case(name) || Some(word) == name.strip_prefix("SIG"))
+            }
             Self::Memory(key) => {
                 let said = match words[..] {
                     [word] => number(word),
@@ -260,7 +264,11 @@ mod tests {
             &["a b", "/tmp/x/a b", "./a b/"],
             &["b", "xa b", "/tmp/a b/c"],
         );
-        expect(&Key::Signal(12, "SIGUSR2".to_owned()), &["12", "SIGUSR2", "USR2"], &["11", "USR", "10 12"]);
+        expect(
+            &Key::Signal(12, "SIGUSR2".to_owned()),
+            &["12", "SIGUSR2", "USR2", "12 32 33"],
+            &["11", "USR", "10 12", "32"],
+        );
         expect(&Key::Memory(80_000), &["80000", "82000 kB", "79000 KiB"], &["60000", "80 MB", "80000 80000"]);
         expect(&Key::Between(10, 12), &["10", "12"], &["9", "13", "10 log"]);
         expect(&Key::Growing("/log".to_owned()), &[], &["/log"]);

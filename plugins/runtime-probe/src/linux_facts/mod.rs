@@ -53,7 +53,7 @@ impl Check for LinuxFacts {
                     required: true,
                 },
             ],
-            typical: Duration::from_secs(12),
+            typical: Duration::from_secs(18),
             exclusive: false,
         }
     }
