@@ -5,7 +5,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
-use mustdo_plugin::process::{Child, Facts, Socket};
+use mustdo_plugin::process::{Child, Facts, Signal, Socket};
 use mustdo_plugin::{Context, Failure};
 
 use crate::trouble::{Stall, Trouble};
@@ -148,6 +148,25 @@ impl<'a, 'host> Conversation<'a, 'host> {
         let exit = self.child.wait(END).map_err(Trouble::Host)?;
         self.drain_errors();
         Ok(exit.map_or(Trouble::Late(END, Stall::Unknown), |exit| Trouble::Ended(exit, self.errors())))
+    }
+
+    /// Whether it has ended by now.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.child.wait(Duration::ZERO), Ok(Some(_)))
+    }
+
+    /// Sends it a signal; one that has ended already needs none.
+    pub(crate) fn signal(&self, signal: Signal) {
+        let _ = self.child.signal(signal);
+    }
+
+    /// What it has written so far: to its standard error, or else to its standard output.
+    pub(crate) fn said(&mut self) -> String {
+        self.drain_errors();
+        if self.errors.is_empty() {
+            return String::from_utf8_lossy(&self.child.printed().unwrap_or_default()).into_owned();
+        }
+        self.errors()
     }
 
     /// The end of what it wrote to its standard error.

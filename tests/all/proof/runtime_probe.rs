@@ -369,6 +369,43 @@ mod wsgi {
         ("calls_twice", "Calls the application twice."),
     ];
 
+    /// Mistakes of `server.py`.
+    const SERVERS: [(&str, &str); 21] = [
+        ("unicode-path", "Decodes the path as UTF-8."),
+        ("raw-path", "Gives the path with its percent signs."),
+        ("unquoted-query", "Unquotes the query."),
+        ("last-header", "Of a header that comes twice keeps the last."),
+        ("number-length", "CONTENT_LENGTH is a number."),
+        ("content-as-http", "Gives Content-Type as `HTTP_CONTENT_TYPE`."),
+        ("no-errors", "Has no `wsgi.errors`."),
+        ("one-read", "Takes what one recv gave for the whole body."),
+        ("no-write", "`start_response` returns nothing."),
+        ("joins", "Sends when all of the body is there."),
+        ("head-too-early", "Looks for the status before the first part."),
+        ("head-in-chunks", "Ends the answer to HEAD with an empty chunk."),
+        ("decimal-sizes", "Sizes of chunks are decimal."),
+        ("both-lengths", "Sends Content-Length beside chunks."),
+        ("first-start", "Ignores a start with `exc_info`."),
+        ("second-head", "Sends a second head behind a body that broke off."),
+        ("ends-well", "Ends a body that broke off as if it were whole."),
+        ("dies", "Ends when an application raises."),
+        ("never-closes", "Never calls `close()`."),
+        ("closes-twice", "Calls `close()` twice."),
+        ("closes-when-well", "Does not call `close()` after an error."),
+    ];
+
+    fn served(server: &[&str]) -> Subject {
+        parts("application", "Middleware").asked_with(json!({ "server": server }))
+    }
+
+    /// gunicorn, in the interpreter that has it.
+    fn gunicorn() -> Subject {
+        let bind = ["-m", "gunicorn", "--no-control-socket", "--bind", "127.0.0.1:{port}", "{app}"];
+        let subject = flask().asked_with(json!({ "server": bind }));
+        // With -m the application is looked for in the current folder.
+        subject.with_folder("source", servers().join("wsgi").to_str().unwrap())
+    }
+
     fn parts(app: &str, middleware: &str) -> Subject {
         let names = json!({ "app": format!("app:{app}"), "middleware": format!("middleware:{middleware}") });
         modules("wsgi").asked_with(names)
@@ -414,6 +451,30 @@ mod wsgi {
             })
         }));
         rows.extend([
+            Row::new("server", "A small server over sockets and threads.", Kind::Good, || {
+                served(&["server.py", "{app}", "{port}"])
+            }),
+            Row::new("wsgiref", "The server of the standard library.", Kind::Good, || {
+                served(&["standard.py", "{app}", "{port}"])
+            }),
+            Row::new("gunicorn", "gunicorn with one worker.", Kind::Good, gunicorn),
+        ]);
+        rows.extend(SERVERS.map(|(name, summary)| {
+            Row::new(format!("server/{name}"), summary, Kind::Flaw(vec![CHECK]), move || {
+                served(&["server.py", "--flaw", name, "{app}", "{port}"])
+            })
+            .slow()
+        }));
+        rows.extend([
+            Row::new("no-server", "What should be a server ends at once.", Kind::Trap, || {
+                served(&["-c", "'{app} {port}'"])
+            }),
+            Row::new("other-port", "The server is not told the port.", Kind::Trap, || {
+                served(&["server.py", "{app}", "8080"])
+            }),
+            Row::new("other-application", "The server serves an application of its own.", Kind::Trap, || {
+                served(&["standard.py", "app:application", "{port}", "{app}"])
+            }),
             Row::new("always-failing", "Answers 500 to everything, in perfect form.", Kind::Trap, || {
                 parts("always_failing", "Middleware")
             }),
@@ -438,8 +499,8 @@ mod wsgi {
             plugin: PLUGIN,
             page: "runtime-probe-wsgi",
             introduction: "\
-Applications and middleware in Python (`tests/servers/runtime/wsgi`), a name for each mistake, and one application in Flask. A
-wrong application is asked about with the good middleware, and the other way round.",
+Applications, middleware and a server in Python (`tests/servers/runtime/wsgi`), a name for each mistake, one application in
+Flask, and two servers of others. What is wrong in one part is asked about with the others good.",
             columns: vec![Column::new(CHECK, json!({}))],
             rows: rows(),
             entangled: vec![],
