@@ -112,6 +112,10 @@ mod c_extension {
             Row::new("rising", "The longest rising run of whole numbers.", Kind::Good, || {
                 extension(json!({}))
             }),
+            Row::new("in-a-folder", "The same, in a folder of the directory.", Kind::Good, || {
+                modules("").asked_with(json!({ "path": "c_extension" }))
+            })
+            .slow(),
             Row::new("distance", "The distance of two texts.", Kind::Good, || {
                 let names = ["fast:distance", "slow:distance"];
                 extension(json!({ "function": names[0], "model": names[1], "arguments": ["text", "text"] }))
