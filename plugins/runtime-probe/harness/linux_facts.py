@@ -208,8 +208,6 @@ def environment(name, variable, value, decoys):
 
     def live():
         os.set_inheritable(900, True)
-        for _ in range(3):
-            os.open(os.devnull, os.O_RDWR)
         os.execve(sys.executable, [sys.executable, "-I", "-S", "-c", script], {**decoys, variable: value})
 
     pid, _ = process(name, live)
