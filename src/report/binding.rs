@@ -37,9 +37,8 @@ fn usual(name: &TargetName) -> Option<TargetKind> {
         "datagram" | "dns" | "tuple-datagram" => TargetKind::Udp,
         "src" | "data" | "c-list-source" => TargetKind::Dir,
         "program" | "worker" | "celery" | "client" | "array" | "queue" | "stack" | "list" | "tree"
-        | "dict" | "ordered-dict" | "c-list" | "cc" | "btree" | "crypto" | "middleware" | PYTHON => {
-            TargetKind::Command
-        }
+        | "dict" | "ordered-dict" | "c-list" | "cc" | "btree" | "crypto" | "middleware" | "linux"
+        | PYTHON => TargetKind::Command,
         _ => return None,
     })
 }

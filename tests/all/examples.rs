@@ -24,15 +24,15 @@ use crate::{
     sandbox::{Printed, Sandbox},
 };
 
-/// Items that nothing in the shop proves yet: one has no check, and one asks besides for the folder in which the site keeps
-/// its passwords, which no target of the shop is.
-const WITHOUT_A_PROGRAM: [&str; 2] = ["challenge.web-security", "ground.linux"];
+/// What nothing in the shop proves yet: it asks besides for the folder in which the site keeps its passwords, which no target
+/// of the shop is.
+const WITHOUT_A_PROGRAM: [&str; 1] = ["challenge.web-security"];
 
 /// The check of these that has no target in the shop: it leaves the run undecided, which is code 3.
 const WITHOUT_A_TARGET: [&str; 1] = ["web-security/password-storage"];
 
 /// Each mistake, the item and the check that see it, and words of what is said.
-const MISTAKES: [(&str, &str, &str, &str); 34] = [
+const MISTAKES: [(&str, &str, &str, &str); 35] = [
     ("acknowledged-first", "must-do.mq", "mq-delivery/ack-redeliver", "messages are lost after"),
     ("any-file", "challenge.web-security", "web-security/path-traversal", "reads a file outside"),
     (
@@ -48,6 +48,7 @@ const MISTAKES: [(&str, &str, &str, &str); 34] = [
         "another user reads it at /addresses/",
     ),
     ("celery-as-it-comes", "must-do.celery", "mq-delivery/celery-reliable", "has no acks_late"),
+    ("columns-move", "ground.linux", "runtime-probe/linux-facts", "wrong about 2 of"),
     (
         "cookie-for-scripts",
         "challenge.web-security",

@@ -266,7 +266,7 @@ impl Run<'_, '_, '_> {
         let lost = report.judge("nothing-lost", Need::Must, self.lost(&after), |()| {
             let (n, hits) = (self.plan.ids.len(), after.hits);
             Text::new(
-                format!("{n} messages, {hits} kills in the middle of the work, every effect is there"),
+                format!("{n} messages, {} in the middle of the work, every effect is there", kills(hits)),
                 format!("{n} 条消息，干活时被杀 {hits} 次，效果一个不少"),
             )
         });
@@ -500,9 +500,9 @@ impl Run<'_, '_, '_> {
             let named = missing.iter().take(3).map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
             let came = Text::new(
                 format!(
-                    "{lost} of {} messages are lost after {} kills: no effect, and not in the queue ({named})",
+                    "{lost} of {} messages are lost after {}: no effect, and not in the queue ({named})",
                     ids.len(),
-                    after.hits
+                    kills(after.hits)
                 ),
                 format!(
                     "杀了 {} 次，{} 条消息丢了 {lost} 条：没有效果，也不在队列里（{named}）",
@@ -520,8 +520,8 @@ impl Run<'_, '_, '_> {
         if missing.is_empty() && after.hits < 2 {
             return Err(Fault::inconclusive(Text::new(
                 format!(
-                    "only {} kills met the work: the effects of the long messages were there too early or too late",
-                    after.hits
+                    "only {} met the work: the effects of the long messages were there too early or too late",
+                    kills(after.hits)
                 ),
                 format!("只有 {} 次杀在干活的时候：长消息的效果出现得太早或太晚", after.hits),
             )));
@@ -875,4 +875,20 @@ fn contains(body: &[u8], id: &str) -> bool {
 
 fn number(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::MAX, f64::from)
+}
+
+/// `1 kill`, `3 kills`.
+fn kills(hits: usize) -> String {
+    let plural = if hits == 1 { "" } else { "s" };
+    format!("{hits} kill{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_kill_is_no_plural() {
+        assert_eq!([0, 1, 3].map(kills), ["0 kills", "1 kill", "3 kills"]);
+    }
 }

@@ -1,12 +1,15 @@
 //! The plugin `runtime-probe`: the learner's Python, run under a small harness and watched from outside.
 //!
 //! Each check has a part of the harness in `harness/`, which runs beside the learner's modules in their own interpreter
-//! and says what it saw; the [`session`] asks it, and the checks here decide.
+//! and says what it saw; the [`session`] asks it, and the checks here decide. `linux-facts` loads no module: its part of
+//! the harness makes the processes and files that a program of the learner's is asked about.
 
 mod c_extension;
+mod conversation;
 mod decorator;
 mod encoded;
 mod leak_hunt;
+mod linux_facts;
 mod session;
 mod trouble;
 mod wsgi;
@@ -16,6 +19,7 @@ use mustdo_plugin::{Plugin, Text};
 pub use c_extension::CExtension;
 pub use decorator::Decorator;
 pub use leak_hunt::LeakHunt;
+pub use linux_facts::LinuxFacts;
 pub use wsgi::Wsgi;
 
 /// The plugin and its checks.
@@ -33,6 +37,7 @@ pub fn plugin() -> Plugin {
     .license(env!("CARGO_PKG_LICENSE"))
     .check::<CExtension>()
     .check::<LeakHunt>()
+    .check::<LinuxFacts>()
     .check::<Decorator>()
     .check::<Wsgi>()
 }

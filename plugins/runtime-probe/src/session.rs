@@ -4,14 +4,14 @@
 //! and what should have come out is decided here; memory and processor time are the system's word, not its own. Each
 //! answer has to carry a seal of its own, which nothing but the harness was told.
 
-use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
-use mustdo_plugin::process::{Child, Command};
+use mustdo_plugin::process::{Command, Facts, Socket};
 use mustdo_plugin::scratch::Workspace;
 use mustdo_plugin::serde_json::{self, Map, Value, json};
 use mustdo_plugin::{Capability, CapabilityRequest, Context, Fault};
 
+use crate::conversation::Conversation;
 use crate::trouble::{Stall, Trouble};
 
 /// The targets of every check that runs the learner's own modules.
@@ -24,27 +24,11 @@ const CORE: &str = include_str!("../harness/core.py");
 /// Reads the harness from the standard input, so that no file of it lies where the learner's code could change it.
 const BOOTSTRAP: &str = "import os, sys; mustdo = os.fdopen(os.dup(0), 'rb'); exec(compile(mustdo.read(int(sys.argv[1])), 'mustdo', 'exec'), {'__name__': 'mustdo', 'LINES': mustdo})";
 
-/// How long the output is waited for before it is the turn of the standard error, which must not fill up.
-const TURN: Duration = Duration::from_millis(50);
-
 /// How long an interpreter may take to its first answer.
 const START: Duration = Duration::from_secs(15);
 
 /// How long one answer may take, in processor time or asleep.
 const PATIENCE: Duration = Duration::from_secs(8);
-
-/// How many times as long is waited for a program that neither sleeps nor gets its processor time.
-const BUSY: u32 = 6;
-
-/// How long a program may take to end.
-const END: Duration = Duration::from_secs(2);
-
-/// Kept of the run's time for what the check still has to say.
-const RESERVE: Duration = Duration::from_secs(2);
-
-/// The longest answer, and what is kept of a program's standard error.
-const LINE_BYTES: usize = 8 << 20;
-const ERROR_BYTES: usize = 4 << 10;
 
 /// What a check that runs the learner's modules asks for.
 pub(crate) fn capabilities() -> Vec<CapabilityRequest> {
@@ -84,10 +68,7 @@ impl Raised {
 /// A running interpreter that has answered.
 pub(crate) struct Session<'a, 'host> {
     context: &'a Context<'host>,
-    child: Child<'host>,
-    pending: Vec<u8>,
-    ended: bool,
-    errors: Vec<u8>,
+    talk: Conversation<'a, 'host>,
     next: u64,
     /// What the interpreter said of itself.
     pub(crate) hello: Value,
@@ -108,15 +89,8 @@ impl<'a, 'host> Session<'a, 'host> {
             .argument(BOOTSTRAP)
             .argument(harness.len().to_string());
         let child = folder.start(&command).map_err(Trouble::Host)?;
-        let mut session = Self {
-            context,
-            child,
-            pending: Vec::new(),
-            ended: false,
-            errors: Vec::new(),
-            next: 1,
-            hello: Value::Null,
-        };
+        let talk = Conversation::new(context, child);
+        let mut session = Self { context, talk, next: 1, hello: Value::Null };
         session.hello = session.greet(&harness)?;
         Ok(session)
     }
@@ -141,8 +115,7 @@ impl<'a, 'host> Session<'a, 'host> {
     }
 
     fn greet(&mut self, harness: &str) -> Result<Value, Trouble> {
-        let written = self.child.stdin(START).write_all(harness.as_bytes());
-        if written.is_err() {
+        if self.talk.write(harness.as_bytes(), START).is_err() {
             return Err(self.not_python());
         }
         match self.ask_within("hello", &json!({}), START) {
@@ -157,9 +130,8 @@ impl<'a, 'host> Session<'a, 'host> {
 
     fn not_python(&mut self) -> Trouble {
         // Its end says why; whether it has one does not matter.
-        let _ = self.child.wait(END);
-        self.drain_errors();
-        Trouble::NotPython(self.errors())
+        let _ = self.talk.ended();
+        Trouble::NotPython(self.talk.errors())
     }
 
     /// Asks for one operation: its value, or the exception that came out of it.
@@ -187,118 +159,30 @@ impl<'a, 'host> Session<'a, 'host> {
         let bytes = self.context.random_bytes(16).try_into().unwrap_or_default();
         let seal = format!("{:032x}", u128::from_le_bytes(bytes));
         let line = json!({ "n": number, "seal": seal, "op": operation, "a": arguments });
-        let written = self.child.stdin(patience).write_all(format!("{line}\n").as_bytes());
-        if let Err(error) = written {
-            if error.kind() == ErrorKind::TimedOut {
-                return Err(Trouble::Late(patience, Stall::Unknown));
-            }
-            return Err(self.ended()?);
-        }
-        let Some(line) = self.line(patience)? else { return Err(self.ended()?) };
+        self.talk.write(format!("{line}\n").as_bytes(), patience)?;
+        let Some(line) = self.talk.line(patience)? else { return Err(self.talk.ended()?) };
         read_answer(&line, number, &seal)
             .ok_or_else(|| Trouble::Foreign(String::from_utf8_lossy(&line).into_owned()))
     }
 
     /// The processor time that the interpreter has used; none where the system does not tell.
     pub(crate) fn processor_time(&self) -> Option<Duration> {
-        let facts = self.child.tree().ok()?;
-        (!facts.is_empty()).then(|| facts.iter().map(|process| process.user + process.system).sum())
+        self.talk.processor_time()
     }
 
     /// The memory in use, in bytes; none where the system does not tell.
     pub(crate) fn resident(&self) -> Option<u64> {
-        let facts = self.child.tree().ok()?;
-        Some(facts.iter().map(|process| process.resident).sum()).filter(|bytes| *bytes > 0)
+        Some(self.processes().iter().map(|process| process.resident).sum()).filter(|bytes| *bytes > 0)
     }
 
-    /// The next line without its end; none at the end of the output.
-    fn line(&mut self, patience: Duration) -> Result<Option<Vec<u8>>, Trouble> {
-        let began = self.context.monotonic();
-        let mut scanned = 0;
-        let mut before = None;
-        loop {
-            if let Some(length) = self.pending[scanned..].iter().position(|byte| *byte == b'\n') {
-                let rest = self.pending.split_off(scanned + length + 1);
-                let mut line = std::mem::replace(&mut self.pending, rest);
-                line.pop();
-                return Ok(Some(line));
-            }
-            scanned = self.pending.len();
-            if self.ended {
-                return Ok(None);
-            }
-            if scanned > LINE_BYTES {
-                return Err(Trouble::Foreign(String::from_utf8_lossy(&self.pending[..200]).into_owned()));
-            }
-            if self.receive()? {
-                continue;
-            }
-            let waited = self.context.monotonic().saturating_sub(began);
-            let used = *before.get_or_insert_with(|| self.processor_time());
-            if waited >= patience
-                && let Some(stall) = self.stall(waited, patience, used)
-                && !self.receive()?
-            {
-                return Err(Trouble::Late(waited, stall));
-            }
-            if self.context.time_left() <= RESERVE {
-                return Err(Trouble::OutOfTime);
-            }
-        }
+    /// The interpreter and what it started, as the system sees them; nothing where it does not tell.
+    pub(crate) fn processes(&self) -> Vec<Facts> {
+        self.talk.processes()
     }
 
-    /// Takes what comes of the output within a moment, or its end; false when nothing did.
-    fn receive(&mut self) -> Result<bool, Trouble> {
-        let mut buffer = vec![0; 64 << 10];
-        match self.child.stdout(TURN).read(&mut buffer) {
-            Ok(count) => {
-                self.ended = count == 0;
-                self.pending.extend_from_slice(&buffer[..count]);
-                Ok(true)
-            }
-            Err(error) if error.kind() == ErrorKind::TimedOut => {
-                self.drain_errors();
-                Ok(false)
-            }
-            Err(error) => Err(Trouble::Host(mustdo_plugin::Failure::Other(error.to_string()))),
-        }
-    }
-
-    /// What the program did since nothing came; none while it may still be at work. What counts is the processor time that
-    /// it got: on a busy machine an answer may take a while.
-    fn stall(&self, waited: Duration, patience: Duration, before: Option<Duration>) -> Option<Stall> {
-        let (Some(before), Some(after)) = (before, self.processor_time()) else {
-            return Some(Stall::Unknown);
-        };
-        let used = after.saturating_sub(before);
-        let sleeps = self.child.tree().is_ok_and(|tree| tree.iter().all(|process| process.state == "S"));
-        if sleeps && used < waited / 20 {
-            Some(Stall::Sleeping)
-        } else if used >= patience * 9 / 10 {
-            Some(Stall::Computing)
-        } else {
-            (waited >= patience * BUSY).then_some(Stall::Unknown)
-        }
-    }
-
-    /// How it ended, once it has closed its streams.
-    fn ended(&mut self) -> Result<Trouble, Trouble> {
-        let exit = self.child.wait(END).map_err(Trouble::Host)?;
-        self.drain_errors();
-        Ok(exit.map_or(Trouble::Late(END, Stall::Unknown), |exit| Trouble::Ended(exit, self.errors())))
-    }
-
-    fn drain_errors(&mut self) {
-        let mut buffer = [0; 16 << 10];
-        while let Ok(count @ 1..) = self.child.stderr(Duration::from_millis(1)).read(&mut buffer) {
-            self.errors.extend_from_slice(&buffer[..count]);
-            let over = self.errors.len().saturating_sub(ERROR_BYTES);
-            self.errors.drain(..over);
-        }
-    }
-
-    fn errors(&self) -> String {
-        String::from_utf8_lossy(&self.errors).into_owned()
+    /// The sockets of these processes.
+    pub(crate) fn sockets(&self) -> Vec<Socket> {
+        self.talk.sockets()
     }
 }
 

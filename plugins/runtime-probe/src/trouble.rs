@@ -70,7 +70,7 @@ impl Trouble {
     }
 
     /// What the process wrote to its standard error before its end, if anything.
-    fn errors(&self) -> Option<&str> {
+    pub(crate) fn errors(&self) -> Option<&str> {
         let (Self::Ended(_, errors) | Self::EndedAtLoad(_, errors)) = self else { return None };
         Some(errors.as_str()).filter(|errors| !errors.trim().is_empty())
     }
@@ -92,7 +92,8 @@ impl Trouble {
         }
     }
 
-    fn summary(&self) -> Text {
+    /// One line.
+    pub(crate) fn summary(&self) -> Text {
         match self {
             Self::Host(Failure::Other(why)) => Text::new(
                 format!("the interpreter could not be started: {why}"),
@@ -121,7 +122,7 @@ impl Trouble {
                 format!("{name} 不是可以调用的东西"),
             ),
             Self::EndedAtLoad(exit, _) => {
-                let how = how_it_ended(*exit);
+                let how = exit.words();
                 Text::new(
                     format!("the interpreter {} while it loaded your module", how.en),
                     format!("解释器在加载你的模块时{}", how.zh),
@@ -135,7 +136,7 @@ impl Trouble {
                 )
             }
             Self::Ended(exit, _) => {
-                let how = how_it_ended(*exit);
+                let how = exit.words();
                 Text::new(
                     format!("the interpreter {} in the middle of your code", how.en),
                     format!("解释器在执行你的代码时{}", how.zh),
@@ -194,27 +195,6 @@ impl Trouble {
                 "你的模块是不是替换了标准库的一部分？",
             ),
         })
-    }
-}
-
-fn how_it_ended(exit: Exit) -> Text {
-    match (exit.signal, exit.code) {
-        (Some(signal), _) => {
-            let name = match signal {
-                4 => " (SIGILL)",
-                6 => " (SIGABRT)",
-                7 => " (SIGBUS)",
-                8 => " (SIGFPE)",
-                9 => " (SIGKILL)",
-                11 => " (SIGSEGV)",
-                _ => "",
-            };
-            Text::new(format!("crashed by signal {signal}{name}"), format!("被信号 {signal}{name} 终止"))
-        }
-        (None, code) => {
-            let code = code.unwrap_or_default();
-            Text::new(format!("ended with code {code}"), format!("以代码 {code} 退出"))
-        }
     }
 }
 

@@ -97,6 +97,28 @@ impl Exit {
     pub fn is_success(&self) -> bool {
         self.code == Some(0)
     }
+
+    /// How it ended, to stand behind a subject: "ended with code 1", "crashed by signal 11 (SIGSEGV)".
+    #[must_use]
+    pub fn words(&self) -> Text {
+        let Some(signal) = self.signal else {
+            let code = self.code.unwrap_or_default();
+            return Text::new(format!("ended with code {code}"), format!("以代码 {code} 退出"));
+        };
+        // Linux's numbers on x86 and Arm (signal(7)).
+        let name = match signal {
+            4 => " (SIGILL)",
+            6 => " (SIGABRT)",
+            7 => " (SIGBUS)",
+            8 => " (SIGFPE)",
+            9 => " (SIGKILL)",
+            11 => " (SIGSEGV)",
+            13 => " (SIGPIPE)",
+            15 => " (SIGTERM)",
+            _ => "",
+        };
+        Text::new(format!("crashed by signal {signal}{name}"), format!("被信号 {signal}{name} 终止"))
+    }
 }
 
 /// Facts of one process as the system reports them; zero or empty where it does not tell.
@@ -365,6 +387,16 @@ mod tests {
         let command = Command::new("tool").argument("--fast").argument("a b").variable("LANG", "C");
         assert_eq!(command.arguments, ["--fast", "a b"]);
         assert_eq!(command.environment, [("LANG".to_owned(), "C".to_owned())]);
+    }
+
+    #[test]
+    fn an_end_is_told_by_its_signal_or_its_code() {
+        let exit = |code, signal| Exit { code, signal, wall: Duration::ZERO };
+        assert_eq!(
+            exit(None, Some(11)).words(),
+            Text::new("crashed by signal 11 (SIGSEGV)", "被信号 11 (SIGSEGV) 终止")
+        );
+        assert_eq!(exit(Some(3), None).words(), Text::new("ended with code 3", "以代码 3 退出"));
     }
 
     #[test]

@@ -112,6 +112,10 @@ mod c_extension {
             Row::new("rising", "The longest rising run of whole numbers.", Kind::Good, || {
                 extension(json!({}))
             }),
+            Row::new("in-a-folder", "The same, in a folder of the directory.", Kind::Good, || {
+                modules("").asked_with(json!({ "path": "c_extension" }))
+            })
+            .slow(),
             Row::new("distance", "The distance of two texts.", Kind::Good, || {
                 let names = ["fast:distance", "slow:distance"];
                 extension(json!({ "function": names[0], "model": names[1], "arguments": ["text", "text"] }))
@@ -369,6 +373,43 @@ mod wsgi {
         ("calls_twice", "Calls the application twice."),
     ];
 
+    /// Mistakes of `server.py`.
+    const SERVERS: [(&str, &str); 21] = [
+        ("unicode-path", "Decodes the path as UTF-8."),
+        ("raw-path", "Gives the path with its percent signs."),
+        ("unquoted-query", "Unquotes the query."),
+        ("last-header", "Of a header that comes twice keeps the last."),
+        ("number-length", "CONTENT_LENGTH is a number."),
+        ("content-as-http", "Gives Content-Type as `HTTP_CONTENT_TYPE`."),
+        ("no-errors", "Has no `wsgi.errors`."),
+        ("one-read", "Takes what one recv gave for the whole body."),
+        ("no-write", "`start_response` returns nothing."),
+        ("joins", "Sends when all of the body is there."),
+        ("head-too-early", "Looks for the status before the first part."),
+        ("head-in-chunks", "Ends the answer to HEAD with an empty chunk."),
+        ("decimal-sizes", "Sizes of chunks are decimal."),
+        ("both-lengths", "Sends Content-Length beside chunks."),
+        ("first-start", "Ignores a start with `exc_info`."),
+        ("second-head", "Sends a second head behind a body that broke off."),
+        ("ends-well", "Ends a body that broke off as if it were whole."),
+        ("dies", "Ends when an application raises."),
+        ("never-closes", "Never calls `close()`."),
+        ("closes-twice", "Calls `close()` twice."),
+        ("closes-when-well", "Does not call `close()` after an error."),
+    ];
+
+    fn served(server: &[&str]) -> Subject {
+        parts("application", "Middleware").asked_with(json!({ "server": server }))
+    }
+
+    /// gunicorn, in the interpreter that has it.
+    fn gunicorn() -> Subject {
+        let bind = ["-m", "gunicorn", "--no-control-socket", "--bind", "127.0.0.1:{port}", "{app}"];
+        let subject = flask().asked_with(json!({ "server": bind }));
+        // With -m the application is looked for in the current folder.
+        subject.with_folder("source", servers().join("wsgi").to_str().unwrap())
+    }
+
     fn parts(app: &str, middleware: &str) -> Subject {
         let names = json!({ "app": format!("app:{app}"), "middleware": format!("middleware:{middleware}") });
         modules("wsgi").asked_with(names)
@@ -414,6 +455,30 @@ mod wsgi {
             })
         }));
         rows.extend([
+            Row::new("server", "A small server over sockets and threads.", Kind::Good, || {
+                served(&["server.py", "{app}", "{port}"])
+            }),
+            Row::new("wsgiref", "The server of the standard library.", Kind::Good, || {
+                served(&["standard.py", "{app}", "{port}"])
+            }),
+            Row::new("gunicorn", "gunicorn with one worker.", Kind::Good, gunicorn),
+        ]);
+        rows.extend(SERVERS.map(|(name, summary)| {
+            Row::new(format!("server/{name}"), summary, Kind::Flaw(vec![CHECK]), move || {
+                served(&["server.py", "--flaw", name, "{app}", "{port}"])
+            })
+            .slow()
+        }));
+        rows.extend([
+            Row::new("no-server", "What should be a server ends at once.", Kind::Trap, || {
+                served(&["-c", "'{app} {port}'"])
+            }),
+            Row::new("other-port", "The server is not told the port.", Kind::Trap, || {
+                served(&["server.py", "{app}", "8080"])
+            }),
+            Row::new("other-application", "The server serves an application of its own.", Kind::Trap, || {
+                served(&["standard.py", "app:application", "{port}", "{app}"])
+            }),
             Row::new("always-failing", "Answers 500 to everything, in perfect form.", Kind::Trap, || {
                 parts("always_failing", "Middleware")
             }),
@@ -438,8 +503,8 @@ mod wsgi {
             plugin: PLUGIN,
             page: "runtime-probe-wsgi",
             introduction: "\
-Applications and middleware in Python (`tests/servers/runtime/wsgi`), a name for each mistake, and one application in Flask. A
-wrong application is asked about with the good middleware, and the other way round.",
+Applications, middleware and a server in Python (`tests/servers/runtime/wsgi`), a name for each mistake, one application in
+Flask, and two servers of others. What is wrong in one part is asked about with the others good.",
             columns: vec![Column::new(CHECK, json!({}))],
             rows: rows(),
             entangled: vec![],
@@ -541,6 +606,122 @@ a name for each mistake. The traps are tools that guess, and programs that are n
 
     #[test]
     #[ignore = "takes minutes; run it when the packages or a bound change"]
+    fn what_is_good_passes_ten_times_in_a_row() {
+        matrix().repeat_the_good(10);
+    }
+}
+
+mod linux_facts {
+    use super::*;
+
+    const CHECK: &str = "linux-facts";
+
+    /// Mistakes of `linux_facts.py`.
+    const FLAWS: [(&str, &str); 25] = [
+        ("ps-columns", "Takes the columns of ps by their place: a name with a blank moves them."),
+        ("stat-by-blanks", "Takes the fields of `/proc/PID/stat` by their place."),
+        ("no-netstat", "Asks a program that is not installed, and says what it says: nothing."),
+        ("other-end", "Looks for the port at the other end of a connection."),
+        ("own-descriptors", "Counts its own descriptors."),
+        ("not-deleted", "Names who has any file of the folder open."),
+        ("deleted-kib", "Tells KiB for bytes."),
+        ("without-the-first", "Leaves the first thread out."),
+        ("descendants", "Counts grandchildren among the children."),
+        ("priority", "Takes the priority for the nice value."),
+        ("cut-at-blanks", "Cuts a path at its blank."),
+        ("own-environment", "Looks into its own environment."),
+        ("part-of-the-name", "Takes the first variable whose name has the name in it."),
+        ("any-child", "Names a child that lives for the dead one."),
+        ("no-special-bits", "Leaves set-user-id, set-group-id and sticky out."),
+        ("follows-links", "Counts what a link leads to."),
+        ("counts-files", "Counts files, not their bytes."),
+        ("no-hidden", "Leaves hidden folders out."),
+        ("no-empty-lines", "Leaves empty lines out."),
+        ("handled", "Takes a signal that is handled for one that is ignored."),
+        ("bit-of-its-number", "Counts the bits of the mask from one."),
+        ("resident-now", "Tells the memory that is resident now."),
+        ("virtual", "Tells the memory that was reserved."),
+        ("first-interface", "Always names the same interface."),
+        ("ends-early", "Ends at the fifth kind of question."),
+    ];
+
+    /// What is no such program, as the command of a shell.
+    const TRAPS: [(&str, &str, &str); 6] = [
+        ("echoes", "Says what it was asked.", "exec cat"),
+        ("floods", "Says `y` for ever.", "exec yes"),
+        ("empty", "Answers with empty lines.", "while read -r line; do echo; done"),
+        ("hard-coded", "Gives the answers of another day.", "while read -r line; do echo 1; done"),
+        ("silent", "Reads and says nothing.", "cat >/dev/null"),
+        ("ends", "Ends at once.", "exit 0"),
+    ];
+
+    fn tool(flaw: &str) -> Subject {
+        let file = servers().join("linux_facts.py");
+        let mut arguments = vec![file.to_str().unwrap()];
+        arguments.extend([flaw].iter().filter(|flaw| !flaw.is_empty()).flat_map(|flaw| ["--flaw", flaw]));
+        stage().with_command("program", installed("/usr/bin/python3"), &arguments)
+    }
+
+    fn stage() -> Subject {
+        Subject::default().with_command("python", installed("/usr/bin/python3"), &["**"])
+    }
+
+    fn rows() -> Vec<Row> {
+        let shell = servers().join("linux_facts.sh");
+        let mut rows = vec![
+            Row::new("python", "Reads `/proc` in Python.", Kind::Good, || tool("")),
+            Row::new("shell", "A shell, `/proc` and coreutils.", Kind::Good, move || {
+                stage().with_command("program", installed("/bin/sh"), &[shell.to_str().unwrap()])
+            }),
+        ];
+        rows.extend(FLAWS.map(|(name, summary)| {
+            Row::new(name, summary, Kind::Flaw(vec![CHECK]), move || tool(name)).slow()
+        }));
+        rows.push(Row::new(
+            "slips-once",
+            "Is wrong about one thing, and right when it is asked again.",
+            Kind::Weak(vec![CHECK]),
+            || tool("slips-once"),
+        ));
+        rows.extend([
+            Row::new("no-flush", "Does not flush its answers.", Kind::Trap, || tool("no-flush")),
+            Row::new("all-at-the-end", "Reads all questions before it answers one.", Kind::Trap, || {
+                tool("all-at-the-end")
+            }),
+            Row::new("hangs", "Sleeps at the fifth kind of question.", Kind::Trap, || tool("hangs")).slow(),
+        ]);
+        rows.extend(TRAPS.map(|(name, summary, text)| {
+            Row::new(name, summary, Kind::Trap, move || {
+                stage().with_command("program", installed("/bin/sh"), &["-c", text])
+            })
+        }));
+        rows.push(Row::new("no-python", "What should make the facts is `cat`.", Kind::Trap, || {
+            tool("").with_command("python", installed("/usr/bin/cat"), &["**"])
+        }));
+        rows
+    }
+
+    fn matrix() -> Matrix {
+        Matrix {
+            plugin: PLUGIN,
+            page: "runtime-probe-linux-facts",
+            introduction: "\
+Programs in Python and in the shell (`tests/servers/runtime/linux_facts.py` and `.sh`) that are asked about processes and files
+which the check makes, with a name for each mistake. The traps are programs that guess or keep silent, and one that is no
+interpreter.",
+            columns: vec![Column::new(CHECK, json!({}))],
+            rows: rows(),
+            entangled: vec![],
+        }
+    }
+
+    #[test]
+    fn every_program_is_as_it_must_be() {
+        matrix().prove();
+    }
+
+    #[test]
+    #[ignore = "run it when the stage or a question changes"]
     fn what_is_good_passes_ten_times_in_a_row() {
         matrix().repeat_the_good(10);
     }

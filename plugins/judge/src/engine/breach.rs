@@ -130,7 +130,7 @@ impl Breach {
                 "程序启动了，但对 hello 什么也没说",
             ),
             Self::EndedAtHello(exit, errors) => {
-                let (en, zh) = (how_it_ended(*exit), telling_line(errors));
+                let (en, zh) = (exit.words(), telling_line(errors));
                 Text::new(
                     format!("the program {} before it answered the hello{}", en.en, after_colon(&zh, ": ")),
                     format!("程序还没回答 hello 就{}{}", en.zh, after_colon(&zh, "：")),
@@ -222,32 +222,11 @@ fn sanitizer_broke(errors: &str) -> bool {
 }
 
 fn ended(exit: Exit, errors: &str, moment: [&str; 2]) -> Text {
-    let (how, line) = (how_it_ended(exit), telling_line(errors));
+    let (how, line) = (exit.words(), telling_line(errors));
     Text::new(
         format!("the program {} {}{}", how.en, moment[0], after_colon(&line, ": ")),
         format!("程序{}{}{}", moment[1], how.zh, after_colon(&line, "：")),
     )
-}
-
-fn how_it_ended(exit: Exit) -> Text {
-    match (exit.signal, exit.code) {
-        (Some(signal), _) => {
-            let name = match signal {
-                4 => " (SIGILL)",
-                6 => " (SIGABRT)",
-                7 => " (SIGBUS)",
-                8 => " (SIGFPE)",
-                9 => " (SIGKILL)",
-                11 => " (SIGSEGV)",
-                _ => "",
-            };
-            Text::new(format!("crashed by signal {signal}{name}"), format!("被信号 {signal}{name} 终止"))
-        }
-        (None, code) => {
-            let code = code.unwrap_or_default();
-            Text::new(format!("ended with code {code}"), format!("以代码 {code} 退出"))
-        }
-    }
 }
 
 fn late(waited: Duration, stall: Stall) -> Text {

@@ -30,6 +30,10 @@ for folder, _, names in os.walk("."):
 print(json.dumps(["removed", gone]))
 "#;
 
+/// Goes to the folder of the modules, and becomes the interpreter with the arguments of the build.
+const THERE: &str =
+    "import os, sys; os.chdir(sys.argv[1]); os.execv(sys.executable, [sys.executable, *sys.argv[2:]])";
+
 /// How long the build may take.
 const TIME: Duration = Duration::from_secs(90);
 
@@ -55,11 +59,14 @@ impl<'host> Exam<'_, 'host> {
         let limits = Limits { time: Duration::from_secs(20), ..Limits::default() };
         let cleaned = run(&folder, &["-I", "-c", CLEAN], &limits)?;
         let removed = removed(&cleaned).ok_or_else(|| Trouble::NotPython(said(&cleaned)).fault())?;
-        let arguments: Vec<&str> = self.check.build.iter().map(String::as_str).collect();
+        let told: Vec<&str> = self.check.build.iter().map(String::as_str).collect();
+        let there = ["-c", THERE, self.check.path.as_str()];
+        let arguments =
+            if self.check.path == "." { told.clone() } else { [&there, told.as_slice()].concat() };
         let limits = Limits { time: TIME.min(self.context.time_left() / 2), bytes: 4 << 20 };
         let built = run(&folder, &arguments, &limits)?;
         if !built.exit.is_success() {
-            return Err(not_built(&arguments.join(" "), &said(&built)));
+            return Err(not_built(&told.join(" "), &said(&built)));
         }
         let loaded = self.extension(&folder);
         let prebuilt = removed.iter().find(|path| self.is_module(path));

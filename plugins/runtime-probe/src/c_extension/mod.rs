@@ -27,7 +27,7 @@ const KINDS: [&str; 4] = ["ints", "floats", "text", "bytes"];
 parameters! {
     /// What to build, what to compare with what, and how much faster it has to be.
     pub struct CExtension {
-        /// What the interpreter is given to build the extension, in the copy of your folder.
+        /// What the interpreter is given to build the extension, in the folder `path` of the copy.
         build: Vec<String> = vec!["setup.py".to_owned(), "build_ext".to_owned(), "--inplace".to_owned()],
         /// The function of the extension, as `module:name`.
         function: String = "fast:work".to_owned(),
@@ -35,7 +35,7 @@ parameters! {
         model: String = "slow:work".to_owned(),
         /// What each argument is: `ints` or `floats`, a list of them; `text`; `bytes`.
         arguments: Vec<String> = vec!["ints".to_owned()],
-        /// The folder in which modules are looked for, relative to the directory target.
+        /// The folder in which it is built and modules are looked for, relative to the directory target.
         path: String = ".".to_owned(),
         /// How many inputs are compared.
         #[range(200..=20_000)]
