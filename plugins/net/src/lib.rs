@@ -24,6 +24,7 @@ mod stranger;
 mod suite;
 mod talk;
 mod time_wait;
+mod tls;
 mod trouble;
 mod udp;
 
