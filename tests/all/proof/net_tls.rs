@@ -49,21 +49,33 @@ fn matrix() -> Matrix {
         }),
         Row::new("site-rsa", "The good site with a key of RSA.", Kind::Good, || subject(None, true)),
         Row::new("site-folder", "The good site, its authority in a folder.", Kind::Good, move || {
-            subject(None, false).with_folder("certificates", certificates).asked_with(json!({ "ca": "root.crt" }))
+            subject(None, false)
+                .with_folder("certificates", certificates)
+                .asked_with(json!({ "ca": "root.crt" }))
         }),
         Row::new("site-address", "The good site with RSA, known by its address.", Kind::Good, || {
             subject(None, true).asked_with(json!({ "host": "127.0.0.1" }))
         })
         .only(&["tls-baseline"]),
-        Row::new("site-self-signed", "A certificate that vouches for itself, and is trusted.", Kind::Odd, || {
-            subject(Some(Flaw::SelfSigned), false).asked_with(json!({ "ca": tls::SELF_SIGNED }))
-        }),
+        Row::new(
+            "site-self-signed",
+            "A certificate that vouches for itself, and is trusted.",
+            Kind::Odd,
+            || subject(Some(Flaw::SelfSigned), false).asked_with(json!({ "ca": tls::SELF_SIGNED })),
+        ),
         Row::new("trap/nobody-trusted", "Nobody said whom clients trust.", Kind::Trap, || {
             subject(None, false).asked_with(json!({ "ca": "" }))
         }),
-        Row::new("trap/secret-file", "The authority is named as a file that counts as secret.", Kind::Trap, move || {
-            subject(None, false).with_folder("certificates", certificates).asked_with(json!({ "ca": "server.key" }))
-        }),
+        Row::new(
+            "trap/secret-file",
+            "The authority is named as a file that counts as secret.",
+            Kind::Trap,
+            move || {
+                subject(None, false)
+                    .with_folder("certificates", certificates)
+                    .asked_with(json!({ "ca": "server.key" }))
+            },
+        ),
         Row::new("trap/without-http", "Nobody said where the site is without TLS.", Kind::Trap, || {
             let site = tls::start(None, false).unwrap();
             Subject::tcp("tls", site.address())

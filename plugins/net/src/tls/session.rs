@@ -337,3 +337,92 @@ impl ServerCertVerifier for Witness {
         crypto::SCHEMES.supported_schemes()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::{SocketAddr, TcpListener};
+    use std::thread;
+
+    use mustdo_plugin::native::NativeHost;
+    use rustls::crypto::{CryptoProvider, SupportedKxGroup, ring};
+    use rustls::pki_types::PrivateKeyDer;
+    use rustls::{ServerConfig, ServerConnection, SupportedCipherSuite};
+    use rustls_pki_types::pem::PemObject;
+
+    use super::*;
+
+    macro_rules! certificate {
+        ($name:literal) => {
+            include_bytes!(concat!("../../../../tests/reference/src/tls/certificate/", $name))
+        };
+    }
+
+    /// A server of another implementation that speaks one suite on one curve, and turns one request round.
+    fn server(suite: SupportedCipherSuite, group: &'static dyn SupportedKxGroup) -> SocketAddr {
+        let is_rsa = suite.suite().as_str().unwrap().contains("_RSA_");
+        let (certificate, key): (&[u8], &[u8]) = if is_rsa {
+            (certificate!("rsa.crt"), certificate!("rsa.key"))
+        } else {
+            (certificate!("server.crt"), certificate!("server.key"))
+        };
+        let provider =
+            CryptoProvider { cipher_suites: vec![suite], kx_groups: vec![group], ..ring::default_provider() };
+        let config = ServerConfig::builder_with_provider(Arc::new(provider))
+            .with_protocol_versions(&[suite.version()])
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![CertificateDer::from_pem_slice(certificate).unwrap()],
+                PrivateKeyDer::from_pem_slice(key).unwrap(),
+            )
+            .unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut connection = ServerConnection::new(Arc::new(config)).unwrap();
+            let mut protected = rustls::Stream::new(&mut connection, &mut stream);
+            let mut request = [0; 5];
+            protected.read_exact(&mut request).unwrap();
+            request.reverse();
+            // More than one record.
+            protected.write_all(&request.repeat(10_000)).unwrap();
+            protected.conn.send_close_notify();
+            protected.flush().unwrap();
+        });
+        address
+    }
+
+    fn open(address: SocketAddr) -> Result<Session, Broken> {
+        let host = NativeHost::new().bind("tls", address);
+        Session::open(&host.context(1), &ServerName::try_from("shop.test").unwrap(), Pace::Whole)
+    }
+
+    #[test]
+    fn every_suite_on_every_curve_is_spoken_with_another_implementation() {
+        let suites = [
+            ring::cipher_suite::TLS13_AES_128_GCM_SHA256,
+            ring::cipher_suite::TLS13_AES_256_GCM_SHA384,
+            ring::cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            ring::cipher_suite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+            ring::cipher_suite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            ring::cipher_suite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+        ];
+        for suite in suites {
+            for group in [ring::kx_group::X25519, ring::kx_group::SECP256R1, ring::kx_group::SECP384R1] {
+                let session = open(server(suite, group)).unwrap();
+                assert_eq!(session.suite(), suite.suite().as_str().unwrap());
+                assert_eq!(session.chain().len(), 1);
+                let text = session.ask(b"hello").unwrap();
+                assert_eq!(text, b"olleh".repeat(10_000), "{suite:?} {group:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_suite_that_is_not_spoken_here_is_refused() {
+        let broken = open(server(ring::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256, ring::kx_group::X25519));
+        assert!(matches!(broken, Err(Broken::Refused(alert)) if alert == "handshake_failure"));
+    }
+}

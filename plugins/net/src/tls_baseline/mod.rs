@@ -132,19 +132,3 @@ fn wrong(code: &str, summary: Text, hint: Text) -> Fault {
     let finding = Finding::new(Severity::Problem, format!("net.tls-{code}"), summary.clone());
     Fault::fail(summary).with(finding.at(Location::Endpoint(TLS.to_owned())).hint(hint))
 }
-
-#[cfg(test)]
-mod smoke {
-    use super::*;
-    #[test]
-    fn smoke() {
-        let Ok(port) = std::env::var("TLS_PORT") else { return };
-        let host = mustdo_plugin::native::NativeHost::new().bind("tls", ([127, 0, 0, 1], port.parse().unwrap()).into());
-        let ca = std::fs::read_to_string("/tmp/tls/ca.crt").unwrap();
-        let check = TlsBaseline { host: "shop.test".to_owned(), ca, ..Default::default() };
-        let verdict = check.run(&mut host.context(1)).verdict();
-        println!("{:?} {}", verdict.status, verdict.summary.en);
-        for step in verdict.steps { println!("  {:?} {}: {}", step.status, step.id, step.summary.en); }
-        for e in verdict.evidence { println!("{e:?}"); }
-    }
-}

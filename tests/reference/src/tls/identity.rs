@@ -36,23 +36,19 @@ pub(super) fn config(flaw: Option<Flaw>, with_rsa: bool) -> ServerConfig {
             (chain.to_vec(), SERVER_KEY)
         }
         Some(Flaw::OtherKey) => (vec![include_bytes!("certificate/server.crt")], OTHER_KEY),
-        _ if with_rsa => {
-            (vec![include_bytes!("certificate/rsa.crt")], include_bytes!("certificate/rsa.key"))
-        }
+        _ if with_rsa => (vec![include_bytes!("certificate/rsa.crt")], include_bytes!("certificate/rsa.key")),
         _ => {
             let chain: [&[u8]; 2] =
                 [include_bytes!("certificate/chained.crt"), include_bytes!("certificate/middle.crt")];
             (chain.to_vec(), SERVER_KEY)
         }
     };
-    let chain = chain.iter().map(|pem| CertificateDer::from_pem_slice(pem).expect("made by openssl")).collect();
+    let chain =
+        chain.iter().map(|pem| CertificateDer::from_pem_slice(pem).expect("made by openssl")).collect();
     let key = PrivateKeyDer::from_pem_slice(key).expect("made by openssl");
     let key = ring::sign::any_supported_type(&key).expect("ring knows both kinds");
-    let versions: &[&rustls::SupportedProtocolVersion] = if flaw == Some(Flaw::NoTls13) {
-        &[&rustls::version::TLS12]
-    } else {
-        rustls::ALL_VERSIONS
-    };
+    let versions: &[&rustls::SupportedProtocolVersion] =
+        if flaw == Some(Flaw::NoTls13) { &[&rustls::version::TLS12] } else { rustls::ALL_VERSIONS };
     ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_protocol_versions(versions)
         .expect("ring has suites for both")

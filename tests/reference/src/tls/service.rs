@@ -93,7 +93,12 @@ fn accept(
     });
 }
 
-fn over_tls(flaw: Option<Flaw>, mut stream: TcpStream, number: usize, config: &Arc<ServerConfig>) -> io::Result<()> {
+fn over_tls(
+    flaw: Option<Flaw>,
+    mut stream: TcpStream,
+    number: usize,
+    config: &Arc<ServerConfig>,
+) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut record = vec![0; 5];
     if flaw == Some(Flaw::OneRead) {

@@ -37,7 +37,8 @@ pub(super) fn in_clear(flaw: Option<Flaw>, head: &str, port: u16) -> Vec<u8> {
         Some(Flaw::RedirectForNow) => ("302 Found", format!("https://{HOST}:{port}{path}")),
         _ => ("308 Permanent Redirect", format!("https://{HOST}:{port}{path}")),
     };
-    let policy = if flaw == Some(Flaw::HstsOverHttp) { "Strict-Transport-Security: max-age=63072000\r\n" } else { "" };
+    let policy =
+        if flaw == Some(Flaw::HstsOverHttp) { "Strict-Transport-Security: max-age=63072000\r\n" } else { "" };
     answer(status, &format!("Location: {location}\r\n{policy}"), "")
 }
 

@@ -134,3 +134,66 @@ rsa!(PKCS1_SHA512, pkcs1v15, Sha512, RSA_PKCS1_SHA512);
 rsa!(PSS_SHA256, pss, Sha256, RSA_PSS_SHA256);
 rsa!(PSS_SHA384, pss, Sha384, RSA_PSS_SHA384);
 rsa!(PSS_SHA512, pss, Sha512, RSA_PSS_SHA512);
+
+#[cfg(test)]
+mod tests {
+    use ring::rand::SystemRandom;
+    use ring::signature::{
+        ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair,
+        KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+        RSA_PSS_SHA512, RsaKeyPair,
+    };
+    use rustls_pki_types::PrivatePkcs8KeyDer;
+    use rustls_pki_types::pem::PemObject;
+
+    use super::*;
+
+    const MESSAGE: &[u8] = b"what is signed";
+
+    /// What is right is believed, and nothing that differs in a bit.
+    fn holds(algorithm: &Algorithm, key: &[u8], signature: &[u8]) {
+        assert!(algorithm.verify_signature(key, MESSAGE, signature).is_ok(), "{algorithm:?}");
+        assert!(algorithm.verify_signature(key, b"what is sighed", signature).is_err());
+        let mut other = signature.to_vec();
+        *other.last_mut().unwrap() ^= 1;
+        assert!(algorithm.verify_signature(key, MESSAGE, &other).is_err());
+        assert!(algorithm.verify_signature(&key[1..], MESSAGE, signature).is_err());
+        assert!(algorithm.verify_signature(key, MESSAGE, &[]).is_err());
+    }
+
+    #[test]
+    fn curves_are_verified_as_another_implementation_signs() {
+        let chance = SystemRandom::new();
+        for (signing, algorithm) in
+            [(&ECDSA_P256_SHA256_ASN1_SIGNING, &P256_SHA256), (&ECDSA_P384_SHA384_ASN1_SIGNING, &P384_SHA384)]
+        {
+            let key = EcdsaKeyPair::generate_pkcs8(signing, &chance).unwrap();
+            let key = EcdsaKeyPair::from_pkcs8(signing, key.as_ref(), &chance).unwrap();
+            let signature = key.sign(&chance, MESSAGE).unwrap();
+            holds(algorithm, key.public_key().as_ref(), signature.as_ref());
+        }
+        let key = Ed25519KeyPair::generate_pkcs8(&chance).unwrap();
+        let key = Ed25519KeyPair::from_pkcs8(key.as_ref()).unwrap();
+        holds(&ED25519, key.public_key().as_ref(), key.sign(MESSAGE).as_ref());
+    }
+
+    #[test]
+    fn rsa_is_verified_as_another_implementation_signs() {
+        let pem = include_bytes!("../../../../../tests/reference/src/tls/certificate/rsa.key");
+        let key = PrivatePkcs8KeyDer::from_pem_slice(pem).unwrap();
+        let key = RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()).unwrap();
+        let paddings: [(&dyn ring::signature::RsaEncoding, &Algorithm); 6] = [
+            (&RSA_PKCS1_SHA256, &PKCS1_SHA256),
+            (&RSA_PKCS1_SHA384, &PKCS1_SHA384),
+            (&RSA_PKCS1_SHA512, &PKCS1_SHA512),
+            (&RSA_PSS_SHA256, &PSS_SHA256),
+            (&RSA_PSS_SHA384, &PSS_SHA384),
+            (&RSA_PSS_SHA512, &PSS_SHA512),
+        ];
+        for (padding, algorithm) in paddings {
+            let mut signature = vec![0; key.public().modulus_len()];
+            key.sign(padding, &SystemRandom::new(), MESSAGE, &mut signature).unwrap();
+            holds(algorithm, key.public_key().as_ref(), &signature);
+        }
+    }
+}
