@@ -14,8 +14,16 @@ pub(crate) struct Certificate {
     inner: CertificateInner<Raw>,
 }
 
-/// How hard a key is to break.
+/// A key, as far as it is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// Such as "RSA 2048" or "P-256"; of an unknown kind its object identifier.
+    pub(crate) name: String,
+    pub(crate) strength: Strength,
+}
+
+/// How hard a key is to break.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Strength {
     /// As hard as RSA with 2,048 bits or a curve of 256, or more (RFC 9325 §4.5).
     Enough,
@@ -94,9 +102,8 @@ impl Certificate {
         BROKEN.iter().find(|(identifier, _)| *identifier == algorithm).map(|(_, hash)| *hash)
     }
 
-    /// The key's name and how hard it is.
-    pub(crate) fn key(&self) -> (String, Strength) {
-        key(&self.key_info())
+    pub(crate) fn key(&self) -> Key {
+        Key::read(&self.key_info())
     }
 
     /// The `SubjectPublicKeyInfo`.
@@ -106,31 +113,36 @@ impl Certificate {
     }
 }
 
-/// The name of the key in a `SubjectPublicKeyInfo`, and how hard it is.
-pub(crate) fn key(info: &[u8]) -> (String, Strength) {
-    let Ok(info) = x509_cert::spki::SubjectPublicKeyInfoRef::from_der(info) else {
-        return ("?".to_owned(), Strength::Unknown);
-    };
-    let algorithm = info.algorithm;
-    if [RSA, RSA_PSS].contains(&algorithm.oid) {
-        let bits = pkcs1::RsaPublicKeyRef::from_der(info.subject_public_key.raw_bytes())
-            .map(|key| bits(key.modulus.as_bytes()));
-        return match bits {
-            Ok(bits) => {
-                (format!("RSA {bits}"), if bits >= 2_048 { Strength::Enough } else { Strength::Weak })
-            }
-            Err(_) => ("RSA ?".to_owned(), Strength::Unknown),
+impl Key {
+    /// That of a `SubjectPublicKeyInfo`.
+    pub(crate) fn read(info: &[u8]) -> Self {
+        let unknown = |name: &str| Self { name: name.to_owned(), strength: Strength::Unknown };
+        let Ok(info) = x509_cert::spki::SubjectPublicKeyInfoRef::from_der(info) else {
+            return unknown("?");
         };
+        let algorithm = info.algorithm;
+        if [RSA, RSA_PSS].contains(&algorithm.oid) {
+            let Ok(key) = pkcs1::RsaPublicKeyRef::from_der(info.subject_public_key.raw_bytes()) else {
+                return unknown("RSA");
+            };
+            let bits = bits(key.modulus.as_bytes());
+            let strength = if bits >= 2_048 { Strength::Enough } else { Strength::Weak };
+            return Self { name: format!("RSA {bits}"), strength };
+        }
+        let identifier = if algorithm.oid == CURVE {
+            algorithm.parameters.and_then(|curve| curve.decode_as::<ObjectIdentifier>().ok())
+        } else {
+            Some(algorithm.oid)
+        };
+        let Some(identifier) = identifier.map(|identifier| identifier.to_string()) else {
+            return unknown("?");
+        };
+        let known = KINDS.iter().find(|(kind, ..)| *kind == identifier);
+        known.map_or_else(
+            || unknown(&identifier),
+            |(_, name, strength)| Self { name: (*name).to_owned(), strength: *strength },
+        )
     }
-    let identifier = if algorithm.oid == CURVE {
-        algorithm.parameters.and_then(|curve| curve.decode_as::<ObjectIdentifier>().ok())
-    } else {
-        Some(algorithm.oid)
-    };
-    let identifier = identifier.map_or_else(|| "?".to_owned(), |identifier| identifier.to_string());
-    let known = KINDS.iter().find(|(kind, ..)| *kind == identifier);
-    known
-        .map_or((identifier, Strength::Unknown), |(_, name, strength)| ((*name).to_owned(), strength.clone()))
 }
 
 /// Bits of a number without leading zeros in front.

@@ -211,7 +211,10 @@ impl Session {
             },
             ConnectionState::BlockedHandshake => Stage::Blocked,
             ConnectionState::PeerClosed | ConnectionState::Closed => Stage::Ended,
-            other => return Err(Broken::Protocol(format!("{other:?}"))),
+            // Early data is a server's to read; what is new in rustls is not asked for.
+            other @ (ConnectionState::ReadEarlyData(_) | _) => {
+                return Err(Broken::Protocol(format!("{other:?}")));
+            }
         };
         self.incoming.drain(..discard);
         Ok(stage)

@@ -5,7 +5,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, UnixTime};
 use webpki::{EndEntityCert, Error, KeyUsage, anchor_from_trusted_cert};
 
-use super::certificate::{self, Certificate, Strength};
+use super::certificate::{Certificate, Key};
 use super::crypto::CHAINS;
 
 /// The folder with the authority's certificate.
@@ -20,6 +20,13 @@ const PEM: &str = "-----BEGIN";
 /// The certificates that are trusted.
 pub(crate) struct Authorities {
     certificates: Vec<CertificateDer<'static>>,
+}
+
+/// One that vouches for the next.
+pub(crate) struct Link {
+    /// Whose certificate it is.
+    pub(crate) name: String,
+    pub(crate) key: Key,
 }
 
 impl Authorities {
@@ -41,12 +48,8 @@ impl Authorities {
         self.certificates.iter().any(|trusted| trusted.as_ref() == certificate.as_ref())
     }
 
-    /// The names of those that stand between `chain[0]` and an authority, with their keys and the authority's at the end.
-    pub(crate) fn path(
-        &self,
-        chain: &[CertificateDer<'static>],
-        at: UnixTime,
-    ) -> Result<Vec<(String, (String, Strength))>, Error> {
+    /// What vouches for `chain[0]`: the certificates between it and an authority, the authority last.
+    pub(crate) fn path(&self, chain: &[CertificateDer<'static>], at: UnixTime) -> Result<Vec<Link>, Error> {
         let [certificate, others @ ..] = chain else { return Err(Error::UnknownIssuer) };
         let certificate = EndEntityCert::try_from(certificate)?;
         // Of a system's list some may be of a kind that is not known here; they vouch for nobody.
@@ -54,15 +57,16 @@ impl Authorities {
             self.certificates.iter().filter_map(|trusted| anchor_from_trusted_cert(trusted).ok()).collect();
         let usage = KeyUsage::server_auth();
         let path = certificate.verify_for_usage(CHAINS, &anchors, others, at, usage, None, None)?;
-        let between = path.intermediate_certificates().map(|one| (one.der(), one.subject_public_key_info()));
-        let mut keys: Vec<_> = between
-            .map(|(der, info)| {
-                let name = Certificate::read(&der).map_or_else(|| "?".to_owned(), |one| one.subject());
-                (name, certificate::key(&info))
+        let mut links: Vec<Link> = path
+            .intermediate_certificates()
+            .map(|one| Link {
+                name: Certificate::read(&one.der()).map_or_else(|| "?".to_owned(), |one| one.subject()),
+                key: Key::read(&one.subject_public_key_info()),
             })
             .collect();
-        keys.push(("ca".to_owned(), certificate::key(&webpki::spki_for_anchor(path.anchor()))));
-        Ok(keys)
+        let key = Key::read(&webpki::spki_for_anchor(path.anchor()));
+        links.push(Link { name: "`ca`".to_owned(), key });
+        Ok(links)
     }
 }
 

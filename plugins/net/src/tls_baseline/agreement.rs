@@ -75,23 +75,20 @@ impl Spoken {
         host: &ServerName<'static>,
     ) -> Result<Session, Fault> {
         Session::open(context, host, Pace::Whole).map_err(|broken| {
-            let why = match broken {
-                Broken::Unproven => {
-                    return wrong(
-                        "other-key",
-                        Text::new(
-                            "the server signed with another key than that of its certificate",
-                            "服务器用来签名的密钥与它的证书不符",
-                        ),
-                        Text::new(
-                            "configure the private key that belongs to the certificate",
-                            "请配置与证书配对的私钥",
-                        ),
-                    );
-                }
-                broken => words(broken),
-            };
-            let why = match why {
+            if let Broken::Unproven = broken {
+                return wrong(
+                    "other-key",
+                    Text::new(
+                        "the server signed with another key than that of its certificate",
+                        "服务器用来签名的密钥与它的证书不符",
+                    ),
+                    Text::new(
+                        "configure the private key that belongs to the certificate",
+                        "请配置与证书配对的私钥",
+                    ),
+                );
+            }
+            let why = match words(broken) {
                 Ok(why) => why,
                 Err(failure) => return failure.into(),
             };

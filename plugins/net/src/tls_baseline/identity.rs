@@ -6,7 +6,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{EndEntityCert, Error};
 
 use super::wrong;
-use crate::tls::certificate::{Certificate, Strength};
+use crate::tls::certificate::{Certificate, Key, Strength};
 use crate::tls::trust::Authorities;
 
 /// The steps of a chain as the server sent it, its own certificate first.
@@ -22,7 +22,7 @@ pub(super) fn judge(
         report.judge("name", Need::Must, Err::<(), _>(Fault::inconclusive(unreadable)), |()| Text::same(""));
         return;
     };
-    let ((begins, ends), (key, _)) = (certificate.period(), certificate.key());
+    let ((begins, ends), key) = (certificate.period(), certificate.key().name);
     let (subject, issuer) = (certificate.subject(), certificate.issuer());
     report.evidence(
         "certificate",
@@ -40,7 +40,7 @@ pub(super) fn judge(
     report.judge("signature", Need::Must, hash(&certificate), |()| {
         Text::new("the certificate is not signed with a broken hash", "证书签名没有使用已被攻破的哈希")
     });
-    report.judge("key", Need::Must, strong(&subject, certificate.key()), |()| {
+    report.judge("key", Need::Must, strong(&subject, &certificate.key()), |()| {
         Text::new(format!("the key is {key}"), format!("密钥是 {key}"))
     });
     // What is wrong with its own dates was told already.
@@ -117,20 +117,21 @@ fn hash(certificate: &Certificate) -> Result<(), Fault> {
     })
 }
 
-fn strong(whose: &str, (key, strength): (String, Strength)) -> Result<(), Fault> {
-    match strength {
+fn strong(whose: &str, key: &Key) -> Result<(), Fault> {
+    let name = &key.name;
+    match key.strength {
         Strength::Enough => Ok(()),
         Strength::Weak => Err(wrong(
             "key",
             Text::new(
-                format!("the key of {whose} is too short: {key}"),
-                format!("{whose} 的密钥太短：{key}"),
+                format!("the key of {whose} is too short: {name}"),
+                format!("{whose} 的密钥太短：{name}"),
             ),
             Text::new("use P-256 or RSA with 2048 bits or more", "请使用 P-256 或至少 2048 位的 RSA"),
         )),
         Strength::Unknown => Err(Fault::inconclusive(Text::new(
-            format!("the key of {whose} is of a kind that this check does not know: {key}"),
-            format!("{whose} 的密钥类型不认识：{key}"),
+            format!("the key of {whose} is of a kind that this check does not know: {name}"),
+            format!("{whose} 的密钥类型不认识：{name}"),
         ))),
     }
 }
@@ -165,8 +166,8 @@ fn vouched(
         return Ok(Text::new("the certificate itself is in `ca`", "证书本身就在 `ca` 里"));
     }
     let path = authorities.path(chain, at).map_err(|error| unvouched(&error, certificate, chain.len()))?;
-    for (name, key) in path {
-        strong(&name, key)?;
+    for link in path {
+        strong(&link.name, &link.key)?;
     }
     Ok(Text::new(
         format!("{issuer} vouches for it, as `ca` does"),

@@ -85,7 +85,9 @@ impl<D: Known> Key for Keyed<D> {
     fn sign_concat(&self, first: &[u8], middle: &[&[u8]], last: &[u8]) -> Tag {
         let mut mac = self.0.clone();
         mac.update(first);
-        middle.iter().for_each(|part| mac.update(part));
+        for part in middle {
+            mac.update(part);
+        }
         mac.update(last);
         Tag::new(&mac.finalize().into_bytes())
     }

@@ -64,9 +64,11 @@ pub(super) const OF_RSA: &[SignatureScheme] = &[
 struct Algorithm {
     key: AlgorithmIdentifier,
     signature: AlgorithmIdentifier,
-    /// From a key, a message and a signature to whether they belong together; none where they do not even parse.
-    verify: fn(&[u8], &[u8], &[u8]) -> Option<bool>,
+    verify: Verify,
 }
+
+/// From a key, a message and a signature to whether they belong together; none where they do not even parse.
+type Verify = fn(&[u8], &[u8], &[u8]) -> Option<bool>;
 
 impl SignatureVerificationAlgorithm for Algorithm {
     fn verify_signature(&self, key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), InvalidSignature> {
