@@ -130,3 +130,93 @@ async fn where_no_tls_is_spoken_nothing_is_told() {
         expect_nothing_told(PLUGIN, &columns()[..1], wrong, subject, within, words).await;
     }
 }
+
+/// nginx, as people configure it.
+#[cfg(feature = "live-servers")]
+mod live {
+    use std::process::Command;
+
+    use super::*;
+    use crate::proof::served::{free_address, run};
+
+    /// nginx of Debian with these lines in its server, and a certificate by its name.
+    fn nginx(name: &str, summary: &str, kind: Kind, certificate: &'static str, lines: &'static str) -> Row {
+        Row::new(name, summary, kind, move || {
+            let (address, plain) = (free_address(), free_address());
+            let tests = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+            let folder = format!("{tests}/reference/src/tls/certificate");
+            let key = if certificate.starts_with("rsa") { certificate } else { "server" };
+            let settings = format!(
+                "ssl_certificate {folder}/{certificate}.crt; ssl_certificate_key {folder}/{key}.key; {lines}"
+            );
+            let all = std::fs::read_to_string(format!("{tests}/servers/tls/nginx.conf")).unwrap();
+            let all = all
+                .replace("SETTINGS", &settings)
+                .replace("PLAIN", &plain.port().to_string())
+                .replace(":TLS", &format!(":{}", address.port()));
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("nginx.conf"), all).unwrap();
+            let mut program = Command::new("/usr/sbin/nginx");
+            program.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
+            let place = Address { host: plain.ip().to_string(), port: Some(plain.port()) };
+            Subject::tcp("tls", address)
+                .with("http", Place::Http { address: place, prefix: String::new() }, None)
+                .asked_with(json!({ "host": tls::HOST, "ca": tls::AUTHORITY }))
+                .keeping(run(program, folder, address))
+        })
+    }
+
+    #[test]
+    fn nginx_is_told() {
+        let (new, both) = ("ssl_protocols TLSv1.2 TLSv1.3;", BOTH.to_vec());
+        let rows = vec![
+            nginx("nginx", "nginx with TLS 1.2 and 1.3.", Kind::Good, "fullchain", new),
+            nginx(
+                "nginx-rsa",
+                "nginx with a key of RSA, the long suites of TLS 1.2 and P-384 alone.",
+                Kind::Weak(both.clone()),
+                "rsa",
+                "ssl_protocols TLSv1.2; ssl_ciphers ECDHE-RSA-AES256-GCM-SHA384; ssl_ecdh_curve secp384r1;",
+            ),
+            nginx(
+                "nginx-defaults",
+                "nginx 1.22 as it comes, which does not offer TLS 1.3.",
+                Kind::Weak(both.clone()),
+                "fullchain",
+                "",
+            ),
+            nginx(
+                "nginx-old",
+                "nginx for clients of the last century.",
+                Kind::Flaw(both.clone()),
+                "fullchain",
+                "ssl_protocols TLSv1 TLSv1.1 TLSv1.2 TLSv1.3; ssl_ciphers ALL:@SECLEVEL=0;",
+            ),
+            nginx(
+                "nginx-anonymous",
+                "nginx with every suite that OpenSSL has.",
+                Kind::Flaw(both.clone()),
+                "fullchain",
+                "ssl_protocols TLSv1.2; ssl_ciphers ALL:COMPLEMENTOFALL:@SECLEVEL=0;",
+            ),
+            nginx(
+                "nginx-rsa-1024",
+                "nginx with a key of RSA with 1024 bits.",
+                Kind::Flaw(both.clone()),
+                "rsa-1024",
+                "ssl_protocols TLSv1.2 TLSv1.3; ssl_ciphers DEFAULT:@SECLEVEL=0;",
+            ),
+            nginx(
+                "nginx-alone",
+                "nginx without the intermediate certificate.",
+                Kind::Flaw(both),
+                "chained",
+                new,
+            ),
+        ];
+        let introduction = "\
+nginx of Debian as people configure it, with what it and OpenSSL still agree to when they are told to. These run with the feature
+`live-servers`.";
+        Matrix { page: "net-tls-live", introduction, rows, entangled: vec![], ..matrix() }.prove();
+    }
+}
