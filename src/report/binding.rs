@@ -30,12 +30,12 @@ pub fn binding(name: &TargetName, kinds: &[TargetKind]) -> Vec<String> {
 /// Target names that the shipped checklists share.
 fn usual(name: &TargetName) -> Option<TargetKind> {
     Some(match name.as_str() {
-        "web" | "gateway" => TargetKind::Http,
-        "socket" | "db" | "redis" | "amqp" | "dns-tcp" | "tuple" | "tuple-address" | "tuple-port" => {
+        "web" | "web-plain" | "gateway" => TargetKind::Http,
+        "socket" | "db" | "redis" | "amqp" | "dns-tcp" | "tls" | "tuple" | "tuple-address" | "tuple-port" => {
             TargetKind::Tcp
         }
         "datagram" | "dns" | "tuple-datagram" => TargetKind::Udp,
-        "src" | "data" | "c-list-source" => TargetKind::Dir,
+        "src" | "data" | "c-list-source" | "certificates" => TargetKind::Dir,
         "program" | "worker" | "celery" | "client" | "array" | "queue" | "stack" | "list" | "tree"
         | "dict" | "ordered-dict" | "c-list" | "cc" | "btree" | "crypto" | "middleware" | "linux"
         | PYTHON => TargetKind::Command,

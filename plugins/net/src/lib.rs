@@ -24,6 +24,8 @@ mod stranger;
 mod suite;
 mod talk;
 mod time_wait;
+mod tls;
+mod tls_baseline;
 mod trouble;
 mod udp;
 
@@ -56,6 +58,7 @@ pub fn plugin() -> Plugin {
     .check::<socket_tuple::SocketTuple>()
     .check::<udp::Udp>()
     .check::<dns_round_robin::DnsRoundRobin>()
+    .check::<tls_baseline::TlsBaseline>()
     .check::<client_robust::ClientRobust>()
     .check::<suite::Suite>()
 }

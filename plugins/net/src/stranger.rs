@@ -161,7 +161,7 @@ fn answers_wrongly(heard: &[u8], message: &Message) -> bool {
 }
 
 /// ": this looks like …", or nothing.
-fn guess(heard: &[u8]) -> Text {
+pub(crate) fn guess(heard: &[u8]) -> Text {
     let known = KNOWN.iter().find(|(beginning, _)| heard.starts_with(beginning)).map(|(_, name)| *name);
     let numbered = heard.len() > 4 && heard[..3].iter().all(u8::is_ascii_digit) && b" -".contains(&heard[3]);
     let name = known.or_else(|| numbered.then_some("SMTP / FTP")).or_else(|| {

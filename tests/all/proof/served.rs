@@ -37,7 +37,7 @@ enum Server {
 }
 
 /// A group of processes with a folder of its own; it ends when dropped.
-struct Running {
+pub(super) struct Running {
     process: Child,
     folder: TempDir,
 }
@@ -61,7 +61,7 @@ fn source() -> PathBuf {
 }
 
 /// Starts a program in a folder of its own and waits until it listens there.
-fn run(mut command: Command, folder: TempDir, address: SocketAddr) -> Running {
+pub(super) fn run(mut command: Command, folder: TempDir, address: SocketAddr) -> Running {
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
     command
         .current_dir(folder.path())
@@ -82,7 +82,7 @@ fn run(mut command: Command, folder: TempDir, address: SocketAddr) -> Running {
     running
 }
 
-fn free_address() -> SocketAddr {
+pub(super) fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 

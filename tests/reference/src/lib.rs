@@ -17,6 +17,7 @@ pub mod judge;
 mod named;
 pub mod site;
 pub mod tcp;
+pub mod tls;
 pub mod tuple;
 pub mod udp;
 
