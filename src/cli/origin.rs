@@ -40,10 +40,9 @@ impl Offer {
     pub(crate) fn of(context: &Context, origin: &Origin, base: &Path) -> Result<Self, Failure> {
         match origin {
             Origin::Embedded => {
-                let files = CHECKLISTS.iter().map(|&(name, text)| TextFile {
-                    name: name.rsplit('/').next().unwrap_or(name).to_owned(),
-                    bytes: text.as_bytes().to_vec(),
-                });
+                let files = CHECKLISTS
+                    .iter()
+                    .map(|&(name, text)| TextFile { name: name.to_owned(), bytes: text.as_bytes().to_vec() });
                 Self::read(context, origin.clone(), None, files.collect())
             }
             Origin::Path(path) => Self::read(context, origin.clone(), None, checklists_at(&base.join(path))?),
@@ -93,9 +92,10 @@ impl Offer {
             (Origin::Embedded | Origin::Git(_), _) => "mustdo".to_owned(),
         };
         let (mut checklists, mut found) = (BTreeMap::new(), vec![]);
-        for TextFile { name: file, bytes } in files {
-            let alone = Path::new(&place).file_name().is_some_and(|name| *name == *file);
-            let shown = if alone { place.clone() } else { format!("{place}/{file}") };
+        for TextFile { name, bytes } in files {
+            let file = name.rsplit('/').next().unwrap_or(&name).to_owned();
+            let alone = Path::new(&place).file_name().is_some_and(|last| *last == *name);
+            let shown = if alone { place.clone() } else { format!("{place}/{name}") };
             let source = Source::of_bytes(shown, &bytes);
             let read = read_checklist(&source);
             found.extend(read.diagnostics.into_iter().filter(|found| found.severity == Severity::Error));

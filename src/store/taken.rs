@@ -17,7 +17,8 @@ const LARGEST: usize = 1 << 20;
 /// Checklists in one place.
 const MOST: usize = 500;
 
-/// The checklists at `path`, by file name: the file, or those in the folder. Named by their file names alone.
+/// The checklists at `path`, by file name: the file, or those in the folder. Named relative to the folder that they stand in,
+/// `checklists/x.toml` or `x.toml`.
 pub fn checklists_at(path: &Path) -> Result<Vec<TextFile>, StoreError> {
     let error = |source| StoreError::Read { path: path.to_owned(), source };
     let found = fs::metadata(path).map_err(error)?;
@@ -27,7 +28,7 @@ pub fn checklists_at(path: &Path) -> Result<Vec<TextFile>, StoreError> {
         return Ok(vec![TextFile { name: name.to_owned(), bytes: read_file(path, LARGEST)? }]);
     }
     let below = path.join(Workspace::CHECKLISTS);
-    let folder = if below.is_dir() { &*below } else { path };
+    let (folder, prefix) = if below.is_dir() { (&*below, BELOW) } else { (path, "") };
     let mut files = vec![];
     for entry in fs::read_dir(folder).map_err(error)? {
         let entry = entry.map_err(error)?;
@@ -37,7 +38,8 @@ pub fn checklists_at(path: &Path) -> Result<Vec<TextFile>, StoreError> {
         if !entry.file_type().map_err(error)?.is_file() {
             return Err(unfit(&entry.path(), NO_FILE));
         }
-        files.push(TextFile { name: name.to_owned(), bytes: read_file(&entry.path(), LARGEST)? });
+        let bytes = read_file(&entry.path(), LARGEST)?;
+        files.push(TextFile { name: format!("{prefix}{name}"), bytes });
         if files.len() > MOST {
             return Err(unfit(folder, TOO_MANY));
         }
@@ -67,9 +69,9 @@ pub fn checklists_of_commit(folder: &Path, reference: &str) -> Result<(String, V
     };
     let top = tree(commit.tree_id(), "the top folder of the commit")?;
     let below = top.get_name(Workspace::CHECKLISTS).map(|entry| (entry.kind(), entry.id()));
-    let folder = match below {
-        None => top,
-        Some((Some(ObjectType::Tree), id)) => tree(id, Workspace::CHECKLISTS)?,
+    let (folder, prefix) = match below {
+        None => (top, ""),
+        Some((Some(ObjectType::Tree), id)) => (tree(id, Workspace::CHECKLISTS)?, BELOW),
         Some(_) => {
             return Err(StoreError::Unfit {
                 place: Workspace::CHECKLISTS.to_owned(),
@@ -88,7 +90,7 @@ pub fn checklists_of_commit(folder: &Path, reference: &str) -> Result<(String, V
         }
         fits(entry.id(), name)?;
         let blob = repository.find_blob(entry.id()).map_err(failed(action))?;
-        files.push(TextFile { name: name.to_owned(), bytes: blob.content().to_vec() });
+        files.push(TextFile { name: format!("{prefix}{name}"), bytes: blob.content().to_vec() });
         if files.len() > MOST {
             return Err(StoreError::Unfit { place: Workspace::CHECKLISTS.to_owned(), why: TOO_MANY });
         }
@@ -96,6 +98,9 @@ pub fn checklists_of_commit(folder: &Path, reference: &str) -> Result<(String, V
     files.sort_by(|one, other| one.name.cmp(&other.name));
     Ok((commit.id().to_string(), files))
 }
+
+/// What stands before the names of those that stand in their folder.
+const BELOW: &str = "checklists/";
 
 const NO_FILE: &str = "it is a link or a folder, not a file";
 const NO_CHECKLIST: &str = "a checklist is a file whose name ends in .toml";
@@ -133,7 +138,7 @@ mod tests {
         assert!(matches!(checklists_at(&folder.path().join("a.txt")), Err(StoreError::Unfit { .. })));
         assert!(matches!(checklists_at(&folder.path().join("none")), Err(StoreError::Read { .. })));
         replace(&folder.path().join("checklists/c.toml"), b"x").unwrap();
-        assert_eq!(names(folder.path()), ["c.toml"]);
+        assert_eq!(names(folder.path()), ["checklists/c.toml"]);
     }
 
     #[test]

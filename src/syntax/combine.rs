@@ -49,7 +49,7 @@ pub fn checklist_base(text: &str) -> String {
 /// Puts the changes of `ours` and of `theirs` together, both made of `base`; none where nobody knows what that was.
 ///
 /// The line endings are those of `ours`. Of two version numbers that both changed, the higher one is right. `name` is what the
-/// user calls the checklist, for the ways out of a conflict.
+/// checklist is called.
 #[must_use]
 pub fn combine_checklists(
     name: &str,
@@ -283,11 +283,7 @@ impl Work<'_> {
 
     fn conflict(&mut self, conflict: Diagnostic) {
         if self.prefer.is_none() {
-            let name = self.name;
-            self.conflicts.push(conflict.help(format!(
-                "mustdo update {name} --resolve ours keeps yours, --resolve theirs takes the other, --resolve both writes both \
-                 into the file"
-            )));
+            self.conflicts.push(conflict);
         }
     }
 

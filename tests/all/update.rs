@@ -253,11 +253,14 @@ fn contradiction_writes_nothing_until_the_user_decides() {
         "checklists/team.toml:",
         "yours",
         "theirs",
-        "mustdo update team --resolve ours",
+        "team/checklists/team.toml:",
+        "mustdo update --resolve ours",
         "nothing was written",
     ];
     refuses(&sandbox, &[], 2, &words);
     refuses(&sandbox, &["--check"], 2, &words);
+    let again = ["mustdo update team --from file:../team --resolve theirs"];
+    refuses(&sandbox, &["team", "--from", "../team"], 2, &again);
     let before = state(&sandbox);
     let restore = || {
         for (name, bytes) in &before {
@@ -571,7 +574,12 @@ fn tag_that_was_moved_is_refused_until_it_is_accepted() {
     remote.publish(&first(), "v1.0.0");
     sandbox.run(&["update", "--from", &format!("{}#v1.0.0", remote.url())]).ends(0);
     remote.publish(&second(), "v1.0.0");
-    refuses(&sandbox, &[], 2, &["the tag v1.0.0 of", "when team was taken it led to", "--accept-moved"]);
+    refuses(
+        &sandbox,
+        &[],
+        2,
+        &["the tag v1.0.0 of", "when team was taken it led to", "mustdo update --accept-moved"],
+    );
     sandbox.run(&["update", "--accept-moved"]).ends(0);
     assert_eq!(sandbox.read("checklists/team.toml"), second());
     sandbox.run(&["update"]).ends(0);

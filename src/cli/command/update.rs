@@ -248,8 +248,25 @@ impl Update<'_> {
             return Ok(renewals);
         }
         let rendered = syntax::render(&conflicts, context.printer.stderr_color);
+        let again = self.again();
         Err(Failure::content(rendered)
-            .hint(format!("{NOTHING}; mustdo explain CODE tells more about a code")))
+            .hint(format!("{NOTHING}; mustdo explain CODE tells more about a code"))
+            .hint(format!("{again} --resolve ours      keeps yours in these places"))
+            .hint(format!("{again} --resolve theirs    takes the other in these places"))
+            .hint(format!("{again} --resolve both      writes both into the file")))
+    }
+
+    /// The command as it was typed, to be typed with more behind it.
+    fn again(&self) -> String {
+        let mut words = vec!["mustdo update".to_owned()];
+        words.extend(self.args.checklists.iter().map(ToString::to_string));
+        if let Some(from) = &self.args.from {
+            let from = from.to_string();
+            let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:+#@".contains(c);
+            let quoted = || format!("'{}'", from.replace('\'', "'\\''"));
+            words.push(format!("--from {}", if from.chars().all(plain) { from.clone() } else { quoted() }));
+        }
+        words.join(" ")
     }
 
     /// Fails where the tag led to another commit when it was taken.
@@ -279,7 +296,7 @@ impl Update<'_> {
         );
         Err(Failure::usage(message)
             .hint(format!("{NOTHING}; whoever publishes it may have moved it, or somebody else has: ask"))
-            .hint("mustdo update --accept-moved    takes what is there now"))
+            .hint(format!("{} --accept-moved    takes what is there now", self.again())))
     }
 
     /// Where a new checklist goes: the name that it has where it comes from, else its id.
