@@ -1,4 +1,4 @@
-//! Passes that need not be seen again, because nothing that they depend on has changed: `verify --cached`.
+//! Passes that need not be seen again, because nothing that can be compared has changed: `verify --cached`.
 //!
 //! What a record says is not enough: it does not know which program answered, and a record may come from another machine.
 //! So each pass that is recorded here leaves [`Evidence`] of everything that can be compared, and a pass is kept only where
