@@ -1,4 +1,4 @@
-//! Passes that need not be seen again, because nothing that they depend on has changed: `verify --cached`.
+//! Passes that need not be seen again, because nothing that can be compared has changed: `verify --cached`.
 //!
 //! What a record says is not enough: it does not know which program answered, and a record may come from another machine.
 //! So each pass that is recorded here leaves [`Evidence`] of everything that can be compared, and a pass is kept only where
@@ -19,7 +19,8 @@ use super::project::Project;
 use super::shelf::Shelf;
 use super::verification::Recorded;
 use crate::model::{
-    Asked, Capability, CheckId, Digest, Hasher, ItemId, Need, Outcome, PluginId, Record, Settings, TargetName,
+    Asked, Capability, CheckId, Digest, Hasher, ItemId, Limit, Need, Outcome, PluginId, Record, Settings,
+    TargetName,
 };
 use crate::store::{Evidence, StoreError, TranscriptKey, Workspace, fingerprint};
 use crate::target::{Behind, behind, identity};
@@ -184,6 +185,13 @@ impl<'a> Keeper<'a> {
         for (name, program) in &task.programs {
             hasher.field("program").field(name.as_str()).field(program.as_os_str().as_encoded_bytes());
         }
+        for glob in &self.settings.secrets.files {
+            hasher.field("unread").field(glob);
+        }
+        for limit in Limit::ALL {
+            hasher.field(self.settings.limits.get(limit).to_string());
+        }
+        hasher.field(task.deadline.as_nanos().to_string());
         let mut inherits = false;
         for (asked, bound) in &task.targets {
             hasher.field("target").field(asked.as_str()).field(bound.as_str());

@@ -52,7 +52,7 @@ pub(crate) struct Options {
     pub(crate) commit: bool,
     /// How often a check is asked again that could not tell.
     pub(crate) retries: usize,
-    /// Keep passes that nothing they depend on has changed since.
+    /// Keep passes where nothing that can be compared has changed since.
     pub(crate) cached: bool,
 }
 

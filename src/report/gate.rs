@@ -349,6 +349,9 @@ pub(super) fn holds(policy: &Policy, judgement: &Judgement, language: Language) 
             let parts = parts.join(if en { " and " } else { "且" });
             asked.push(match language {
                 Language::En => format!("in {} {parts}", named(&scope, language)),
+                Language::Zh if matches!(scope, Scope::Checklist(_)) => {
+                    format!("{} 中{parts}", named(&scope, language))
+                }
                 Language::Zh => format!("{}中{parts}", named(&scope, language)),
             });
         }

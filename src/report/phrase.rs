@@ -61,8 +61,10 @@ pub(super) fn left_out(check: &CheckId, step: &Step, language: Language) -> Stri
 /// A pass that was not seen again.
 pub(super) fn kept(check: &CheckId, at: Timestamp, language: Language) -> String {
     match language {
-        Language::En => format!("{check}: kept from {}, nothing it depends on has changed", moment(at)),
-        Language::Zh => format!("{check}：沿用 {} 的结果，它依赖的内容都没有变", moment(at)),
+        Language::En => {
+            format!("{check}: kept from {}, nothing that can be compared has changed", moment(at))
+        }
+        Language::Zh => format!("{check}：沿用 {} 的结果，可以比较的内容都没有变", moment(at)),
     }
 }
 

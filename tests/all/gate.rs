@@ -128,6 +128,12 @@ fn base_is_where_both_parted_where_that_is_asked() {
     sandbox.run(&["report", "--base", "main"]).ends(1);
     sandbox.run(&["report", "--base", "main..."]).ends(0);
     sandbox.run(&["report", "--rev", "main", "--base", "topic..."]).ends(0);
+    // Before there was a workspace, nothing was proven.
+    let tree = sandbox.git(&["mktree"]);
+    let empty = sandbox.git(&["commit-tree", "-m", "empty", tree.trim()]);
+    sandbox.run(&["report", "--rev", "main", "--base", empty.trim()]).ends(0);
+    let printed = sandbox.run(&["report", "--base", &format!("{}...", empty.trim())]).ends(2);
+    assert!(printed.stderr.contains("have no commit in common"), "{}", printed.stderr);
 }
 
 /// What GitHub checks out for a pull request is its merge, which begins with what it would be merged into.
@@ -246,6 +252,18 @@ fn checklists_and_levels_are_asked_for_what_the_settings_say() {
         "{}",
         printed.stdout
     );
+    // Another way to start the service makes both proofs stale.
+    let other = shop(None).replace("\"--port\"", "\"--quiet\", \"--port\"");
+    for (policy, code) in [
+        ("[policy]\nstale = 2\n", 0),
+        ("[policy]\nstale = 1\n", 1),
+        ("[policy.checklist.frontend]\nstale = 1\n", 0),
+        ("[policy.checklist.frontend]\nstale = 0\n", 1),
+        ("[policy.checklist.must-do]\nstale = 0\n", 0),
+    ] {
+        sandbox.write("mustdo.toml", &format!("{other}\n{policy}"));
+        sandbox.run(&["report"]).ends(code);
+    }
     ask("[policy.level.must]\nclaimed = 0\n");
     sandbox.run(&["report"]).ends(0);
     sandbox.run(&["tick", "must-do.celery"]).ends(0);

@@ -370,6 +370,33 @@ fn a_checklist_can_not_name_a_variable_of_the_user() {
 }
 
 #[test]
+fn pass_on_a_directory_is_kept_while_nothing_in_it_changes_and_it_may_do_the_same() {
+    let settings =
+        format!("[targets.src]\nkind = \"dir\"\npath = \"app\"\n[item.\"{ITEM}\"]\nwatch = [\"app/**\"]\n");
+    let sandbox = workspace(&file_reader().asks("read:src", true), &settings);
+    sandbox.write("app/a.txt", "1");
+    sandbox.write("app/.gitignore", "/built\n");
+    sandbox.write("app/built", "1");
+    sandbox.run(&["grant", "test-guest"]).ends(0);
+    let verify = || sandbox.run(&["verify", ITEM, "--cached"]).ends(0).stderr;
+    let runs_for = |why: &str| {
+        let said = verify();
+        assert!(said.contains(why) && !said.contains("kept from"), "{said}");
+        let said = verify();
+        assert!(said.contains("kept from"), "{said}");
+    };
+    runs_for("");
+    // What git ignores is not watched, and read all the same.
+    sandbox.write("app/built", "2");
+    runs_for("not what it was");
+    sandbox.write("app/a.txt", "2");
+    runs_for("");
+    let settings = sandbox.read("mustdo.toml");
+    sandbox.write("mustdo.toml", &format!("{settings}[secrets]\nfiles = [\"*.key\"]\n"));
+    runs_for("not what it was");
+}
+
+#[test]
 fn files_that_the_user_keeps_are_not_read() {
     let settings = "[targets.src]\nkind = \"dir\"\npath = \"app\"\n";
     let sandbox = workspace(&file_reader().asks("read:src", true), settings);

@@ -43,7 +43,7 @@ pub(crate) struct VerifyArgs {
     /// Ask a check again that could not tell, so many times at most; what passes only then is flaky, and no proof
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=10), env = "MUSTDO_RETRIES", hide_env_values = true)]
     pub(crate) retries: u8,
-    /// Keep passes that are fresh and were seen on this machine, where nothing they depend on has changed since: plugin,
+    /// Keep passes that are fresh and were seen on this machine, where nothing of this has changed since: plugin,
     /// parameters, watched files (without any, the committed tree), program and environment of what mustdo starts
     #[arg(long, conflicts_with_all = ["seed", "record", "partition"])]
     cached: bool,
