@@ -173,8 +173,8 @@ mod live {
             nginx("nginx", "nginx with TLS 1.2 and 1.3.", Kind::Good, "fullchain", new),
             nginx(
                 "nginx-rsa",
-                "nginx with a key of RSA, the long suites of TLS 1.2 and P-384 alone.",
-                Kind::Weak(both.clone()),
+                "nginx with a key of RSA, TLS 1.2, one suite and P-384 alone.",
+                Kind::Odd,
                 "rsa",
                 "ssl_protocols TLSv1.2; ssl_ciphers ECDHE-RSA-AES256-GCM-SHA384; ssl_ecdh_curve secp384r1;",
             ),

@@ -56,7 +56,8 @@ pub(crate) struct Weak {
     pub(crate) suites: &'static [u16],
 }
 
-/// Those that must not be negotiated (RFC 9325 §4.1): no encryption, no authentication, less than 112 bits, RC4.
+/// Those that must not be negotiated: no encryption, less than 112 bits, RC4 (RFC 9325 §4.1), no authentication (RFC 5246,
+/// A.5).
 pub(crate) const WEAK: [Weak; 5] = [
     Weak { name: "NULL", suites: &[0xc006, 0xc010, 0x003b, 0x0002, 0x0001] },
     Weak {

@@ -12,6 +12,7 @@ struct Offer {
 }
 
 /// What a flawed server says to a record with a hello, instead of leaving it to rustls.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the others agree to what rustls agrees to")]
 pub(super) fn agree(flaw: Flaw, record: &[u8]) -> Option<Vec<u8>> {
     let offer = read(record.get(5..)?)?;
     let old = |version| (offer.version == version).then_some((version, 0xc013, 0));
@@ -21,10 +22,9 @@ pub(super) fn agree(flaw: Flaw, record: &[u8]) -> Option<Vec<u8>> {
     };
     let (version, suite, compression) = match flaw {
         Flaw::Tls11 => old(0x0302),
-        Flaw::Tls10 => old(0x0301),
-        Flaw::Ssl3 => old(0x0300),
         Flaw::OnlyOld if offer.version > 0x0301 => return Some(ALERT.to_vec()),
-        Flaw::OnlyOld => old(0x0301),
+        Flaw::Tls10 | Flaw::OnlyOld => old(0x0301),
+        Flaw::Ssl3 => old(0x0300),
         Flaw::Null => weak(&[0xc006, 0xc010, 0x003b, 0x0002, 0x0001]),
         Flaw::Anonymous => weak(&[
             0x00a6, 0x00a7, 0x006c, 0x006d, 0x0034, 0x003a, 0xc018, 0xc019, 0xc017, 0xc016, 0x001b, 0x0018,
