@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use mustdo_plugin::process::{Command, Signal};
+use mustdo_plugin::service::Advice;
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{
     Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text, parameters,
@@ -45,6 +46,21 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How often a worker is started again because it ended by itself.
 const REVIVALS: u32 = 5;
 
+/// What says how messages look and where their effects stand.
+const ADVICE: Advice = Advice {
+    item: "must-do.mq",
+    with: "queue = \"jobs\"\nmessage = '{\"id\": \"{id}\", \"work_ms\": {work_ms}}'\neffects = \"effects.txt\"",
+};
+
+/// What says where messages end that can not be worked on.
+const DEAD: Advice = Advice { with: "dead = \"jobs.dead\"", ..ADVICE };
+
+/// What says which work fails.
+const FAILING: Advice = Advice {
+    with: "failing = '{\"id\": \"{id}\", \"customer\": \"nobody\"}'\ndead = \"jobs.dead\"",
+    ..ADVICE
+};
+
 /// Messages behind the broken one, and messages that are sent twice.
 const REST: usize = 5;
 
@@ -59,6 +75,8 @@ parameters! {
         effects: String = "effects.txt".to_owned(),
         /// The queue where messages end that can not be worked on; empty without one.
         dead: String = String::new(),
+        /// A message with `{id}` whose work fails each time: an order of what does not exist. Needed where effects are a page, or a file that your worker keeps open: there nothing else makes work fail. Empty: what is in the way of the file of effects does.
+        failing: String = String::new(),
         /// Who logs in at the broker.
         user: String = "guest".to_owned(),
         /// The password; `{ env = "NAME" }` takes it from a variable.
@@ -205,14 +223,6 @@ impl AckRedeliver {
     fn body(&self, id: &str, work: u64) -> String {
         self.message.replace("{id}", id).replace("{work_ms}", &work.to_string())
     }
-
-    /// Lines that bind what was not found.
-    fn lines(&self) -> String {
-        format!(
-            "[item.\"ID\"]\nwith = {{ queue = \"{}\", message = '{}', effects = \"{}\" }}",
-            self.queue, self.message, self.effects
-        )
-    }
 }
 
 /// One run of the check.
@@ -285,6 +295,7 @@ impl Run<'_, '_, '_> {
             Kept::Retried => {
                 Text::new("work that failed was done once it could be done", "失败的工作在条件恢复后做完了")
             }
+            Kept::Returned => Text::new("work that failed is in the queue again", "失败的工作回到了队列"),
             Kept::PutAside => Text::new("work that failed was put aside", "失败的工作被放进了死信队列"),
         });
         let outcome = self.poison();
@@ -367,10 +378,9 @@ impl Run<'_, '_, '_> {
             place.zh,
             if said.is_empty() { String::new() } else { format!("；worker 说：{said}") }
         );
-        let lines = self.check.lines();
-        let hint = Text::new(
-            format!("say how your messages look and where their effects stand, in mustdo.toml:\n{lines}"),
-            format!("请在 mustdo.toml 里写明消息的样子和效果的位置：\n{lines}"),
+        let hint = ADVICE.hint(
+            "say how your messages look and where their effects stand, in mustdo.toml, for example:",
+            "请在 mustdo.toml 里写明消息的样子和效果的位置，例如：",
         );
         unfound("no-effect", Text::new(en, zh), hint)
     }
@@ -568,25 +578,31 @@ impl Run<'_, '_, '_> {
         Err(failed(PROGRAM, "duplicates", came, hint))
     }
 
-    /// Makes the work of one message fail by standing in its way, and lets it work again.
+    /// Makes the work of one message fail: by what it asks for, where the learner says what that is, else by standing in
+    /// the way of its effect.
     fn failed_work(&mut self) -> Result<Kept, Fault> {
         self.worker.start()?;
         self.consuming()?;
+        if self.check.failing.is_empty() { self.obstructed() } else { self.impossible() }
+    }
+
+    /// Stands in the way of the effect of one message, and lets it happen again.
+    fn obstructed(&mut self) -> Result<Kept, Fault> {
         let [before, failing] = self.plan.failing.clone();
         let Some(place) = Place::of(&self.effects) else {
-            return Err(Fault::skip(Text::new(
-                "not tried: work can be made to fail where its effects are a file, here they are a page",
-                "没有试：效果是文件时才能让工作失败，这里是网页",
-            )));
+            return Err(unobstructed(
+                "work can be made to fail where its effects are a file, here they are a page",
+                "效果是文件时才能让工作失败，这里是网页",
+            ));
         };
         place.renew()?;
         self.publish(&[(&before, 0)])?;
         if !self.comes(&before, SOON)? {
             // It writes to one that is gone by now, and would not even notice that another stands in its way.
-            return Err(Fault::skip(Text::new(
-                "not tried: the worker keeps its file of effects open, so its work can not be made to fail",
-                "没有试：worker 一直打开着效果文件，没法让它的工作失败",
-            )));
+            return Err(unobstructed(
+                "the worker keeps its file of effects open, so its work can not be made to fail",
+                "worker 一直打开着效果文件，没法让它的工作失败",
+            ));
         }
         let obstacle = place.obstruct()?;
         let sent = self.publish(&[(&failing, 0)]);
@@ -604,25 +620,85 @@ impl Run<'_, '_, '_> {
         if !self.check.dead.is_empty() && self.is_in_dead(&failing)? {
             return Ok(Kept::PutAside);
         }
+        Err(self.never_seen_again())
+    }
+
+    /// Sends one message whose work fails each time. It must be in the queue still, once the worker is gone, or put aside.
+    fn impossible(&mut self) -> Result<Kept, Fault> {
+        let [before, failing] = self.plan.failing.clone();
+        let body = self.check.failing.replace("{id}", &failing);
+        if !contains(body.as_bytes(), &failing) {
+            return Err(unfound(
+                "failed-work",
+                Text::new("`failing` has no `{id}`", "`failing` 里没有 `{id}`"),
+                FAILING.hint("the message names its id, for example:", "消息里要写编号，例如："),
+            ));
+        }
+        self.broker.publish(&self.check.queue, &[Message::json(&failing, body.as_bytes())])?;
+        self.publish(&[(&before, 0)])?;
+        // The one behind it shows that the worker had its chance, unless work that fails holds up the queue.
+        let mut revivals = 0;
+        let _ = self.comes_with(&before, &mut revivals)?;
+        self.let_it_fail();
+        let end = self.context.monotonic() + SOON;
+        while !self.check.dead.is_empty() && self.context.monotonic() < end {
+            if self.is_in_dead(&failing)? {
+                return self.without_effect(&failing, Kept::PutAside);
+            }
+            if self.queue()?.ready > 0 {
+                break;
+            }
+            self.worker.pause(LOOK * 5);
+        }
+        self.worker.kill();
+        self.gone()?;
+        let ready = self.queue()?.ready;
+        let ids = [failing.clone(), before];
+        let back =
+            self.broker.sweep(&self.check.queue, ready, |body| ids.iter().any(|id| contains(body, id)))?;
+        if back.iter().any(|body| contains(body, &failing)) {
+            return self.without_effect(&failing, Kept::Returned);
+        }
+        if !self.check.dead.is_empty() && self.is_in_dead(&failing)? {
+            return self.without_effect(&failing, Kept::PutAside);
+        }
+        self.without_effect(&failing, Kept::Returned)?;
+        Err(self.never_seen_again())
+    }
+
+    /// Work that has its effect did not fail, and tells nothing of work that does.
+    fn without_effect(&self, failing: &str, kept: Kept) -> Result<Kept, Fault> {
+        if !self.effects.look()?.has(failing) {
+            return Ok(kept);
+        }
+        let came = Text::new(
+            "the message that `failing` names had its effect: its work did not fail",
+            "`failing` 写的消息产生了效果：它的工作没有失败",
+        );
+        let hint = FAILING.hint(
+            "name a message whose work fails each time, for example:",
+            "请写一条每次都会失败的消息，例如：",
+        );
+        Err(unfound("failed-work", came, hint))
+    }
+
+    fn never_seen_again(&self) -> Fault {
         let came = Text::new(
             "the work of a message failed, and the message was never seen again",
             "一条消息的工作失败了，之后再也没有见到这条消息",
         );
         if self.check.dead.is_empty() {
-            let lines = "[item.\"ID\"]\nwith = { dead = \"jobs.dead\" }";
-            let hint = Text::new(
-                format!(
-                    "acknowledge only what succeeded; if it went to a dead-letter queue, name that in mustdo.toml:\n{lines}"
-                ),
-                format!("只确认成功的消息；如果它进了死信队列，请在 mustdo.toml 里写明：\n{lines}"),
+            let hint = DEAD.hint(
+                "acknowledge only what succeeded; if it went to a dead-letter queue, name that in mustdo.toml:",
+                "只确认成功的消息；如果它进了死信队列，请在 mustdo.toml 里写明：",
             );
-            return Err(unfound("failed-work", came, hint));
+            return unfound("failed-work", came, hint);
         }
         let hint = Text::new(
             "acknowledge only what succeeded: no basic.ack in a `finally`; what fails is put back, or goes to the dead-letter queue",
             "只确认成功的消息：不要在 `finally` 里 basic.ack；失败的放回队列，或者进死信队列",
         );
-        Err(failed(PROGRAM, "failed-work", came, hint))
+        failed(PROGRAM, "failed-work", came, hint)
     }
 
     /// Waits until the worker has had its chance with the message that can not be done.
@@ -785,14 +861,9 @@ impl Run<'_, '_, '_> {
                 };
                 let en = format!("{} the queue {name}{}", what.en, self.worker.last_words("; it said: "));
                 let zh = format!("{}队列 {name}{}", what.zh, self.worker.last_words("；它说："));
-                let lines = self.check.lines();
-                let hint = Text::new(
-                    format!(
-                        "a worker runs in a copy of the directory `source`, with what the target `worker` says; bind both, and name its queue:\n{lines}"
-                    ),
-                    format!(
-                        "worker 按目标 `worker` 的写法在目录 `source` 的副本里运行；请绑定这两个目标，并写明队列：\n{lines}"
-                    ),
+                let hint = ADVICE.hint(
+                    "a worker runs in a copy of the directory `source`, with what the target `worker` says; bind both, and name its queue, for example:",
+                    "worker 按目标 `worker` 的写法在目录 `source` 的副本里运行；请绑定这两个目标，并写明队列，例如：",
                 );
                 return Err(unfound("no-consumer", Text::new(en, zh), hint));
             }
@@ -866,7 +937,17 @@ impl Run<'_, '_, '_> {
 /// What became of a message whose work failed.
 enum Kept {
     Retried,
+    Returned,
     PutAside,
+}
+
+/// Why work could not be made to fail from outside, and how it can be from inside.
+fn unobstructed(en: &str, zh: &str) -> Fault {
+    let hint = FAILING.hint(
+        "name a message whose work fails each time, and the queue where such messages end, for example:",
+        "请写一条每次都会失败的消息，以及这种消息最后所在的队列，例如：",
+    );
+    unfound("failed-work", Text::new(en, zh), hint)
 }
 
 fn contains(body: &[u8], id: &str) -> bool {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use mustdo_plugin::http::{Client, Options, Request, Response};
 use mustdo_plugin::process::{Command, Signal, without};
+use mustdo_plugin::service::Advice;
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{
     Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters,
@@ -37,6 +38,12 @@ const RESTART: Duration = Duration::from_secs(40);
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(40);
+
+/// What says how jobs are posted and where their effects stand.
+const ADVICE: Advice = Advice {
+    item: "nginx.mq",
+    with: "path = \"/jobs\"\nbody = '{\"id\": \"{id}\", \"work_ms\": {work_ms}}'\nstatus = \"/jobs/{id}\"\ndone = \"done\"\neffects = \"/effects\"",
+};
 
 /// Requests at once.
 const CONCURRENCY: u32 = 10;
@@ -187,13 +194,6 @@ impl AsyncAccept {
     fn work(&self) -> Duration {
         Duration::from_millis(self.work_ms.into())
     }
-
-    fn lines(&self) -> String {
-        format!(
-            "[item.\"ID\"]\nwith = {{ path = \"{}\", body = '{}', status = \"{}\", done = \"{}\", effects = \"{}\" }}",
-            self.path, self.body, self.status, self.done, self.effects
-        )
-    }
 }
 
 /// A job that was accepted: our id of it and the service's.
@@ -289,7 +289,7 @@ impl Run<'_, '_, '_> {
         let began = self.context.monotonic();
         let response = self.client.send(&self.check.post(&first, self.check.work_ms.into()))?;
         if !response.is_success() {
-            return Err(self.unfit(
+            return Err(Self::unfit(
                 &format!("POST {} answered {}", self.check.path, response.status),
                 &format!("POST {} 返回 {}", self.check.path, response.status),
             ));
@@ -297,7 +297,7 @@ impl Run<'_, '_, '_> {
         accepted(&self.check.path, &response)?;
         if !self.comes(&first, self.check.work() + READY)? {
             let (place, said) = (self.effects.place(), self.worker.last_words("; the worker said: "));
-            return Err(self.unfit(
+            return Err(Self::unfit(
                 &format!("a job was accepted and {} did not show its id{said}", place.en),
                 &format!("任务被接下，但在{}看不到它的编号{said}", place.zh),
             ));
@@ -322,16 +322,12 @@ impl Run<'_, '_, '_> {
         Ok(took)
     }
 
-    fn unfit(&self, en: &str, zh: &str) -> Fault {
-        let lines = self.check.lines();
-        unfound(
-            "no-job",
-            Text::new(en, zh),
-            Text::new(
-                format!("say how jobs are posted and where their effects stand, in mustdo.toml:\n{lines}"),
-                format!("请在 mustdo.toml 里写明怎样提交任务、效果在哪里：\n{lines}"),
-            ),
-        )
+    fn unfit(en: &str, zh: &str) -> Fault {
+        let hint = ADVICE.hint(
+            "say how jobs are posted and where their effects stand, in mustdo.toml, for example:",
+            "请在 mustdo.toml 里写明怎样提交任务、效果在哪里，例如：",
+        );
+        unfound("no-job", Text::new(en, zh), hint)
     }
 
     /// Kills the worker in the middle of a job and posts many.

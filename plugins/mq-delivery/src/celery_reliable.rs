@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use mustdo_plugin::service::Advice;
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{
     Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters,
@@ -29,6 +30,12 @@ const BUDGET: Duration = Duration::from_secs(30);
 
 /// How long a process of its own may take to show a result.
 const RESULT: Duration = Duration::from_secs(25);
+
+/// What says which task it is and where its effect stands.
+const ADVICE: Advice = Advice {
+    item: "must-do.celery",
+    with: "task = \"tasks.work\"\nargs = '[\"{id}\", {work_ms}]'\nqueue = \"celery\"\nbroker = \"amqp\"\neffects = \"effects.txt\"",
+};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(25);
@@ -186,14 +193,6 @@ impl CeleryReliable {
         };
         Ok(Task { name: self.task.clone(), id: id.to_owned(), arguments })
     }
-
-    /// Lines that bind what was not found.
-    fn lines(&self) -> String {
-        format!(
-            "[item.\"ID\"]\nwith = {{ task = \"{}\", args = '{}', queue = \"{}\", broker = \"{}\", effects = \"{}\" }}",
-            self.task, self.args, self.queue, self.broker, self.effects
-        )
-    }
 }
 
 /// One run of the check.
@@ -286,7 +285,6 @@ impl Run<'_, '_, '_> {
         self.send(&[(&first, work)])?;
         if !self.comes(&first, Duration::from_millis(work) + celery::READY)? {
             let (place, said) = (self.effects.place(), self.worker.last_words(""));
-            let lines = self.check.lines();
             return Err(unfound(
                 "no-effect",
                 Text::new(
@@ -299,9 +297,9 @@ impl Run<'_, '_, '_> {
                         self.check.task, place.zh
                     ),
                 ),
-                Text::new(
-                    format!("say which task it is and where its effect stands, in mustdo.toml:\n{lines}"),
-                    format!("请在 mustdo.toml 里写明任务和效果的位置：\n{lines}"),
+                ADVICE.hint(
+                    "say which task it is and where its effect stands, in mustdo.toml, for example:",
+                    "请在 mustdo.toml 里写明任务和效果的位置，例如：",
                 ),
             ));
         }
@@ -623,7 +621,7 @@ impl Run<'_, '_, '_> {
 
     fn ready(&mut self) -> Result<(), Fault> {
         let name = &self.check.queue;
-        celery::ready(self.context, &mut self.queue, &mut self.worker, name, &self.check.lines())
+        celery::ready(self.context, &mut self.queue, &mut self.worker, name, ADVICE)
     }
 
     /// Waits until nobody takes tasks any more.

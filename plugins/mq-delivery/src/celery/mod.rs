@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mustdo_plugin::process::{Command, Finished, Limits};
 use mustdo_plugin::scratch::Workspace;
+use mustdo_plugin::service::Advice;
 use mustdo_plugin::{Context, Failure, Fault, Text};
 use serde_json::Value;
 
@@ -49,13 +50,13 @@ pub(crate) fn run(folder: &Workspace<'_>, words: &[&str], time: Duration) -> Res
     folder.start(&command)?.output(&Limits { time: time.min(COMMAND), bytes: 1 << 20 })
 }
 
-/// Waits until the worker takes tasks, as far as that can be seen. `lines` bind what was not found.
+/// Waits until the worker takes tasks, as far as that can be seen. `advice` binds what was not found.
 pub(crate) fn ready(
     context: &Context<'_>,
     queue: &mut Queue,
     worker: &mut Worker<'_, '_>,
     name: &str,
-    lines: &str,
+    advice: Advice,
 ) -> Result<(), Fault> {
     let end = context.monotonic() + READY;
     loop {
@@ -73,13 +74,9 @@ pub(crate) fn ready(
                     format!("the worker {}; the queue is {name}; it said: {said}", what.0),
                     format!("worker {}；队列是 {name}；它说：{said}", what.1),
                 ),
-                Text::new(
-                    format!(
-                        "the target `celery` is `celery -A APPLICATION`, in a copy of the directory `source`; bind both, and name the queue:\n{lines}"
-                    ),
-                    format!(
-                        "目标 `celery` 写成 `celery -A 应用`，在目录 `source` 的副本里运行；请绑定这两个目标，并写明队列：\n{lines}"
-                    ),
+                advice.hint(
+                    "the target `celery` is `celery -A APPLICATION`, in a copy of the directory `source`; bind both, and name the queue, for example:",
+                    "目标 `celery` 写成 `celery -A 应用`，在目录 `source` 的副本里运行；请绑定这两个目标，并写明队列，例如：",
                 ),
             ));
         }
