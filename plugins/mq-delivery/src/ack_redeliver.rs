@@ -636,9 +636,14 @@ impl Run<'_, '_, '_> {
         }
         self.broker.publish(&self.check.queue, &[Message::json(&failing, body.as_bytes())])?;
         self.publish(&[(&before, 0)])?;
-        // The one behind it shows that the worker had its chance, unless work that fails holds up the queue.
+        // The one behind it shows that the worker had its chance.
         let mut revivals = 0;
-        let _ = self.comes_with(&before, &mut revivals)?;
+        if !self.comes_with(&before, &mut revivals)? {
+            return Err(Fault::inconclusive(Text::new(
+                "behind a message whose work fails nothing was done any more, so it can not be told what becomes of it",
+                "失败的消息之后什么也没做了，无法判断它的下落",
+            )));
+        }
         self.let_it_fail();
         let end = self.context.monotonic() + SOON;
         while !self.check.dead.is_empty() && self.context.monotonic() < end {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use mustdo_plugin::service::Advice;
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{
-    Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters,
+    Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text, parameters,
 };
 use serde_json::Value;
 
@@ -17,6 +17,7 @@ use crate::ack_redeliver::SOURCE;
 use crate::amqp::Login;
 use crate::celery::message::Task;
 use crate::celery::queue::{Place, Queue, TARGET};
+use crate::celery::result::Results;
 use crate::celery::{self, PROGRAM};
 use crate::effects::{Effects, Seen, WEB};
 use crate::trouble::{failed, unfound};
@@ -27,9 +28,6 @@ const SOON: Duration = Duration::from_secs(10);
 
 /// The longest time that is waited until a broker gives back what nobody acknowledged.
 const BUDGET: Duration = Duration::from_secs(30);
-
-/// How long a process of its own may take to show a result.
-const RESULT: Duration = Duration::from_secs(25);
 
 /// What says which task it is and where its effect stands.
 const ADVICE: Advice = Advice {
@@ -324,20 +322,7 @@ impl Run<'_, '_, '_> {
     /// What the worker says of its settings, and that tasks are sent at all.
     fn settings(&mut self) -> Result<Settings, Fault> {
         let conf = celery::settings(self.folder, &self.plan.worker)?;
-        if conf.get("task_always_eager").and_then(Value::as_bool) == Some(true) {
-            return Err(failed(
-                PROGRAM,
-                "eager",
-                Text::new(
-                    "task_always_eager is on: whoever sends a task does it in place, and no worker ever sees it",
-                    "task_always_eager 打开了：发任务的进程自己就地执行，worker 根本收不到",
-                ),
-                Text::new(
-                    "keep task_always_eager for tests; the application that sends must not have it",
-                    "task_always_eager 只能用于测试；真正发任务的应用不要打开",
-                ),
-            ));
-        }
+        celery::expect_sent(&conf)?;
         let hidden = if self.queue.hides_what_was_taken() {
             let set = conf.pointer("/broker_transport_options/visibility_timeout");
             let set = set.and_then(Value::as_f64).and_then(|set| Duration::try_from_secs_f64(set).ok());
@@ -548,56 +533,16 @@ impl Run<'_, '_, '_> {
 
     /// Asks for a result in a process of its own, when the worker that made it is gone.
     fn result(&mut self, settings: &Settings) -> Result<(), Fault> {
-        let backend = settings.conf.get("result_backend").and_then(Value::as_str).unwrap_or_default();
-        if backend.is_empty() || backend.starts_with("disabled") {
-            return Err(Fault::skip(Text::new("the application keeps no results", "应用没有配置结果存储")));
+        let asked = Results::of(&settings.conf)?.ask(self.folder, &self.plan.first)?;
+        if asked.exit.is_success() {
+            return Ok(());
         }
-        if backend.starts_with("rpc") {
-            return Err(Fault::skip(Text::new(
-                "results go to whoever sent the task (rpc), and nobody else can ask for them",
-                "结果只发给发任务的进程（rpc），别人查不到",
-            )));
-        }
-        if backend.contains("memory") {
-            return Err(failed(
-                PROGRAM,
-                "result",
-                Text::new(
-                    format!(
-                        "results are kept in the worker's own memory, and are gone with it (result_backend {backend})"
-                    ),
-                    format!("结果存在 worker 自己的内存里，worker 一死就没了（result_backend 是 {backend}）"),
-                ),
-                Text::new(
-                    "keep results outside of the worker: redis://, a database, or none at all",
-                    "结果要存在 worker 之外：redis://、数据库，或者干脆不存",
-                ),
-            ));
-        }
-        let asked = ["result", self.plan.first.as_str()];
-        match celery::run(self.folder, &asked, RESULT) {
-            Ok(finished) if finished.exit.is_success() => Ok(()),
-            // It waits for a result that nobody brings, or is slow.
-            Err(Failure::TimedOut) => Err(Fault::inconclusive(Text::new(
-                format!(
-                    "`celery result` did not show the result of a task within {} s (result_backend {backend})",
-                    RESULT.as_secs()
-                ),
-                format!(
-                    "`celery result` 在 {} 秒内没有显示任务的结果（result_backend 是 {backend}）",
-                    RESULT.as_secs()
-                ),
-            ))),
-            Ok(finished) => {
-                let text = String::from_utf8_lossy(&finished.stderr);
-                let said = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-                Err(Fault::inconclusive(Text::new(
-                    format!("`celery result` could not be asked: {said}"),
-                    format!("`celery result` 没有成功：{said}"),
-                )))
-            }
-            Err(failure) => Err(failure.into()),
-        }
+        let text = String::from_utf8_lossy(&asked.stderr);
+        let said = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        Err(Fault::inconclusive(Text::new(
+            format!("`celery result` could not be asked: {said}"),
+            format!("`celery result` 没有成功：{said}"),
+        )))
     }
 
     fn send(&mut self, tasks: &[(&str, u64)]) -> Result<(), Fault> {

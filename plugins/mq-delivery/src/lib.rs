@@ -8,6 +8,7 @@ mod amqp;
 mod async_accept;
 mod celery;
 mod celery_reliable;
+mod celery_retry;
 mod effects;
 mod redis;
 mod trouble;
@@ -31,6 +32,7 @@ pub fn plugin() -> Plugin {
     .check::<ack_redeliver::AckRedeliver>()
     .check::<async_accept::AsyncAccept>()
     .check::<celery_reliable::CeleryReliable>()
+    .check::<celery_retry::CeleryRetry>()
 }
 
 mustdo_plugin::export!(plugin);

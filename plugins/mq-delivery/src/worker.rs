@@ -8,7 +8,7 @@ use mustdo_plugin::scratch::Workspace;
 use mustdo_plugin::{Context, Failure, Fault, Text};
 
 /// Bytes of what it prints that are kept: the last ones.
-const KEPT: usize = 256 << 10;
+const KEPT: usize = 1 << 20;
 
 /// Bytes that a finding shows.
 const SHOWN: usize = 160;
@@ -98,6 +98,11 @@ impl<'run, 'host> Worker<'run, 'host> {
     /// Whether it has printed these words since it was last started.
     pub(crate) fn has_said_now(&self, words: &str) -> bool {
         String::from_utf8_lossy(&self.printed[self.earlier..]).contains(words)
+    }
+
+    /// What it has printed since it was last started, as much of it as is kept.
+    pub(crate) fn said_now(&self) -> String {
+        String::from_utf8_lossy(&self.printed[self.earlier..]).into_owned()
     }
 
     /// The last line it printed, behind `before`; nothing where it was silent.

@@ -10,6 +10,7 @@ const PLUGIN: &str = "mq-delivery";
 
 const ACK: &str = "ack-redeliver";
 const CELERY: &str = "celery-reliable";
+const RETRY: &str = "celery-retry";
 #[cfg(feature = "live-servers")]
 const ACCEPT: &str = "async-accept";
 
@@ -46,7 +47,8 @@ async fn where_no_redis_is_nothing_is_told() {
     ];
     for (wrong, seconds, words) in cases {
         let subject = |address| Subject::tcp("broker", address).with_command("celery", "/bin/false", &[]);
-        let columns = [Column::new(CELERY, json!({ "broker": "redis" }))];
+        let params = json!({ "broker": "redis" });
+        let columns = [Column::new(CELERY, params.clone()), Column::new(RETRY, params)];
         expect_nothing_told(PLUGIN, &columns, wrong, subject, Duration::from_secs(seconds), words).await;
     }
 }
@@ -70,7 +72,7 @@ mod live {
     use serde_json::json;
     use tokio::{runtime::Handle, sync::Semaphore};
 
-    use super::{ACCEPT, ACK, CELERY, PLUGIN};
+    use super::{ACCEPT, ACK, CELERY, PLUGIN, RETRY};
     use crate::broker::{Broker, free_ports};
     use crate::proof::{Column, Kind, Matrix, Row, Subject};
 
@@ -103,6 +105,24 @@ mod live {
         ("results-in-memory", "Keeps results in the memory of the worker."),
     ];
 
+    /// Flaws of how `celery_app.py` calls another service: name, and what is different.
+    const RETRY_FLAWS: [(&str, &str); 7] = [
+        ("loop", "Tries again in a loop inside of the task."),
+        ("no-max", "Tries again for ever, later each time."),
+        ("no-pause", "Tries again at once."),
+        ("three-minutes", "Tries again after three minutes, as Celery does unless it is told otherwise."),
+        ("swallows", "Catches the error and returns nothing."),
+        ("gives-up", "Fails at the first error."),
+        ("other-result", "Has another result than its call brought."),
+    ];
+
+    /// What adds to the score and is not there.
+    const RETRY_WEAK: [(&str, &str); 3] = [
+        ("same-pause", "Tries again after a second each time."),
+        ("no-timeout", "Waits for an answer for ever."),
+        ("pickle", "Takes pickle beside JSON."),
+    ];
+
     /// Flaws of `jobs.py`: name, and what is different.
     const JOBS_FLAWS: [(&str, &str); 7] = [
         ("in-request", "Does the work in the request."),
@@ -118,6 +138,7 @@ mod live {
         vec![
             Column::new(ACK, json!({ "n": 60, "prefetch": 20 })),
             Column::new(CELERY, json!({ "n": 4, "work_ms": 800 })),
+            Column::new(RETRY, json!({ "patience": 25, "hang": 8 })),
             Column::new(ACCEPT, json!({ "n": 20, "work_ms": 200 })),
         ]
     }
@@ -189,19 +210,38 @@ mod live {
         Path::new(&venv).join("bin/python").to_str().unwrap().to_owned()
     }
 
-    fn worker(broker: &Broker, flaw: Option<&str>) -> Subject {
+    fn worker(broker: &Broker, flaw: Option<&str>, more: &[&str]) -> Subject {
         let (port, queue) = (broker.port.to_string(), broker.queue());
         let script = servers().join("worker.py");
         let mut arguments = vec!["-B", script.to_str().unwrap(), "--port", &port, "--queue", &queue];
-        arguments.extend(flaw.iter().flat_map(|flaw| ["--flaw", flaw]));
+        arguments.extend(flaw.iter().flat_map(|flaw| ["--flaw", flaw]).chain(more.iter().copied()));
         Subject::tcp("amqp", broker.address())
             .with_command("worker", &python(), &arguments)
             .asked_with(json!({ "queue": queue, "dead": format!("{queue}.dead") }))
     }
 
+    /// A message whose work fails each time.
+    const FAILING: &str = r#"{"id": "{id}", "customer": "nobody"}"#;
+
+    /// The one that keeps its file of effects open; `told` says whether the check is told which work fails.
+    fn open_worker_row(
+        shared: &Shared,
+        (name, summary): (&str, &str),
+        kind: Kind,
+        flaw: Option<&'static str>,
+        told: bool,
+    ) -> Row {
+        let shared = shared.clone();
+        let start = move || {
+            let subject = worker(shared.broker(), flaw, &["--open"]);
+            if told { subject.asked_with(json!({ "failing": FAILING })) } else { subject }
+        };
+        Row::new(name, summary, kind, start).only(&[ACK])
+    }
+
     fn worker_row(broker: &Shared, name: &str, summary: &str, kind: Kind, flaw: Option<&'static str>) -> Row {
         let broker = broker.clone();
-        Row::new(name, summary, kind, move || worker(broker.broker(), flaw)).only(&[ACK])
+        Row::new(name, summary, kind, move || worker(broker.broker(), flaw, &[])).only(&[ACK])
     }
 
     /// The application over `RabbitMQ`, or over Redis.
@@ -251,6 +291,18 @@ mod live {
     ) -> Row {
         let shared = shared.clone();
         Row::new(name, summary, kind, move || celery(&shared, over_redis, flaw)).only(&[CELERY])
+    }
+
+    /// The task that calls another service, asked whether it is tried again.
+    fn retry_row(
+        shared: &Shared,
+        (name, summary): (&str, &str),
+        kind: Kind,
+        over_redis: bool,
+        flaw: &'static str,
+    ) -> Row {
+        let shared = shared.clone();
+        Row::new(name, summary, kind, move || celery(&shared, over_redis, flaw)).only(&[RETRY])
     }
 
     /// The service under gunicorn, its worker, and a Redis that keeps the queue on the disk; mustdo starts the two servers.
@@ -345,6 +397,33 @@ mod live {
             let kind = Kind::Weak(vec![ACK]);
             rows.push(worker_row(&broker, &format!("worker.py/{flaw}"), summary, kind, Some(flaw)).slow());
         }
+        rows.extend([
+            open_worker_row(
+                &broker,
+                (
+                    "worker.py, open file",
+                    "Keeps its file of effects open; the check is told which work fails.",
+                ),
+                Kind::Good,
+                None,
+                true,
+            ),
+            open_worker_row(
+                &broker,
+                ("worker.py, open file/acks-in-finally", "The same, and acknowledges also what failed."),
+                Kind::Flaw(vec![ACK]),
+                Some("acks-in-finally"),
+                true,
+            ),
+            open_worker_row(
+                &broker,
+                ("worker.py, open file/untold", "The same, and the check is not told which work fails."),
+                Kind::Flaw(vec![ACK]),
+                Some("acks-in-finally"),
+                false,
+            )
+            .slow(),
+        ]);
         rows.push(celery_row(
             &broker,
             "celery_app.py",
@@ -375,6 +454,42 @@ mod live {
             let row =
                 celery_row(&broker, &format!("celery_app.py, Redis/{flaw}"), summary, kind, (true, flaw));
             rows.push(row.slow());
+        }
+        rows.push(retry_row(
+            &broker,
+            (
+                "celery_app.py, calls",
+                "Calls another service, and tries again later each time, three times; over RabbitMQ.",
+            ),
+            Kind::Good,
+            false,
+            "",
+        ));
+        rows.push(retry_row(
+            &broker,
+            ("celery_app.py, calls, Redis", "The same over Redis."),
+            Kind::Good,
+            true,
+            "",
+        ));
+        let by_hand = broker.clone();
+        let start = move || celery(&by_hand, false, "").asked_with(json!({ "task": "tasks.call_by_hand" }));
+        rows.push(
+            Row::new(
+                "celery_app.py, calls by hand",
+                "Says itself when it is to be tried again (`self.retry(countdown=…)`), without a random part.",
+                Kind::Good,
+                start,
+            )
+            .only(&[RETRY]),
+        );
+        for (flaw, summary) in RETRY_FLAWS {
+            let name = format!("celery_app.py, calls/{flaw}");
+            rows.push(retry_row(&broker, (&name, summary), Kind::Flaw(vec![RETRY]), false, flaw).slow());
+        }
+        for (flaw, summary) in RETRY_WEAK {
+            let name = format!("celery_app.py, calls/{flaw}");
+            rows.push(retry_row(&broker, (&name, summary), Kind::Weak(vec![RETRY]), false, flaw).slow());
         }
         rows.push(jobs_row(
             "jobs.py",

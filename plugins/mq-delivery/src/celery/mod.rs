@@ -2,6 +2,7 @@
 
 pub(crate) mod message;
 pub(crate) mod queue;
+pub(crate) mod result;
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use mustdo_plugin::{Context, Failure, Fault, Text};
 use serde_json::Value;
 
 use self::queue::Queue;
-use crate::trouble::unfound;
+use crate::trouble::{failed, unfound};
 use crate::worker::Worker;
 
 /// The command target: `celery -A tasks`, and what a check adds.
@@ -88,6 +89,25 @@ pub(crate) fn ready(
 pub(crate) fn settings(folder: &Workspace<'_>, worker: &str) -> Result<Value, Fault> {
     let asked = ["inspect", "conf", "--json", "--timeout", ANSWER, "--destination", worker];
     answer(&run(folder, &asked, COMMAND)?, worker)
+}
+
+/// That tasks are sent at all, by what a running worker says of its settings.
+pub(crate) fn expect_sent(settings: &Value) -> Result<(), Fault> {
+    if settings.get("task_always_eager").and_then(Value::as_bool) != Some(true) {
+        return Ok(());
+    }
+    Err(failed(
+        PROGRAM,
+        "eager",
+        Text::new(
+            "task_always_eager is on: whoever sends a task does it in place, and no worker ever sees it",
+            "task_always_eager 打开了：发任务的进程自己就地执行，worker 根本收不到",
+        ),
+        Text::new(
+            "keep task_always_eager for tests; the application that sends must not have it",
+            "task_always_eager 只能用于测试；真正发任务的应用不要打开",
+        ),
+    ))
 }
 
 /// What a running worker says of a task: one word for each option, `acks_late=True`.
