@@ -598,7 +598,12 @@ impl Run<'_, '_, '_> {
         place.renew()?;
         self.publish(&[(&before, 0)])?;
         if !self.comes(&before, SOON)? {
-            // It writes to one that is gone by now, and would not even notice that another stands in its way.
+            // It writes to one that is gone by now, and would not even notice that another stands in its way. Started
+            // again it opens the one that is looked at.
+            self.worker.kill();
+            self.gone()?;
+            self.worker.start()?;
+            self.consuming()?;
             return Err(unobstructed(
                 "the worker keeps its file of effects open, so its work can not be made to fail",
                 "worker 一直打开着效果文件，没法让它的工作失败",
