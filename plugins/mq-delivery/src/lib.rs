@@ -5,6 +5,7 @@
 
 mod ack_redeliver;
 mod amqp;
+mod amqp_durable;
 mod async_accept;
 mod celery;
 mod celery_reliable;
@@ -30,6 +31,7 @@ pub fn plugin() -> Plugin {
     )
     .license(env!("CARGO_PKG_LICENSE"))
     .check::<ack_redeliver::AckRedeliver>()
+    .check::<amqp_durable::AmqpDurable>()
     .check::<async_accept::AsyncAccept>()
     .check::<celery_reliable::CeleryReliable>()
     .check::<celery_retry::CeleryRetry>()

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use mustdo_plugin::process::{Child, Command, Signal, without};
+use mustdo_plugin::process::{Child, Command, Exit, Signal, without};
 use mustdo_plugin::scratch::Workspace;
 use mustdo_plugin::{Context, Failure, Fault, Text};
 
@@ -72,6 +72,12 @@ impl<'run, 'host> Worker<'run, 'host> {
     pub(crate) fn runs(&mut self) -> bool {
         self.listen();
         self.child.as_ref().is_some_and(|child| matches!(child.wait(Duration::ZERO), Ok(None)))
+    }
+
+    /// How it ended; none while it runs, and before it was started.
+    pub(crate) fn exit(&mut self) -> Option<Exit> {
+        self.listen();
+        self.child.as_ref().and_then(|child| child.wait(Duration::ZERO).ok().flatten())
     }
 
     /// Starts it again if it has ended; whether it had.

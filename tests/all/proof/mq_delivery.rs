@@ -9,6 +9,7 @@ use super::{Column, Subject, Wrong, expect_nothing_told};
 const PLUGIN: &str = "mq-delivery";
 
 const ACK: &str = "ack-redeliver";
+const DURABLE: &str = "amqp-durable";
 const CELERY: &str = "celery-reliable";
 const RETRY: &str = "celery-retry";
 #[cfg(feature = "live-servers")]
@@ -29,8 +30,11 @@ async fn where_no_broker_is_nothing_is_told() {
     ];
     for (wrong, seconds, words) in cases {
         // A program that is never started: nobody comes so far.
-        let subject = |address| Subject::tcp("amqp", address).with_command("worker", "/bin/false", &[]);
-        let columns = [Column::new(ACK, json!({}))];
+        let subject = |address| {
+            let programs = Subject::tcp("amqp", address).with_command("worker", "/bin/false", &[]);
+            programs.with_command("publisher", "/bin/false", &[])
+        };
+        let columns = [Column::new(ACK, json!({})), Column::new(DURABLE, json!({}))];
         expect_nothing_told(PLUGIN, &columns, wrong, subject, Duration::from_secs(seconds), words).await;
     }
 }
@@ -72,7 +76,7 @@ mod live {
     use serde_json::json;
     use tokio::{runtime::Handle, sync::Semaphore};
 
-    use super::{ACCEPT, ACK, CELERY, PLUGIN, RETRY};
+    use super::{ACCEPT, ACK, CELERY, DURABLE, PLUGIN, RETRY};
     use crate::broker::{Broker, free_ports};
     use crate::proof::{Column, Kind, Matrix, Row, Subject};
 
@@ -94,6 +98,16 @@ mod live {
         ("dies-of-poison", "Ends at a message that it can not read, each time."),
         ("stops-after-poison", "Hangs at a message that it can not read."),
         ("drops-effect", "Acknowledges every fifth message without its work."),
+    ];
+
+    /// Flaws of `publish.py`: name, and what is different.
+    const PUBLISH_FLAWS: [(&str, &str); 6] = [
+        ("transient-queue", "Declares a queue that a restart of the broker ends."),
+        ("transient-message", "Publishes messages that a restart of the broker loses."),
+        ("fire-and-forget", "Publishes without confirmations."),
+        ("confirms-in-vain", "Is told that a message was refused, and ends with 0."),
+        ("exclusive", "Declares a queue that ends with its connection."),
+        ("auto-delete", "Declares a queue that ends with its last consumer."),
     ];
 
     /// Flaws of `celery_app.py`: name, and what is different.
@@ -137,6 +151,7 @@ mod live {
     fn columns() -> Vec<Column> {
         vec![
             Column::new(ACK, json!({ "n": 60, "prefetch": 20 })),
+            Column::new(DURABLE, json!({})),
             Column::new(CELERY, json!({ "n": 4, "work_ms": 800 })),
             Column::new(RETRY, json!({ "patience": 25, "hang": 8 })),
             Column::new(ACCEPT, json!({ "n": 20, "work_ms": 200 })),
@@ -242,6 +257,28 @@ mod live {
     fn worker_row(broker: &Shared, name: &str, summary: &str, kind: Kind, flaw: Option<&'static str>) -> Row {
         let broker = broker.clone();
         Row::new(name, summary, kind, move || worker(broker.broker(), flaw, &[])).only(&[ACK])
+    }
+
+    /// The publisher on the broker that all share.
+    fn publisher(shared: &Shared, more: &[&str]) -> Subject {
+        let broker = shared.broker();
+        let queue = broker.queue();
+        let script = servers().join("publish.py");
+        let mut arguments = vec!["-B", script.to_str().unwrap(), "--queue", &queue];
+        arguments.extend(more.iter().copied().chain(["**"]));
+        Subject::tcp("amqp", broker.address())
+            .with_command("publisher", &python(), &arguments)
+            .asked_with(json!({ "queue": queue, "dead": format!("{queue}.dead") }))
+    }
+
+    fn publisher_row(
+        shared: &Shared,
+        (name, summary): (&str, &str),
+        kind: Kind,
+        more: &'static [&'static str],
+    ) -> Row {
+        let shared = shared.clone();
+        Row::new(name, summary, kind, move || publisher(&shared, more)).only(&[DURABLE])
     }
 
     /// The application over `RabbitMQ`, or over Redis.
@@ -424,6 +461,36 @@ mod live {
             )
             .slow(),
         ]);
+        rows.push(publisher_row(
+            &broker,
+            ("publish.py", "Publishes a persistent, mandatory message to a durable queue, and waits for its confirmation."),
+            Kind::Good,
+            &[],
+        ));
+        rows.push(publisher_row(
+            &broker,
+            (
+                "publish.py, transaction",
+                "The same in a transaction, as AMQP 0-9-1 has it without extensions.",
+            ),
+            Kind::Odd,
+            &["--transaction"],
+        ));
+        for (flaw, summary) in PUBLISH_FLAWS {
+            let broker = broker.clone();
+            let start = move || publisher(&broker, &["--flaw", flaw]);
+            let row = Row::new(format!("publish.py/{flaw}"), summary, Kind::Flaw(vec![DURABLE]), start);
+            rows.push(row.only(&[DURABLE]).slow());
+        }
+        for (flaw, summary) in [
+            ("not-mandatory", "Does not ask whether a queue took the message."),
+            ("no-dead-letters", "Declares the queue without a place for dead letters."),
+        ] {
+            let broker = broker.clone();
+            let start = move || publisher(&broker, &["--flaw", flaw]);
+            let row = Row::new(format!("publish.py/{flaw}"), summary, Kind::Weak(vec![DURABLE]), start);
+            rows.push(row.only(&[DURABLE]).slow());
+        }
         rows.push(celery_row(
             &broker,
             "celery_app.py",

@@ -308,11 +308,13 @@ impl Run<'_, '_, '_> {
     fn settings(&mut self) -> Result<Settings, Fault> {
         let conf = celery::settings(self.folder, &self.ids.worker)?;
         celery::expect_sent(&conf)?;
-        let options = celery::options(self.folder, &self.ids.worker, &self.check.task, &["max_retries"])?;
-        let retries = options.iter().find(|(name, _)| name == "max_retries").map(|(_, value)| value.as_str());
-        let retries = match retries {
-            Some("None") => None,
-            Some(number) if number.parse::<usize>().is_ok() => number.parse().ok(),
+        // What is None is left out; the delay is a number, so that it shows that options are told at all.
+        let names = ["max_retries", "default_retry_delay"];
+        let options = celery::options(self.folder, &self.ids.worker, &self.check.task, &names)?;
+        let told = |name: &str| options.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let retries = match (told(names[0]), told(names[1])) {
+            (None | Some("None"), Some(_)) => None,
+            (Some(number), _) if number.parse::<usize>().is_ok() => number.parse().ok(),
             _ => {
                 return Err(Fault::inconclusive(Text::new(
                     format!("the worker does not tell the max_retries of {}", self.check.task),
