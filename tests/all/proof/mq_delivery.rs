@@ -77,7 +77,7 @@ mod live {
     use tokio::{runtime::Handle, sync::Semaphore};
 
     use super::{ACCEPT, ACK, CELERY, DURABLE, PLUGIN, RETRY};
-    use crate::broker::{Broker, free_ports};
+    use crate::broker::{self, Broker, free_ports};
     use crate::proof::{Column, Kind, Matrix, Row, Subject};
 
     /// How long Redis may take to come up.
@@ -269,6 +269,19 @@ mod live {
         Subject::tcp("amqp", broker.address())
             .with_command("publisher", &python(), &arguments)
             .asked_with(json!({ "queue": queue, "dead": format!("{queue}.dead") }))
+    }
+
+    /// The publisher on a broker of its own, which the check may start again.
+    fn restarted_publisher() -> Subject {
+        let folder = tempfile::tempdir().unwrap();
+        let (port, launch) = broker::launch(folder.path());
+        let script = servers().join("publish.py");
+        let arguments = ["-B", script.to_str().unwrap(), "--queue", "jobs", "**"];
+        Subject::default()
+            .with("amqp", Place::Tcp(at((Ipv4Addr::LOCALHOST, port).into())), Some(launch))
+            .with_command("publisher", &python(), &arguments)
+            .asked_with(json!({ "queue": "jobs", "dead": "jobs.dead" }))
+            .keeping(folder)
     }
 
     fn publisher_row(
@@ -476,6 +489,9 @@ mod live {
             Kind::Odd,
             &["--transaction"],
         ));
+        let name = "publish.py, own broker";
+        let summary = "The same with a broker that the check starts again, twice.";
+        rows.push(Row::new(name, summary, Kind::Good, restarted_publisher).only(&[DURABLE]).slow());
         for (flaw, summary) in PUBLISH_FLAWS {
             let broker = broker.clone();
             let start = move || publisher(&broker, &["--flaw", flaw]);

@@ -61,6 +61,14 @@ impl Attempts {
                 "有一个任务一直没有发起调用：worker 被别的任务占住了",
             ));
         }
+        if let Some(fails) = self.fails {
+            return Fault::inconclusive(Text::new(
+                format!(
+                    "a task that succeeds after {fails} failures had not come to its end after {calls} attempts"
+                ),
+                format!("一个失败 {fails} 次之后会成功的任务，试了 {calls} 次还没有结束"),
+            ));
+        }
         let is_too_many = calls > most.map_or(MOST, |most| MOST.max(most + 2));
         if most.is_some() && !is_too_many {
             return Fault::inconclusive(Text::new(

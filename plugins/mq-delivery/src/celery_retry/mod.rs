@@ -362,7 +362,9 @@ impl Run<'_, '_, '_> {
             let tasks = self.seen(sent);
             let announced = tasks.iter().flat_map(|task| task.told.pauses.iter().copied().flatten());
             let longest = announced.fold(0.0, f64::max);
-            if longest > patience.as_secs_f64() {
+            let is_long = longest > patience.as_secs_f64();
+            // What the worker says to have no end need not be waited for.
+            if is_long && settings.retries.is_some() {
                 return Err(Fault::inconclusive(Text::new(
                     format!(
                         "a task is tried again after {longest} s, and the check waits for {} s: let the pauses begin short (retry_backoff=True, default_retry_delay=1), or set `patience`",
@@ -382,6 +384,7 @@ impl Run<'_, '_, '_> {
             let still = SOON + Duration::from_secs_f64(longest);
             let is_over = tasks.iter().all(|task| task.told.end.is_some())
                 || tasks.iter().any(|task| task.calls.len() > most)
+                || is_long
                 || now > end
                 || now.saturating_sub(last.0) > still
                 || !self.worker.runs();
