@@ -13,13 +13,13 @@ use mustdo_plugin::{
 };
 use serde_json::Value;
 
-use crate::ack_redeliver::SOURCE;
 use crate::amqp::Login;
 use crate::celery::message::Task;
 use crate::celery::queue::{Place, Queue, TARGET};
 use crate::celery::result::Results;
 use crate::celery::{self, PROGRAM};
-use crate::effects::{Effects, Seen, WEB};
+use crate::effects::{Effects, Seen};
+use crate::request;
 use crate::trouble::{failed, unfound};
 use crate::worker::Worker;
 
@@ -95,16 +95,8 @@ impl Check for CeleryReliable {
                             .to_owned(),
                     required: true,
                 },
-                CapabilityRequest {
-                    capability: Capability::Scratch(SOURCE.to_owned()),
-                    reason: "to run your worker in a copy of its own, where it writes its effects".to_owned(),
-                    required: false,
-                },
-                CapabilityRequest {
-                    capability: Capability::Http(WEB.to_owned()),
-                    reason: "to see effects on a page, where they are in no file".to_owned(),
-                    required: false,
-                },
+                request::scratch("to run your worker in a copy of its own, where it writes its effects"),
+                request::page(),
             ],
             typical: Duration::from_secs(40),
             exclusive: true,
@@ -117,21 +109,15 @@ impl Check for CeleryReliable {
             "任务一个没丢，效果也没有重复",
         ));
         let plan = Plan::new(self, context);
-        let folder = match context.scratch(context.has_target(SOURCE).then_some(SOURCE)) {
+        let folder = match request::folder(context) {
             Ok(folder) => folder,
-            Err(failure) => {
-                report.judge("worker", Need::Must, Err::<(), _>(failure.into()), |()| Text::same(""));
-                return report;
-            }
+            Err(fault) => return request::ended(report, "worker", fault),
         };
         let opened = Queue::open(context, &self.place());
         let opened = opened.and_then(|queue| Ok((queue, Effects::open(context, &folder, &self.effects)?)));
         let (queue, effects) = match opened {
             Ok(opened) => opened,
-            Err(fault) => {
-                report.judge("worker", Need::Must, Err::<(), _>(fault), |()| Text::same(""));
-                return report;
-            }
+            Err(fault) => return request::ended(report, "worker", fault),
         };
         let worker = Worker::new(context, Some(&folder), celery::worker(&plan.worker));
         let mut run = Run { check: self, context, folder: &folder, plan, queue, worker, effects, unit: 1 };

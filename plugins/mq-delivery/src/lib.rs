@@ -12,6 +12,7 @@ mod celery_reliable;
 mod celery_retry;
 mod effects;
 mod redis;
+mod request;
 mod trouble;
 mod worker;
 

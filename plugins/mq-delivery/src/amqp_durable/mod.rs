@@ -18,8 +18,8 @@ use mustdo_plugin::{
 };
 
 use self::relay::{Mode, Noted, Relay};
-use crate::ack_redeliver::SOURCE;
 use crate::amqp::{Broker, Fetched, Login, PERSISTENT, TARGET};
+use crate::request;
 use crate::trouble::{failed, unfound};
 use crate::worker::Worker;
 
@@ -91,11 +91,7 @@ impl Check for AmqpDurable {
                     reason: "to stand between your publisher and your broker".to_owned(),
                     required: true,
                 },
-                CapabilityRequest {
-                    capability: Capability::Scratch(SOURCE.to_owned()),
-                    reason: "to run your publisher in a copy of its own".to_owned(),
-                    required: false,
-                },
+                request::scratch("to run your publisher in a copy of its own"),
                 CapabilityRequest {
                     capability: Capability::Process(TARGET.to_owned()),
                     reason: "to restart the broker and see what survives".to_owned(),
@@ -114,14 +110,11 @@ impl Check for AmqpDurable {
         ));
         let generator = context.generator();
         let ids = [(); 4].map(|()| generator.token(16));
-        let folder = context.scratch(context.has_target(SOURCE).then_some(SOURCE)).map_err(Fault::from);
+        let folder = request::folder(context);
         let opened = folder.and_then(|folder| Ok((folder, Broker::open(context, TARGET, &self.login())?)));
         let (folder, broker) = match opened {
             Ok(opened) => opened,
-            Err(fault) => {
-                report.judge("publisher", Need::Must, Err::<(), _>(fault), |()| Text::same(""));
-                return report;
-            }
+            Err(fault) => return request::ended(report, "publisher", fault),
         };
         let mut run = Run { check: self, context, folder: &folder, broker, ids };
         let _ = run.judge(&mut report);

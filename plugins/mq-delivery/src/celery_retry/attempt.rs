@@ -285,7 +285,7 @@ mod tests {
     #[test]
     fn pauses_are_those_that_were_announced_and_not_those_of_a_busy_worker() {
         let at_once = task(None, 4, &[0.0; 3], Some(End::Raised));
-        assert_eq!(paused(&[at_once.clone()]).unwrap_err().status(), Status::Fail);
+        assert_eq!(paused(std::slice::from_ref(&at_once)).unwrap_err().status(), Status::Fail);
         // One minute passed between the calls, whatever was announced.
         assert_eq!(paused(&[at_once, task(None, 3, &[0.0, 1.0], None)]), Ok(1.0));
         let unknown =

@@ -20,12 +20,12 @@ use serde_json::Value;
 use self::attempt::{Attempts, MOST};
 use self::provider::{First, Plan, Provider};
 use self::words::{End, Told};
-use crate::ack_redeliver::SOURCE;
 use crate::amqp::Login;
 use crate::celery::message::Task;
 use crate::celery::queue::{Place, Queue, TARGET};
 use crate::celery::result::Results;
 use crate::celery::{self, PROGRAM};
+use crate::request;
 use crate::trouble::{failed, unfound};
 use crate::worker::Worker;
 
@@ -102,11 +102,7 @@ impl Check for CeleryRetry {
                     reason: "to be the service that your task calls, and to fail".to_owned(),
                     required: true,
                 },
-                CapabilityRequest {
-                    capability: Capability::Scratch(SOURCE.to_owned()),
-                    reason: "to run your worker in a copy of its own".to_owned(),
-                    required: false,
-                },
+                request::scratch("to run your worker in a copy of its own"),
             ],
             typical: Duration::from_secs(45),
             exclusive: true,
@@ -119,15 +115,12 @@ impl Check for CeleryRetry {
             "失败的任务隔一段时间重试，最后会放弃",
         ));
         let plan = Ids::new(context);
-        let folder = context.scratch(context.has_target(SOURCE).then_some(SOURCE)).map_err(Fault::from);
+        let folder = request::folder(context);
         let opened = folder
             .and_then(|folder| Ok((folder, Queue::open(context, &self.place())?, Provider::open(context)?)));
         let (folder, queue, provider) = match opened {
             Ok(opened) => opened,
-            Err(fault) => {
-                report.judge("worker", Need::Must, Err::<(), _>(fault), |()| Text::same(""));
-                return report;
-            }
+            Err(fault) => return request::ended(report, "worker", fault),
         };
         let worker = Worker::new(context, Some(&folder), celery::worker(&plan.worker));
         let mut run = Run { check: self, context, folder: &folder, ids: plan, queue, worker, provider };
