@@ -94,7 +94,7 @@ pub(crate) fn launch(folder: &Path) -> (u16, Launch) {
     let ports = free_ports();
     let env = environment(folder, ports).map(|(name, value)| (name.to_owned(), value)).into();
     let run = [RABBITMQ, "-noinput"].map(str::to_owned).to_vec();
-    let ready_timeout = Span::seconds(PATIENCE.as_secs().try_into().unwrap());
+    let ready_timeout = Span::seconds(PATIENCE.as_secs());
     (ports[0], Launch { run, cwd: None, env, ready: None, ready_timeout })
 }
 
