@@ -3,12 +3,15 @@
 use std::{
     fs::{self, File},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::Path,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
     time::{Duration, Instant},
 };
 
+#[cfg(feature = "live-servers")]
+use mustdo::model::{Launch, Span};
 use tempfile::TempDir;
 
 /// How long the broker may take to come up.
@@ -32,10 +35,9 @@ impl Broker {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         let log = File::create(path.join("log")).unwrap();
-        fs::write(path.join("plugins"), "[].").unwrap();
-        fs::write(path.join("environment"), "").unwrap();
-        fs::write(path.join("rabbitmq.conf"), "log.console = true\nlog.file = false\n").unwrap();
-        let [port, distribution, mapping] = free_ports();
+        prepare(path);
+        let ports = free_ports();
+        let [port, _, mapping] = ports;
         // Where one runs already, the broker starts none that would outlive it.
         let mapper = Command::new("epmd")
             .args(["-port", &mapping.to_string(), "-address", "127.0.0.1"])
@@ -46,20 +48,9 @@ impl Broker {
             .expect("epmd: install rabbitmq-server");
         let server = Command::new(RABBITMQ)
             .arg("-noinput")
-            .env("HOME", path)
-            .env("ERL_EPMD_PORT", mapping.to_string())
-            .env("RABBITMQ_NODENAME", format!("mustdo{port}@localhost"))
-            .env("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1")
-            .env("RABBITMQ_NODE_PORT", port.to_string())
-            .env("RABBITMQ_DIST_PORT", distribution.to_string())
-            .env("RABBITMQ_MNESIA_BASE", path.join("data"))
-            .env("RABBITMQ_LOG_BASE", path.join("logs"))
-            .env("RABBITMQ_ENABLED_PLUGINS_FILE", path.join("plugins"))
-            .env("RABBITMQ_CONFIG_FILE", path.join("rabbitmq"))
-            .env("RABBITMQ_CONF_ENV_FILE", path.join("environment"))
+            .envs(environment(path, ports))
             // So the script becomes the server, and no shell stands before it.
             .env("RABBITMQ_ALLOW_INPUT", "1")
-            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 1:1 +sbwt none")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -94,6 +85,43 @@ impl Drop for Broker {
             let _ = process.wait();
         }
     }
+}
+
+/// A broker that mustdo starts, with its data in this folder, and the port it takes; its port mapper ends with its guard.
+#[cfg(feature = "live-servers")]
+pub(crate) fn launch(folder: &Path) -> (u16, Launch) {
+    prepare(folder);
+    let ports = free_ports();
+    let env = environment(folder, ports).map(|(name, value)| (name.to_owned(), value)).into();
+    let run = [RABBITMQ, "-noinput"].map(str::to_owned).to_vec();
+    let ready_timeout = Span::seconds(PATIENCE.as_secs());
+    (ports[0], Launch { run, cwd: None, env, ready: None, ready_timeout })
+}
+
+/// What a broker reads in its folder: nothing of the machine's own.
+fn prepare(folder: &Path) {
+    fs::write(folder.join("plugins"), "[].").unwrap();
+    fs::write(folder.join("environment"), "").unwrap();
+    fs::write(folder.join("rabbitmq.conf"), "log.console = true\nlog.file = false\n").unwrap();
+}
+
+/// The variables of a broker with its folder, and its ports: its own, that of Erlang, and that of the port mapper.
+fn environment(folder: &Path, [port, distribution, mapping]: [u16; 3]) -> [(&'static str, String); 12] {
+    let within = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    [
+        ("HOME", folder.to_str().unwrap().to_owned()),
+        ("ERL_EPMD_PORT", mapping.to_string()),
+        ("RABBITMQ_NODENAME", format!("mustdo{port}@localhost")),
+        ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1".to_owned()),
+        ("RABBITMQ_NODE_PORT", port.to_string()),
+        ("RABBITMQ_DIST_PORT", distribution.to_string()),
+        ("RABBITMQ_MNESIA_BASE", within("data")),
+        ("RABBITMQ_LOG_BASE", within("logs")),
+        ("RABBITMQ_ENABLED_PLUGINS_FILE", within("plugins")),
+        ("RABBITMQ_CONFIG_FILE", within("rabbitmq")),
+        ("RABBITMQ_CONF_ENV_FILE", within("environment")),
+        ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 1:1 +sbwt none".to_owned()),
+    ]
 }
 
 /// Ports that are free now, all different.

@@ -6,18 +6,20 @@
 
 use std::time::Duration;
 
+use mustdo_plugin::service::Advice;
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{
-    Capability, CapabilityRequest, Check, CheckInfo, Context, Failure, Fault, Report, Text, parameters,
+    Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text, parameters,
 };
 use serde_json::Value;
 
-use crate::ack_redeliver::SOURCE;
 use crate::amqp::Login;
 use crate::celery::message::Task;
 use crate::celery::queue::{Place, Queue, TARGET};
+use crate::celery::result::Results;
 use crate::celery::{self, PROGRAM};
-use crate::effects::{Effects, Seen, WEB};
+use crate::effects::{Effects, Seen};
+use crate::request;
 use crate::trouble::{failed, unfound};
 use crate::worker::Worker;
 
@@ -27,8 +29,11 @@ const SOON: Duration = Duration::from_secs(10);
 /// The longest time that is waited until a broker gives back what nobody acknowledged.
 const BUDGET: Duration = Duration::from_secs(30);
 
-/// How long a process of its own may take to show a result.
-const RESULT: Duration = Duration::from_secs(25);
+/// What says which task it is and where its effect stands.
+const ADVICE: Advice = Advice {
+    item: "must-do.celery",
+    with: "task = \"tasks.work\"\nargs = '[\"{id}\", {work_ms}]'\nqueue = \"celery\"\nbroker = \"amqp\"\neffects = \"effects.txt\"",
+};
 
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(25);
@@ -90,16 +95,8 @@ impl Check for CeleryReliable {
                             .to_owned(),
                     required: true,
                 },
-                CapabilityRequest {
-                    capability: Capability::Scratch(SOURCE.to_owned()),
-                    reason: "to run your worker in a copy of its own, where it writes its effects".to_owned(),
-                    required: false,
-                },
-                CapabilityRequest {
-                    capability: Capability::Http(WEB.to_owned()),
-                    reason: "to see effects on a page, where they are in no file".to_owned(),
-                    required: false,
-                },
+                request::scratch("to run your worker in a copy of its own, where it writes its effects"),
+                request::page(),
             ],
             typical: Duration::from_secs(40),
             exclusive: true,
@@ -112,21 +109,15 @@ impl Check for CeleryReliable {
             "任务一个没丢，效果也没有重复",
         ));
         let plan = Plan::new(self, context);
-        let folder = match context.scratch(context.has_target(SOURCE).then_some(SOURCE)) {
+        let folder = match request::folder(context) {
             Ok(folder) => folder,
-            Err(failure) => {
-                report.judge("worker", Need::Must, Err::<(), _>(failure.into()), |()| Text::same(""));
-                return report;
-            }
+            Err(fault) => return request::ended(report, "worker", fault),
         };
         let opened = Queue::open(context, &self.place());
         let opened = opened.and_then(|queue| Ok((queue, Effects::open(context, &folder, &self.effects)?)));
         let (queue, effects) = match opened {
             Ok(opened) => opened,
-            Err(fault) => {
-                report.judge("worker", Need::Must, Err::<(), _>(fault), |()| Text::same(""));
-                return report;
-            }
+            Err(fault) => return request::ended(report, "worker", fault),
         };
         let worker = Worker::new(context, Some(&folder), celery::worker(&plan.worker));
         let mut run = Run { check: self, context, folder: &folder, plan, queue, worker, effects, unit: 1 };
@@ -185,14 +176,6 @@ impl CeleryReliable {
             )));
         };
         Ok(Task { name: self.task.clone(), id: id.to_owned(), arguments })
-    }
-
-    /// Lines that bind what was not found.
-    fn lines(&self) -> String {
-        format!(
-            "[item.\"ID\"]\nwith = {{ task = \"{}\", args = '{}', queue = \"{}\", broker = \"{}\", effects = \"{}\" }}",
-            self.task, self.args, self.queue, self.broker, self.effects
-        )
     }
 }
 
@@ -286,7 +269,6 @@ impl Run<'_, '_, '_> {
         self.send(&[(&first, work)])?;
         if !self.comes(&first, Duration::from_millis(work) + celery::READY)? {
             let (place, said) = (self.effects.place(), self.worker.last_words(""));
-            let lines = self.check.lines();
             return Err(unfound(
                 "no-effect",
                 Text::new(
@@ -299,9 +281,9 @@ impl Run<'_, '_, '_> {
                         self.check.task, place.zh
                     ),
                 ),
-                Text::new(
-                    format!("say which task it is and where its effect stands, in mustdo.toml:\n{lines}"),
-                    format!("请在 mustdo.toml 里写明任务和效果的位置：\n{lines}"),
+                ADVICE.hint(
+                    "say which task it is and where its effect stands, in mustdo.toml, for example:",
+                    "请在 mustdo.toml 里写明任务和效果的位置，例如：",
                 ),
             ));
         }
@@ -326,20 +308,7 @@ impl Run<'_, '_, '_> {
     /// What the worker says of its settings, and that tasks are sent at all.
     fn settings(&mut self) -> Result<Settings, Fault> {
         let conf = celery::settings(self.folder, &self.plan.worker)?;
-        if conf.get("task_always_eager").and_then(Value::as_bool) == Some(true) {
-            return Err(failed(
-                PROGRAM,
-                "eager",
-                Text::new(
-                    "task_always_eager is on: whoever sends a task does it in place, and no worker ever sees it",
-                    "task_always_eager 打开了：发任务的进程自己就地执行，worker 根本收不到",
-                ),
-                Text::new(
-                    "keep task_always_eager for tests; the application that sends must not have it",
-                    "task_always_eager 只能用于测试；真正发任务的应用不要打开",
-                ),
-            ));
-        }
+        celery::expect_sent(&conf)?;
         let hidden = if self.queue.hides_what_was_taken() {
             let set = conf.pointer("/broker_transport_options/visibility_timeout");
             let set = set.and_then(Value::as_f64).and_then(|set| Duration::try_from_secs_f64(set).ok());
@@ -550,56 +519,16 @@ impl Run<'_, '_, '_> {
 
     /// Asks for a result in a process of its own, when the worker that made it is gone.
     fn result(&mut self, settings: &Settings) -> Result<(), Fault> {
-        let backend = settings.conf.get("result_backend").and_then(Value::as_str).unwrap_or_default();
-        if backend.is_empty() || backend.starts_with("disabled") {
-            return Err(Fault::skip(Text::new("the application keeps no results", "应用没有配置结果存储")));
+        let asked = Results::of(&settings.conf)?.ask(self.folder, &self.plan.first)?;
+        if asked.exit.is_success() {
+            return Ok(());
         }
-        if backend.starts_with("rpc") {
-            return Err(Fault::skip(Text::new(
-                "results go to whoever sent the task (rpc), and nobody else can ask for them",
-                "结果只发给发任务的进程（rpc），别人查不到",
-            )));
-        }
-        if backend.contains("memory") {
-            return Err(failed(
-                PROGRAM,
-                "result",
-                Text::new(
-                    format!(
-                        "results are kept in the worker's own memory, and are gone with it (result_backend {backend})"
-                    ),
-                    format!("结果存在 worker 自己的内存里，worker 一死就没了（result_backend 是 {backend}）"),
-                ),
-                Text::new(
-                    "keep results outside of the worker: redis://, a database, or none at all",
-                    "结果要存在 worker 之外：redis://、数据库，或者干脆不存",
-                ),
-            ));
-        }
-        let asked = ["result", self.plan.first.as_str()];
-        match celery::run(self.folder, &asked, RESULT) {
-            Ok(finished) if finished.exit.is_success() => Ok(()),
-            // It waits for a result that nobody brings, or is slow.
-            Err(Failure::TimedOut) => Err(Fault::inconclusive(Text::new(
-                format!(
-                    "`celery result` did not show the result of a task within {} s (result_backend {backend})",
-                    RESULT.as_secs()
-                ),
-                format!(
-                    "`celery result` 在 {} 秒内没有显示任务的结果（result_backend 是 {backend}）",
-                    RESULT.as_secs()
-                ),
-            ))),
-            Ok(finished) => {
-                let text = String::from_utf8_lossy(&finished.stderr);
-                let said = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-                Err(Fault::inconclusive(Text::new(
-                    format!("`celery result` could not be asked: {said}"),
-                    format!("`celery result` 没有成功：{said}"),
-                )))
-            }
-            Err(failure) => Err(failure.into()),
-        }
+        let text = String::from_utf8_lossy(&asked.stderr);
+        let said = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        Err(Fault::inconclusive(Text::new(
+            format!("`celery result` could not be asked: {said}"),
+            format!("`celery result` 没有成功：{said}"),
+        )))
     }
 
     fn send(&mut self, tasks: &[(&str, u64)]) -> Result<(), Fault> {
@@ -623,7 +552,7 @@ impl Run<'_, '_, '_> {
 
     fn ready(&mut self) -> Result<(), Fault> {
         let name = &self.check.queue;
-        celery::ready(self.context, &mut self.queue, &mut self.worker, name, &self.check.lines())
+        celery::ready(self.context, &mut self.queue, &mut self.worker, name, ADVICE)
     }
 
     /// Waits until nobody takes tasks any more.

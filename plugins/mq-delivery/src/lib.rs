@@ -5,11 +5,14 @@
 
 mod ack_redeliver;
 mod amqp;
+mod amqp_durable;
 mod async_accept;
 mod celery;
 mod celery_reliable;
+mod celery_retry;
 mod effects;
 mod redis;
+mod request;
 mod trouble;
 mod worker;
 
@@ -29,8 +32,10 @@ pub fn plugin() -> Plugin {
     )
     .license(env!("CARGO_PKG_LICENSE"))
     .check::<ack_redeliver::AckRedeliver>()
+    .check::<amqp_durable::AmqpDurable>()
     .check::<async_accept::AsyncAccept>()
     .check::<celery_reliable::CeleryReliable>()
+    .check::<celery_retry::CeleryRetry>()
 }
 
 mustdo_plugin::export!(plugin);

@@ -3,12 +3,12 @@
 use std::io::Read as _;
 use std::time::Duration;
 
-use mustdo_plugin::process::{Child, Command, Signal, without};
+use mustdo_plugin::process::{Child, Command, Exit, Signal, without};
 use mustdo_plugin::scratch::Workspace;
 use mustdo_plugin::{Context, Failure, Fault, Text};
 
 /// Bytes of what it prints that are kept: the last ones.
-const KEPT: usize = 256 << 10;
+const KEPT: usize = 1 << 20;
 
 /// Bytes that a finding shows.
 const SHOWN: usize = 160;
@@ -74,6 +74,12 @@ impl<'run, 'host> Worker<'run, 'host> {
         self.child.as_ref().is_some_and(|child| matches!(child.wait(Duration::ZERO), Ok(None)))
     }
 
+    /// How it ended; none while it runs, and before it was started.
+    pub(crate) fn exit(&mut self) -> Option<Exit> {
+        self.listen();
+        self.child.as_ref().and_then(|child| child.wait(Duration::ZERO).ok().flatten())
+    }
+
     /// Starts it again if it has ended; whether it had.
     pub(crate) fn revive(&mut self) -> Result<bool, Fault> {
         if self.runs() {
@@ -98,6 +104,11 @@ impl<'run, 'host> Worker<'run, 'host> {
     /// Whether it has printed these words since it was last started.
     pub(crate) fn has_said_now(&self, words: &str) -> bool {
         String::from_utf8_lossy(&self.printed[self.earlier..]).contains(words)
+    }
+
+    /// What it has printed since it was last started, as much of it as is kept.
+    pub(crate) fn said_now(&self) -> String {
+        String::from_utf8_lossy(&self.printed[self.earlier..]).into_owned()
     }
 
     /// The last line it printed, behind `before`; nothing where it was silent.

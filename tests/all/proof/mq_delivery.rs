@@ -9,7 +9,9 @@ use super::{Column, Subject, Wrong, expect_nothing_told};
 const PLUGIN: &str = "mq-delivery";
 
 const ACK: &str = "ack-redeliver";
+const DURABLE: &str = "amqp-durable";
 const CELERY: &str = "celery-reliable";
+const RETRY: &str = "celery-retry";
 #[cfg(feature = "live-servers")]
 const ACCEPT: &str = "async-accept";
 
@@ -28,8 +30,11 @@ async fn where_no_broker_is_nothing_is_told() {
     ];
     for (wrong, seconds, words) in cases {
         // A program that is never started: nobody comes so far.
-        let subject = |address| Subject::tcp("amqp", address).with_command("worker", "/bin/false", &[]);
-        let columns = [Column::new(ACK, json!({}))];
+        let subject = |address| {
+            let programs = Subject::tcp("amqp", address).with_command("worker", "/bin/false", &[]);
+            programs.with_command("publisher", "/bin/false", &[])
+        };
+        let columns = [Column::new(ACK, json!({})), Column::new(DURABLE, json!({}))];
         expect_nothing_told(PLUGIN, &columns, wrong, subject, Duration::from_secs(seconds), words).await;
     }
 }
@@ -46,7 +51,8 @@ async fn where_no_redis_is_nothing_is_told() {
     ];
     for (wrong, seconds, words) in cases {
         let subject = |address| Subject::tcp("broker", address).with_command("celery", "/bin/false", &[]);
-        let columns = [Column::new(CELERY, json!({ "broker": "redis" }))];
+        let params = json!({ "broker": "redis" });
+        let columns = [Column::new(CELERY, params.clone()), Column::new(RETRY, params)];
         expect_nothing_told(PLUGIN, &columns, wrong, subject, Duration::from_secs(seconds), words).await;
     }
 }
@@ -70,8 +76,8 @@ mod live {
     use serde_json::json;
     use tokio::{runtime::Handle, sync::Semaphore};
 
-    use super::{ACCEPT, ACK, CELERY, PLUGIN};
-    use crate::broker::{Broker, free_ports};
+    use super::{ACCEPT, ACK, CELERY, DURABLE, PLUGIN, RETRY};
+    use crate::broker::{self, Broker, free_ports};
     use crate::proof::{Column, Kind, Matrix, Row, Subject};
 
     /// How long Redis may take to come up.
@@ -94,6 +100,16 @@ mod live {
         ("drops-effect", "Acknowledges every fifth message without its work."),
     ];
 
+    /// Flaws of `publish.py`: name, and what is different.
+    const PUBLISH_FLAWS: [(&str, &str); 6] = [
+        ("transient-queue", "Declares a queue that a restart of the broker ends."),
+        ("transient-message", "Publishes messages that a restart of the broker loses."),
+        ("fire-and-forget", "Publishes without confirmations."),
+        ("confirms-in-vain", "Is told that a message was refused, and ends with 0."),
+        ("exclusive", "Declares a queue that ends with its connection."),
+        ("auto-delete", "Declares a queue that ends with its last consumer."),
+    ];
+
     /// Flaws of `celery_app.py`: name, and what is different.
     const CELERY_FLAWS: [(&str, &str); 5] = [
         ("early-ack", "Acknowledges a task before it runs, as Celery does unless it is told otherwise."),
@@ -101,6 +117,24 @@ mod live {
         ("not-idempotent", "Does a task again that was done before."),
         ("eager", "Does tasks where they are sent."),
         ("results-in-memory", "Keeps results in the memory of the worker."),
+    ];
+
+    /// Flaws of how `celery_app.py` calls another service: name, and what is different.
+    const RETRY_FLAWS: [(&str, &str); 7] = [
+        ("loop", "Tries again in a loop inside of the task."),
+        ("no-max", "Tries again for ever, later each time."),
+        ("no-pause", "Tries again at once."),
+        ("three-minutes", "Tries again after three minutes, as Celery does unless it is told otherwise."),
+        ("swallows", "Catches the error and returns nothing."),
+        ("gives-up", "Fails at the first error."),
+        ("other-result", "Has another result than its call brought."),
+    ];
+
+    /// What adds to the score and is not there.
+    const RETRY_WEAK: [(&str, &str); 3] = [
+        ("same-pause", "Tries again after a second each time."),
+        ("no-timeout", "Waits for an answer for ever."),
+        ("pickle", "Takes pickle beside JSON."),
     ];
 
     /// Flaws of `jobs.py`: name, and what is different.
@@ -117,7 +151,9 @@ mod live {
     fn columns() -> Vec<Column> {
         vec![
             Column::new(ACK, json!({ "n": 60, "prefetch": 20 })),
+            Column::new(DURABLE, json!({})),
             Column::new(CELERY, json!({ "n": 4, "work_ms": 800 })),
+            Column::new(RETRY, json!({ "patience": 25, "hang": 8 })),
             Column::new(ACCEPT, json!({ "n": 20, "work_ms": 200 })),
         ]
     }
@@ -189,19 +225,73 @@ mod live {
         Path::new(&venv).join("bin/python").to_str().unwrap().to_owned()
     }
 
-    fn worker(broker: &Broker, flaw: Option<&str>) -> Subject {
+    fn worker(broker: &Broker, flaw: Option<&str>, more: &[&str]) -> Subject {
         let (port, queue) = (broker.port.to_string(), broker.queue());
         let script = servers().join("worker.py");
         let mut arguments = vec!["-B", script.to_str().unwrap(), "--port", &port, "--queue", &queue];
-        arguments.extend(flaw.iter().flat_map(|flaw| ["--flaw", flaw]));
+        arguments.extend(flaw.iter().flat_map(|flaw| ["--flaw", flaw]).chain(more.iter().copied()));
         Subject::tcp("amqp", broker.address())
             .with_command("worker", &python(), &arguments)
             .asked_with(json!({ "queue": queue, "dead": format!("{queue}.dead") }))
     }
 
+    /// A message whose work fails each time.
+    const FAILING: &str = r#"{"id": "{id}", "customer": "nobody"}"#;
+
+    /// The one that keeps its file of effects open; `told` says whether the check is told which work fails.
+    fn open_worker_row(
+        shared: &Shared,
+        (name, summary): (&str, &str),
+        kind: Kind,
+        flaw: Option<&'static str>,
+        told: bool,
+    ) -> Row {
+        let shared = shared.clone();
+        let start = move || {
+            let subject = worker(shared.broker(), flaw, &["--open"]);
+            if told { subject.asked_with(json!({ "failing": FAILING })) } else { subject }
+        };
+        Row::new(name, summary, kind, start).only(&[ACK])
+    }
+
     fn worker_row(broker: &Shared, name: &str, summary: &str, kind: Kind, flaw: Option<&'static str>) -> Row {
         let broker = broker.clone();
-        Row::new(name, summary, kind, move || worker(broker.broker(), flaw)).only(&[ACK])
+        Row::new(name, summary, kind, move || worker(broker.broker(), flaw, &[])).only(&[ACK])
+    }
+
+    /// The publisher on the broker that all share.
+    fn publisher(shared: &Shared, more: &[&str]) -> Subject {
+        let broker = shared.broker();
+        let queue = broker.queue();
+        let script = servers().join("publish.py");
+        let mut arguments = vec!["-B", script.to_str().unwrap(), "--queue", &queue];
+        arguments.extend(more.iter().copied().chain(["**"]));
+        Subject::tcp("amqp", broker.address())
+            .with_command("publisher", &python(), &arguments)
+            .asked_with(json!({ "queue": queue, "dead": format!("{queue}.dead") }))
+    }
+
+    /// The publisher on a broker of its own, which the check may start again.
+    fn restarted_publisher() -> Subject {
+        let folder = tempfile::tempdir().unwrap();
+        let (port, launch) = broker::launch(folder.path());
+        let script = servers().join("publish.py");
+        let arguments = ["-B", script.to_str().unwrap(), "--queue", "jobs", "**"];
+        Subject::default()
+            .with("amqp", Place::Tcp(at((Ipv4Addr::LOCALHOST, port).into())), Some(launch))
+            .with_command("publisher", &python(), &arguments)
+            .asked_with(json!({ "queue": "jobs", "dead": "jobs.dead" }))
+            .keeping(folder)
+    }
+
+    fn publisher_row(
+        shared: &Shared,
+        (name, summary): (&str, &str),
+        kind: Kind,
+        more: &'static [&'static str],
+    ) -> Row {
+        let shared = shared.clone();
+        Row::new(name, summary, kind, move || publisher(&shared, more)).only(&[DURABLE])
     }
 
     /// The application over `RabbitMQ`, or over Redis.
@@ -251,6 +341,18 @@ mod live {
     ) -> Row {
         let shared = shared.clone();
         Row::new(name, summary, kind, move || celery(&shared, over_redis, flaw)).only(&[CELERY])
+    }
+
+    /// The task that calls another service, asked whether it is tried again.
+    fn retry_row(
+        shared: &Shared,
+        (name, summary): (&str, &str),
+        kind: Kind,
+        over_redis: bool,
+        flaw: &'static str,
+    ) -> Row {
+        let shared = shared.clone();
+        Row::new(name, summary, kind, move || celery(&shared, over_redis, flaw)).only(&[RETRY])
     }
 
     /// The service under gunicorn, its worker, and a Redis that keeps the queue on the disk; mustdo starts the two servers.
@@ -325,10 +427,10 @@ mod live {
         Row::new(name, summary, kind, move || jobs(flaw)).only(&[ACCEPT])
     }
 
-    fn matrix() -> Matrix {
-        let broker = Shared::default();
+    /// The workers over pika.
+    fn worker_rows(shared: &Shared) -> Vec<Row> {
         let mut rows = vec![worker_row(
-            &broker,
+            shared,
             "worker.py",
             "Acknowledges after the work, does nothing twice, and puts aside what it can not read.",
             Kind::Good,
@@ -336,24 +438,96 @@ mod live {
         )];
         for (flaw, summary) in WORKER_FLAWS {
             let kind = Kind::Flaw(vec![ACK]);
-            rows.push(worker_row(&broker, &format!("worker.py/{flaw}"), summary, kind, Some(flaw)).slow());
+            rows.push(worker_row(shared, &format!("worker.py/{flaw}"), summary, kind, Some(flaw)).slow());
         }
         for (flaw, summary) in [
             ("not-idempotent", "Does a message again that was done before."),
             ("silent-about-poison", "Throws away what it can not read, without a word."),
         ] {
             let kind = Kind::Weak(vec![ACK]);
-            rows.push(worker_row(&broker, &format!("worker.py/{flaw}"), summary, kind, Some(flaw)).slow());
+            rows.push(worker_row(shared, &format!("worker.py/{flaw}"), summary, kind, Some(flaw)).slow());
         }
+        rows.extend([
+            open_worker_row(
+                shared,
+                (
+                    "worker.py, open file",
+                    "Keeps its file of effects open; the check is told which work fails.",
+                ),
+                Kind::Good,
+                None,
+                true,
+            ),
+            open_worker_row(
+                shared,
+                ("worker.py, open file/acks-in-finally", "The same, and acknowledges also what failed."),
+                Kind::Flaw(vec![ACK]),
+                Some("acks-in-finally"),
+                true,
+            ),
+            open_worker_row(
+                shared,
+                ("worker.py, open file/untold", "The same, and the check is not told which work fails."),
+                Kind::Flaw(vec![ACK]),
+                Some("acks-in-finally"),
+                false,
+            )
+            .slow(),
+        ]);
+        rows
+    }
+
+    /// The publishers over pika.
+    fn publisher_rows(shared: &Shared) -> Vec<Row> {
+        let mut rows = Vec::new();
+        rows.push(publisher_row(
+            shared,
+            ("publish.py", "Publishes a persistent, mandatory message to a durable queue, and waits for its confirmation."),
+            Kind::Good,
+            &[],
+        ));
+        rows.push(publisher_row(
+            shared,
+            (
+                "publish.py, transaction",
+                "The same in a transaction, as AMQP 0-9-1 has it without extensions.",
+            ),
+            Kind::Odd,
+            &["--transaction"],
+        ));
+        let name = "publish.py, own broker";
+        let summary = "The same with a broker that the check starts again, twice.";
+        rows.push(Row::new(name, summary, Kind::Odd, restarted_publisher).only(&[DURABLE]).slow());
+        for (flaw, summary) in PUBLISH_FLAWS {
+            let shared = shared.clone();
+            let start = move || publisher(&shared, &["--flaw", flaw]);
+            let row = Row::new(format!("publish.py/{flaw}"), summary, Kind::Flaw(vec![DURABLE]), start);
+            rows.push(row.only(&[DURABLE]).slow());
+        }
+        for (flaw, summary) in [
+            ("not-mandatory", "Does not ask whether a queue took the message."),
+            ("no-dead-letters", "Declares the queue without a place for dead letters."),
+        ] {
+            let shared = shared.clone();
+            let start = move || publisher(&shared, &["--flaw", flaw]);
+            let row = Row::new(format!("publish.py/{flaw}"), summary, Kind::Weak(vec![DURABLE]), start);
+            rows.push(row.only(&[DURABLE]).slow());
+        }
+        rows
+    }
+
+    /// The application of Celery, killed.
+    fn celery_rows(shared: &Shared) -> Vec<Row> {
+        let mut rows = Vec::new();
         rows.push(celery_row(
-            &broker,
+            shared,
             "celery_app.py",
             "Acknowledges late, and does nothing twice; over RabbitMQ.",
             Kind::Good,
             (false, ""),
         ));
         rows.push(celery_row(
-            &broker,
+            shared,
             "celery_app.py, Redis",
             "The same over Redis, which gives back after four seconds what nobody acknowledged.",
             Kind::Good,
@@ -361,7 +535,7 @@ mod live {
         ));
         for (flaw, summary) in CELERY_FLAWS {
             let kind = Kind::Flaw(vec![CELERY]);
-            let row = celery_row(&broker, &format!("celery_app.py/{flaw}"), summary, kind, (false, flaw));
+            let row = celery_row(shared, &format!("celery_app.py/{flaw}"), summary, kind, (false, flaw));
             rows.push(row.slow());
         }
         for (flaw, summary) in [
@@ -373,9 +547,57 @@ mod live {
         ] {
             let kind = Kind::Flaw(vec![CELERY]);
             let row =
-                celery_row(&broker, &format!("celery_app.py, Redis/{flaw}"), summary, kind, (true, flaw));
+                celery_row(shared, &format!("celery_app.py, Redis/{flaw}"), summary, kind, (true, flaw));
             rows.push(row.slow());
         }
+        rows
+    }
+
+    /// The application of Celery, and what it calls.
+    fn retry_rows(shared: &Shared) -> Vec<Row> {
+        let mut rows = Vec::new();
+        rows.push(retry_row(
+            shared,
+            (
+                "celery_app.py, calls",
+                "Calls another service, and tries again later each time, three times; over RabbitMQ.",
+            ),
+            Kind::Good,
+            false,
+            "",
+        ));
+        rows.push(retry_row(
+            shared,
+            ("celery_app.py, calls, Redis", "The same over Redis."),
+            Kind::Good,
+            true,
+            "",
+        ));
+        let by_hand = shared.clone();
+        let start = move || celery(&by_hand, false, "").asked_with(json!({ "task": "tasks.call_by_hand" }));
+        rows.push(
+            Row::new(
+                "celery_app.py, calls by hand",
+                "Says itself when it is to be tried again (`self.retry(countdown=…)`), without a random part.",
+                Kind::Good,
+                start,
+            )
+            .only(&[RETRY]),
+        );
+        for (flaw, summary) in RETRY_FLAWS {
+            let name = format!("celery_app.py, calls/{flaw}");
+            rows.push(retry_row(shared, (&name, summary), Kind::Flaw(vec![RETRY]), false, flaw).slow());
+        }
+        for (flaw, summary) in RETRY_WEAK {
+            let name = format!("celery_app.py, calls/{flaw}");
+            rows.push(retry_row(shared, (&name, summary), Kind::Weak(vec![RETRY]), false, flaw).slow());
+        }
+        rows
+    }
+
+    /// The service that takes jobs.
+    fn jobs_rows() -> Vec<Row> {
+        let mut rows = Vec::new();
         rows.push(jobs_row(
             "jobs.py",
             "Puts jobs into a queue, and a worker takes each out of it when it is done.",
@@ -395,6 +617,18 @@ mod live {
             )
             .slow(),
         );
+        rows
+    }
+
+    fn matrix() -> Matrix {
+        let shared = Shared::default();
+        let rows = [
+            worker_rows(&shared),
+            publisher_rows(&shared),
+            celery_rows(&shared),
+            retry_rows(&shared),
+            jobs_rows(),
+        ];
         Matrix {
             plugin: PLUGIN,
             page: PLUGIN,
@@ -403,7 +637,7 @@ Workers in Python (`tests/servers/mq`, over pika, Celery and Redis); the check s
 share one RabbitMQ and one Redis, each with a queue of its own; each service that takes jobs has a Redis of its own, which is
 stopped. These run with the feature `live-servers`.",
             columns: columns(),
-            rows,
+            rows: rows.into_iter().flatten().collect(),
             entangled: vec![],
         }
     }

@@ -1,8 +1,11 @@
-"""An application of Celery whose task writes its id into effects.txt, once. The variable FLAW names one mistake."""
+"""An application of Celery: one task writes its id into effects.txt, once, and one calls another service, and tries again
+where that fails. The variable FLAW names one mistake."""
 
+import json
 import os
 import sqlite3
 import time
+import urllib.request
 
 from celery import Celery
 
@@ -43,3 +46,48 @@ def work(task_id, work_ms):
         with open("effects.txt", "a") as effects:
             effects.write(task_id + "\n")
     return task_id
+
+
+# How the call is tried again. What it raises is urllib.error.HTTPError, which is an OSError.
+retrying = {"autoretry_for": (OSError,), "retry_backoff": True, "max_retries": 3}
+if flaw == "no-max":
+    retrying["max_retries"] = None
+if flaw == "no-pause":
+    retrying = {"autoretry_for": (OSError,), "default_retry_delay": 0, "max_retries": 3}
+if flaw == "same-pause":
+    retrying = {"autoretry_for": (OSError,), "default_retry_delay": 1, "max_retries": 3}
+if flaw == "three-minutes":
+    retrying = {"autoretry_for": (OSError,), "max_retries": 3}
+if flaw in ("loop", "swallows", "gives-up"):
+    retrying = {}
+if flaw == "pickle":
+    app.conf.accept_content = ["json", "pickle"]
+    # Celery would not start as root with it, as tests may run.
+    os.environ["C_FORCE_ROOT"] = "1"
+
+
+def ask(url):
+    with urllib.request.urlopen(url, timeout=None if flaw == "no-timeout" else 3) as answer:
+        return json.load(answer)["value"]
+
+
+@app.task(name="tasks.call", **retrying)
+def call(url):
+    while True:
+        try:
+            value = ask(url)
+            return 7 if flaw == "other-result" else value
+        except OSError:
+            if flaw == "swallows":
+                return None
+            if flaw != "loop":
+                raise
+            time.sleep(0.5)
+
+
+@app.task(name="tasks.call_by_hand", bind=True, max_retries=4)
+def call_by_hand(self, url):
+    try:
+        return ask(url)
+    except OSError as error:
+        raise self.retry(exc=error, countdown=0.5 * 2**self.request.retries)

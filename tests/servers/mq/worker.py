@@ -27,10 +27,12 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--port", type=int, required=True)
 parser.add_argument("--queue", required=True)
 parser.add_argument("--flaw", choices=FLAWS)
+parser.add_argument("--open", action="store_true", help="keep the file of effects open")
 options = parser.parse_args()
 flaw = options.flaw
 
 EFFECTS = "effects.txt"
+kept = open(EFFECTS, "a") if options.open else None
 
 
 def is_done(message_id):
@@ -43,8 +45,14 @@ def is_done(message_id):
 
 def work(body):
     task = json.loads(body)
+    if task.get("customer") == "nobody":
+        raise OSError("there is no such customer")
     time.sleep(task["work_ms"] / 1000)
     if is_done(task["id"]) and flaw != "not-idempotent":
+        return
+    if kept:
+        kept.write(task["id"] + "\n")
+        kept.flush()
         return
     with open(EFFECTS, "a") as effects:
         effects.write(task["id"] + "\n")

@@ -34,25 +34,38 @@ const CLOSE: Method = (10, 50);
 const CLOSE_OK: Method = (10, 51);
 const CHANNEL_OPEN: Method = (20, 10);
 const CHANNEL_OPEN_OK: Method = (20, 11);
-const CHANNEL_CLOSE: Method = (20, 40);
-const CHANNEL_CLOSE_OK: Method = (20, 41);
-const QUEUE_DECLARE: Method = (50, 10);
+pub(crate) const CHANNEL_CLOSE: Method = (20, 40);
+pub(crate) const CHANNEL_CLOSE_OK: Method = (20, 41);
+pub(crate) const QUEUE_DECLARE: Method = (50, 10);
 const QUEUE_DECLARE_OK: Method = (50, 11);
-const PUBLISH: Method = (60, 40);
+pub(crate) const PUBLISH: Method = (60, 40);
 const GET: Method = (60, 70);
 const GET_OK: Method = (60, 71);
 const GET_EMPTY: Method = (60, 72);
-const ACK: Method = (60, 80);
+pub(crate) const ACK: Method = (60, 80);
+pub(crate) const RETURN: Method = (60, 50);
 const REJECT: Method = (60, 90);
-const NACK: Method = (60, 120);
-const CONFIRM: Method = (85, 10);
+pub(crate) const NACK: Method = (60, 120);
+pub(crate) const CONFIRM: Method = (85, 10);
 const CONFIRM_OK: Method = (85, 11);
+pub(crate) const TX_SELECT: Method = (90, 10);
+pub(crate) const TX_COMMIT: Method = (90, 20);
 
 /// No such queue, exchange or virtual host.
 pub(crate) const NOT_FOUND: u16 = 404;
 
+/// The arguments of `queue.declare` are others than those that the queue was made with.
+const PRECONDITION_FAILED: u16 = 406;
+
+/// Somebody else has the queue for himself.
+const RESOURCE_LOCKED: u16 = 405;
+
 /// Of `queue.declare`: only look.
 const PASSIVE: u8 = 1;
+
+/// Of `queue.declare`: it survives a restart of the broker; it ends with its connection.
+const DURABLE: u8 = 2;
+pub(crate) const EXCLUSIVE: u8 = 4;
 
 /// Bits that say which properties a message has, in the order in which those follow.
 const CONTENT_TYPE: u16 = 1 << 15;
@@ -66,7 +79,7 @@ const MESSAGE_ID: u16 = 1 << 7;
 const BASIC: u16 = 60;
 
 /// Survives a restart of the broker.
-const PERSISTENT: u8 = 2;
+pub(crate) const PERSISTENT: u8 = 2;
 
 /// Who asks, and where.
 #[derive(Debug, Clone, Copy)]
@@ -122,10 +135,14 @@ pub(crate) struct Message<'a> {
 }
 
 /// A message that was fetched and is to be answered.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Fetched {
     tag: u64,
     pub(crate) body: Vec<u8>,
+    /// 2 survives a restart of the broker; none is as 1, which does not.
+    pub(crate) delivery_mode: Option<u8>,
+    /// Whether it came by way of a dead-letter exchange.
+    pub(crate) was_dead: bool,
 }
 
 impl<'a> Message<'a> {
@@ -237,16 +254,40 @@ impl Broker {
         let (Some(_), Some(size)) = (fields.long(), fields.long_long()) else {
             return Err(Broken::Unexpected);
         };
+        let (delivery_mode, was_dead) = properties(fields).ok_or(Broken::Unexpected)?;
         let mut body = Vec::new();
         while (body.len() as u64) < size {
             body.extend(self.await_kind(CONTENT_BODY)?.payload);
         }
-        Ok(Some(Fetched { tag, body }))
+        Ok(Some(Fetched { tag, body, delivery_mode, was_dead }))
+    }
+
+    /// What keeps a queue that is there from surviving a restart of the broker, in the broker's words; none where nothing
+    /// does. What else it was made with, as where its dead letters go, does not matter.
+    pub(crate) fn is_passing(&mut self, name: &str) -> Result<Option<String>, Broken> {
+        let fields = Fields::default().short(0).short_text(name).octet(DURABLE);
+        self.send(CHANNEL, QUEUE_DECLARE, fields.table(&FieldTable::default()))?;
+        match self.await_method(CHANNEL, QUEUE_DECLARE_OK) {
+            Ok(_) => Ok(None),
+            // The first argument that differs is named: these before any other (`rabbit_amqqueue:assert_equivalence`).
+            Err(Broken::Refused(PRECONDITION_FAILED, words)) => {
+                let is_one =
+                    ["'durable'", "'auto_delete'", "'exclusive'"].iter().any(|arg| words.contains(arg));
+                Ok(is_one.then_some(words))
+            }
+            Err(Broken::Refused(RESOURCE_LOCKED, words)) => Ok(Some(words)),
+            Err(broken) => Err(broken),
+        }
     }
 
     /// Takes a fetched message out of its queue.
     pub(crate) fn remove(&mut self, fetched: &Fetched) -> Result<(), Broken> {
         self.send(CHANNEL, ACK, Fields::default().long_long(fetched.tag).octet(0))
+    }
+
+    /// Refuses a fetched message for good.
+    pub(crate) fn reject(&mut self, fetched: &Fetched) -> Result<(), Broken> {
+        self.send(CHANNEL, REJECT, Fields::default().long_long(fetched.tag).octet(0))
     }
 
     /// Puts a fetched message back.
@@ -348,6 +389,24 @@ impl Broker {
             }
         }
     }
+}
+
+/// The delivery mode, and whether `x-death` is among the headers, behind the size in a content header.
+fn properties(mut fields: Arguments<'_>) -> Option<(Option<u8>, bool)> {
+    let flags = fields.short()?;
+    for text in [CONTENT_TYPE, CONTENT_ENCODING] {
+        if flags & text != 0 {
+            fields.short_text()?;
+        }
+    }
+    let mut was_dead = false;
+    if flags & HEADERS != 0 {
+        let length = fields.long()?;
+        let table = fields.take(usize::try_from(length).ok()?)?;
+        was_dead = table.windows(7).any(|window| window == b"x-death");
+    }
+    let mode = if flags & DELIVERY_MODE != 0 { Some(fields.octet()?) } else { None };
+    Some((mode, was_dead))
 }
 
 impl Drop for Broker {

@@ -2,16 +2,18 @@
 
 pub(crate) mod message;
 pub(crate) mod queue;
+pub(crate) mod result;
 
 use std::time::Duration;
 
 use mustdo_plugin::process::{Command, Finished, Limits};
 use mustdo_plugin::scratch::Workspace;
+use mustdo_plugin::service::Advice;
 use mustdo_plugin::{Context, Failure, Fault, Text};
 use serde_json::Value;
 
 use self::queue::Queue;
-use crate::trouble::unfound;
+use crate::trouble::{failed, unfound};
 use crate::worker::Worker;
 
 /// The command target: `celery -A tasks`, and what a check adds.
@@ -49,13 +51,13 @@ pub(crate) fn run(folder: &Workspace<'_>, words: &[&str], time: Duration) -> Res
     folder.start(&command)?.output(&Limits { time: time.min(COMMAND), bytes: 1 << 20 })
 }
 
-/// Waits until the worker takes tasks, as far as that can be seen. `lines` bind what was not found.
+/// Waits until the worker takes tasks, as far as that can be seen. `advice` binds what was not found.
 pub(crate) fn ready(
     context: &Context<'_>,
     queue: &mut Queue,
     worker: &mut Worker<'_, '_>,
     name: &str,
-    lines: &str,
+    advice: Advice,
 ) -> Result<(), Fault> {
     let end = context.monotonic() + READY;
     loop {
@@ -73,13 +75,9 @@ pub(crate) fn ready(
                     format!("the worker {}; the queue is {name}; it said: {said}", what.0),
                     format!("worker {}；队列是 {name}；它说：{said}", what.1),
                 ),
-                Text::new(
-                    format!(
-                        "the target `celery` is `celery -A APPLICATION`, in a copy of the directory `source`; bind both, and name the queue:\n{lines}"
-                    ),
-                    format!(
-                        "目标 `celery` 写成 `celery -A 应用`，在目录 `source` 的副本里运行；请绑定这两个目标，并写明队列：\n{lines}"
-                    ),
+                advice.hint(
+                    "the target `celery` is `celery -A APPLICATION`, in a copy of the directory `source`; bind both, and name the queue, for example:",
+                    "目标 `celery` 写成 `celery -A 应用`，在目录 `source` 的副本里运行；请绑定这两个目标，并写明队列，例如：",
                 ),
             ));
         }
@@ -91,6 +89,25 @@ pub(crate) fn ready(
 pub(crate) fn settings(folder: &Workspace<'_>, worker: &str) -> Result<Value, Fault> {
     let asked = ["inspect", "conf", "--json", "--timeout", ANSWER, "--destination", worker];
     answer(&run(folder, &asked, COMMAND)?, worker)
+}
+
+/// That tasks are sent at all, by what a running worker says of its settings.
+pub(crate) fn expect_sent(settings: &Value) -> Result<(), Fault> {
+    if settings.get("task_always_eager").and_then(Value::as_bool) != Some(true) {
+        return Ok(());
+    }
+    Err(failed(
+        PROGRAM,
+        "eager",
+        Text::new(
+            "task_always_eager is on: whoever sends a task does it in place, and no worker ever sees it",
+            "task_always_eager 打开了：发任务的进程自己就地执行，worker 根本收不到",
+        ),
+        Text::new(
+            "keep task_always_eager for tests; the application that sends must not have it",
+            "task_always_eager 只能用于测试；真正发任务的应用不要打开",
+        ),
+    ))
 }
 
 /// What a running worker says of a task: one word for each option, `acks_late=True`.

@@ -5,24 +5,29 @@
 //! that has its effect and comes back was never acknowledged. Before anything is judged, one message must show its effect,
 //! and another that the work takes as long as the message says; otherwise a kill could not meet it.
 
+mod failure;
+mod kill;
+mod odd;
+
 use std::time::Duration;
 
-use mustdo_plugin::process::{Command, Signal};
+use mustdo_plugin::process::Command;
+use mustdo_plugin::service::Advice;
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{
     Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text, parameters,
 };
 
+use self::failure::Kept;
+use self::kill::kills;
 use crate::amqp::{self, Broker, Login, Message, Queue};
-use crate::effects::{Effects, Place, Seen, WEB};
-use crate::trouble::{failed, unfound};
+use crate::effects::Effects;
+use crate::request;
+use crate::trouble::unfound;
 use crate::worker::Worker;
 
 /// The command target.
 const PROGRAM: &str = "worker";
-
-/// The directory that the worker runs in a copy of.
-pub(crate) const SOURCE: &str = "source";
 
 /// How long a worker may take until it consumes.
 const READY: Duration = Duration::from_mins(1);
@@ -45,6 +50,21 @@ const LOOK: Duration = Duration::from_millis(20);
 /// How often a worker is started again because it ended by itself.
 const REVIVALS: u32 = 5;
 
+/// What says how messages look and where their effects stand.
+const ADVICE: Advice = Advice {
+    item: "must-do.mq",
+    with: "queue = \"jobs\"\nmessage = '{\"id\": \"{id}\", \"work_ms\": {work_ms}}'\neffects = \"effects.txt\"",
+};
+
+/// What says where messages end that can not be worked on.
+const DEAD: Advice = Advice { with: "dead = \"jobs.dead\"", ..ADVICE };
+
+/// What says which work fails.
+const FAILING: Advice = Advice {
+    with: "failing = '{\"id\": \"{id}\", \"customer\": \"nobody\"}'\ndead = \"jobs.dead\"",
+    ..ADVICE
+};
+
 /// Messages behind the broken one, and messages that are sent twice.
 const REST: usize = 5;
 
@@ -59,6 +79,8 @@ parameters! {
         effects: String = "effects.txt".to_owned(),
         /// The queue where messages end that can not be worked on; empty without one.
         dead: String = String::new(),
+        /// A message with `{id}` whose work fails each time: an order of what does not exist. Needed where effects are a page, or a file that your worker keeps open: there nothing else makes work fail. Empty: what is in the way of the file of effects does.
+        failing: String = String::new(),
         /// Who logs in at the broker.
         user: String = "guest".to_owned(),
         /// The password; `{ env = "NAME" }` takes it from a variable.
@@ -103,16 +125,8 @@ impl Check for AckRedeliver {
                     reason: "to start your worker and kill it in the middle of its work".to_owned(),
                     required: true,
                 },
-                CapabilityRequest {
-                    capability: Capability::Scratch(SOURCE.to_owned()),
-                    reason: "to run your worker in a copy of its own, where it writes its effects".to_owned(),
-                    required: false,
-                },
-                CapabilityRequest {
-                    capability: Capability::Http(WEB.to_owned()),
-                    reason: "to see effects on a page, where they are in no file".to_owned(),
-                    required: false,
-                },
+                request::scratch("to run your worker in a copy of its own, where it writes its effects"),
+                request::page(),
             ],
             typical: Duration::from_secs(30),
             exclusive: true,
@@ -122,21 +136,15 @@ impl Check for AckRedeliver {
     fn run(&self, context: &mut Context<'_>) -> Report {
         let mut report = Report::new(Text::new("nothing was lost, whoever died", "不管谁死掉，什么也没丢"));
         let plan = Plan::new(self, context);
-        let folder = match context.scratch(context.has_target(SOURCE).then_some(SOURCE)) {
+        let folder = match request::folder(context) {
             Ok(folder) => folder,
-            Err(failure) => {
-                report.judge("worker", Need::Must, Err::<(), _>(failure.into()), |()| Text::same(""));
-                return report;
-            }
+            Err(fault) => return request::ended(report, "worker", fault),
         };
         let opened = Broker::open(context, amqp::TARGET, &self.login()).map_err(Fault::from);
         let opened = opened.and_then(|broker| Ok((broker, Effects::open(context, &folder, &self.effects)?)));
         let (broker, effects) = match opened {
             Ok(opened) => opened,
-            Err(fault) => {
-                report.judge("worker", Need::Must, Err::<(), _>(fault), |()| Text::same(""));
-                return report;
-            }
+            Err(fault) => return request::ended(report, "worker", fault),
         };
         let worker = Worker::new(context, Some(&folder), Command::new(PROGRAM));
         let mut run = Run { check: self, context, plan, broker, worker, effects, unit: 1, held: 0 };
@@ -205,14 +213,6 @@ impl AckRedeliver {
     fn body(&self, id: &str, work: u64) -> String {
         self.message.replace("{id}", id).replace("{work_ms}", &work.to_string())
     }
-
-    /// Lines that bind what was not found.
-    fn lines(&self) -> String {
-        format!(
-            "[item.\"ID\"]\nwith = {{ queue = \"{}\", message = '{}', effects = \"{}\" }}",
-            self.queue, self.message, self.effects
-        )
-    }
 }
 
 /// One run of the check.
@@ -227,15 +227,6 @@ struct Run<'check, 'run, 'host> {
     unit: u32,
     /// The most messages that the worker was seen to hold.
     held: usize,
-}
-
-/// What the kills left behind.
-struct Aftermath {
-    /// How many kills met the long work.
-    hits: usize,
-    seen: Seen,
-    /// What the queue holds once the worker is gone.
-    ready: usize,
 }
 
 impl Run<'_, '_, '_> {
@@ -285,6 +276,7 @@ impl Run<'_, '_, '_> {
             Kept::Retried => {
                 Text::new("work that failed was done once it could be done", "失败的工作在条件恢复后做完了")
             }
+            Kept::Returned => Text::new("work that failed is in the queue again", "失败的工作回到了队列"),
             Kept::PutAside => Text::new("work that failed was put aside", "失败的工作被放进了死信队列"),
         });
         let outcome = self.poison();
@@ -367,376 +359,11 @@ impl Run<'_, '_, '_> {
             place.zh,
             if said.is_empty() { String::new() } else { format!("；worker 说：{said}") }
         );
-        let lines = self.check.lines();
-        let hint = Text::new(
-            format!("say how your messages look and where their effects stand, in mustdo.toml:\n{lines}"),
-            format!("请在 mustdo.toml 里写明消息的样子和效果的位置：\n{lines}"),
+        let hint = ADVICE.hint(
+            "say how your messages look and where their effects stand, in mustdo.toml, for example:",
+            "请在 mustdo.toml 里写明消息的样子和效果的位置，例如：",
         );
         unfound("no-effect", Text::new(en, zh), hint)
-    }
-
-    /// Lets the worker stand still while messages come: those that leave the queue are in its hands.
-    fn prefetch(&mut self) -> Result<usize, Fault> {
-        self.worker.signal(Signal::Stop)?;
-        let count = self.plan.ids.len();
-        let long = &self.plan.long;
-        let quick = u64::from(self.check.work_ms);
-        let works = |place| if long.contains(&place) { LONG } else { quick };
-        let messages: Vec<(String, u64)> =
-            self.plan.ids.iter().enumerate().map(|(place, id)| (id.clone(), works(place))).collect();
-        let sent: Vec<(&str, u64)> = messages.iter().map(|(id, work)| (id.as_str(), *work)).collect();
-        self.publish(&sent)?;
-        let mut before = self.queue()?;
-        for _ in 0..20 {
-            self.worker.pause(Duration::from_millis(150));
-            let now = self.queue()?;
-            if now == before {
-                break;
-            }
-            before = now;
-        }
-        // Where the worker has others that go on, what they have done is in nobody's hands any more.
-        let seen = self.effects.look()?;
-        let done = self.plan.ids.iter().filter(|id| seen.has(id)).count();
-        self.held = count.saturating_sub(usize::try_from(before.ready).unwrap_or(usize::MAX) + done);
-        self.worker.signal(Signal::Resume)?;
-        let most = usize::try_from(self.check.prefetch).unwrap_or(usize::MAX).min(count - 1);
-        if self.held <= most {
-            return Ok(self.held);
-        }
-        let held = self.held;
-        let came = Text::new(
-            format!("the worker took {held} of {count} messages at once; at most {most} are all right"),
-            format!("worker 一下拿走了 {count} 条里的 {held} 条；最多 {most} 条"),
-        );
-        let hint = Text::new(
-            "set basic.qos(prefetch_count) before you consume: what one worker holds, no other can do, and memory grows with the queue",
-            "消费前先设置 basic.qos(prefetch_count)：一个 worker 拿着的消息别人做不了，内存也会随队列增长",
-        );
-        Err(failed(PROGRAM, "prefetch", came, hint))
-    }
-
-    /// Kills the worker in the middle of each long work and starts it again, then waits until nothing happens any more and
-    /// takes it away.
-    fn kill(&mut self) -> Result<Aftermath, Fault> {
-        let mut hits = 0;
-        let wanted = usize::try_from(self.check.kills).unwrap_or(usize::MAX);
-        for (place, moment) in self.plan.long.clone().into_iter().zip(self.plan.moments.clone()) {
-            if hits == wanted {
-                break;
-            }
-            self.context.progress(None, "killing the worker in the middle of its work");
-            if !self.reaches(place)? {
-                break;
-            }
-            self.worker.pause(Duration::from_millis(moment));
-            self.worker.kill();
-            let id = self.plan.ids[place].clone();
-            hits += usize::from(!self.effects.look()?.has(&id));
-            self.gone()?;
-            self.worker.start()?;
-            self.consuming()?;
-        }
-        let mut seen = self.settle()?;
-        self.worker.kill();
-        self.gone()?;
-        // The last moment counts.
-        let late = self.effects.look()?;
-        if late != seen {
-            seen = late;
-        }
-        let ready = usize::try_from(self.queue()?.ready).unwrap_or(usize::MAX);
-        Ok(Aftermath { hits, seen, ready })
-    }
-
-    /// Whether the worker has come to the message at `place`: what was sent before it is done. Not if it never comes there.
-    fn reaches(&mut self, place: usize) -> Result<bool, Fault> {
-        let mut last = (self.context.monotonic(), 0);
-        loop {
-            let seen = self.effects.look()?;
-            let done = self.plan.ids.iter().filter(|id| seen.has(id)).count();
-            let earlier = &self.plan.ids[..place];
-            if seen.has(&self.plan.ids[place]) || earlier.iter().all(|id| seen.has(id)) {
-                return Ok(true);
-            }
-            let now = self.context.monotonic();
-            if done > last.1 {
-                last = (now, done);
-            }
-            // Where messages wait, a worker on a busy machine may still be about to take them.
-            let still = now.saturating_sub(last.0);
-            let waits = still > STILL + Duration::from_millis(LONG) && self.queue()?.ready > 0;
-            if still > (STILL + Duration::from_millis(LONG)) * if waits { 3 } else { 1 } {
-                return Ok(false);
-            }
-            self.worker.pause(LOOK);
-        }
-    }
-
-    /// Waits until every effect is there, or nothing has happened for a while.
-    fn settle(&mut self) -> Result<Seen, Fault> {
-        let mut last = (self.context.monotonic(), Seen::default());
-        loop {
-            let seen = self.effects.look()?;
-            let now = self.context.monotonic();
-            let is_done = self.plan.ids.iter().all(|id| seen.has(id));
-            if seen != last.1 {
-                last = (now, seen);
-            }
-            // Acknowledgements may be sent together, a little later.
-            let still = if is_done { STILL / 2 } else { STILL + Duration::from_millis(LONG) };
-            if now.saturating_sub(last.0) > still {
-                return Ok(last.1);
-            }
-            self.worker.pause(LOOK);
-        }
-    }
-
-    fn lost(&self, after: &Aftermath) -> Result<(), Fault> {
-        let ids = &self.plan.ids;
-        let missing: Vec<&String> = ids.iter().filter(|id| !after.seen.has(id)).collect();
-        if missing.len() > after.ready {
-            let lost = missing.len() - after.ready;
-            let named = missing.iter().take(3).map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
-            let came = Text::new(
-                format!(
-                    "{lost} of {} messages are lost after {}: no effect, and not in the queue ({named})",
-                    ids.len(),
-                    kills(after.hits)
-                ),
-                format!(
-                    "杀了 {} 次，{} 条消息丢了 {lost} 条：没有效果，也不在队列里（{named}）",
-                    after.hits,
-                    ids.len()
-                ),
-            );
-            let hint = Text::new(
-                "consume without auto_ack (no_ack), and acknowledge a message after its work is done, not before",
-                "消费时不要用 auto_ack（no_ack）；工作做完之后再确认，不要提前",
-            );
-            return Err(failed(PROGRAM, "lost", came, hint));
-        }
-        // Where the worker stands still, it was not met; that is judged by the next step.
-        if missing.is_empty() && after.hits < 2 {
-            return Err(Fault::inconclusive(Text::new(
-                format!(
-                    "only {} met the work: the effects of the long messages were there too early or too late",
-                    kills(after.hits)
-                ),
-                format!("只有 {} 次杀在干活的时候：长消息的效果出现得太早或太晚", after.hits),
-            )));
-        }
-        Ok(())
-    }
-
-    fn acknowledged(&self, after: &Aftermath) -> Result<(), Fault> {
-        if after.ready == 0 {
-            return Ok(());
-        }
-        let done = self.plan.ids.iter().filter(|id| after.seen.has(id)).count();
-        let (ready, n) = (after.ready, self.plan.ids.len());
-        let came = Text::new(
-            format!(
-                "{done} of {n} messages have their effect, and {ready} came back into the queue when the worker was gone"
-            ),
-            format!("{n} 条消息里有 {done} 条有效果，worker 退出后却有 {ready} 条回到队列"),
-        );
-        let hint = Text::new(
-            "send basic.ack once the work is done: what is not acknowledged is delivered again, and a worker that holds its whole prefetch gets nothing more",
-            "工作做完要发 basic.ack：没有确认的消息会重新投递，手里的消息达到 prefetch 后就收不到新的了",
-        );
-        Err(failed(PROGRAM, "not-acknowledged", came, hint))
-    }
-
-    fn duplicates(&self, after: &Aftermath) -> Result<usize, Fault> {
-        let repeated = self.plan.ids.iter().filter(|id| after.seen.times(id) > self.unit).collect::<Vec<_>>();
-        let most = if self.check.exactly_once { 0 } else { self.held.max(1) * after.hits };
-        if repeated.len() <= most {
-            return Ok(repeated.len());
-        }
-        let came = Text::new(
-            format!(
-                "{} messages had their effect more than once; at most {most} were delivered twice",
-                repeated.len()
-            ),
-            format!("{} 条消息的效果不止一次；最多只有 {most} 条被重新投递", repeated.len()),
-        );
-        let hint = Text::new(
-            "keep the ids that are done, in one transaction with the effect, and leave out what was done before",
-            "把做过的编号和效果放在同一个事务里保存，做过的就跳过",
-        );
-        Err(failed(PROGRAM, "duplicates", came, hint))
-    }
-
-    /// Makes the work of one message fail by standing in its way, and lets it work again.
-    fn failed_work(&mut self) -> Result<Kept, Fault> {
-        self.worker.start()?;
-        self.consuming()?;
-        let [before, failing] = self.plan.failing.clone();
-        let Some(place) = Place::of(&self.effects) else {
-            return Err(Fault::skip(Text::new(
-                "not tried: work can be made to fail where its effects are a file, here they are a page",
-                "没有试：效果是文件时才能让工作失败，这里是网页",
-            )));
-        };
-        place.renew()?;
-        self.publish(&[(&before, 0)])?;
-        if !self.comes(&before, SOON)? {
-            // It writes to one that is gone by now, and would not even notice that another stands in its way.
-            return Err(Fault::skip(Text::new(
-                "not tried: the worker keeps its file of effects open, so its work can not be made to fail",
-                "没有试：worker 一直打开着效果文件，没法让它的工作失败",
-            )));
-        }
-        let obstacle = place.obstruct()?;
-        let sent = self.publish(&[(&failing, 0)]);
-        self.let_it_fail();
-        // Nobody may write while the file is put back.
-        self.worker.kill();
-        obstacle.clear()?;
-        sent?;
-        self.gone()?;
-        self.worker.start()?;
-        self.consuming()?;
-        if self.comes_with(&failing, &mut 0)? {
-            return Ok(Kept::Retried);
-        }
-        if !self.check.dead.is_empty() && self.is_in_dead(&failing)? {
-            return Ok(Kept::PutAside);
-        }
-        let came = Text::new(
-            "the work of a message failed, and the message was never seen again",
-            "一条消息的工作失败了，之后再也没有见到这条消息",
-        );
-        if self.check.dead.is_empty() {
-            let lines = "[item.\"ID\"]\nwith = { dead = \"jobs.dead\" }";
-            let hint = Text::new(
-                format!(
-                    "acknowledge only what succeeded; if it went to a dead-letter queue, name that in mustdo.toml:\n{lines}"
-                ),
-                format!("只确认成功的消息；如果它进了死信队列，请在 mustdo.toml 里写明：\n{lines}"),
-            );
-            return Err(unfound("failed-work", came, hint));
-        }
-        let hint = Text::new(
-            "acknowledge only what succeeded: no basic.ack in a `finally`; what fails is put back, or goes to the dead-letter queue",
-            "只确认成功的消息：不要在 `finally` 里 basic.ack；失败的放回队列，或者进死信队列",
-        );
-        Err(failed(PROGRAM, "failed-work", came, hint))
-    }
-
-    /// Waits until the worker has had its chance with the message that can not be done.
-    fn let_it_fail(&mut self) {
-        let end = self.context.monotonic() + Duration::from_millis(1_500);
-        while self.context.monotonic() < end && self.worker.runs() {
-            self.worker.pause(LOOK);
-        }
-    }
-
-    /// A message that is no JSON, and others behind it.
-    fn poison(&mut self) -> Result<(), Fault> {
-        let _ = self.worker.revive()?;
-        self.consuming()?;
-        let whole = self.check.body(&self.plan.poison, 0);
-        let broken = format!("{{\"broken\": \"{}\", {}", self.plan.poison, &whole[..whole.len() / 2]);
-        let poison = self.plan.poison.clone();
-        let message = Message::json(&poison, broken.as_bytes());
-        self.broker.publish(&self.check.queue, &[message])?;
-        let rest = self.plan.rest.clone();
-        let sent: Vec<(&str, u64)> = rest.iter().map(|id| (id.as_str(), 0)).collect();
-        self.publish(&sent)?;
-        let hint = Text::new(
-            "reject what can not be read without requeue (basic.reject, requeue=False), into a dead-letter queue, and go on",
-            "读不懂的消息用 basic.reject、requeue=False 拒绝，让它进死信队列，然后继续",
-        );
-        let mut revivals = 0;
-        for id in &rest {
-            if !self.comes_with(id, &mut revivals)? {
-                let came = Text::new(
-                    format!(
-                        "behind a message that is no JSON nothing was done any more{}{}",
-                        if revivals > 0 { "; the worker ended each time it was started" } else { "" },
-                        self.worker.last_words("; it said: ")
-                    ),
-                    format!(
-                        "一条不是 JSON 的消息之后，什么也没做了{}{}",
-                        if revivals > 0 { "；worker 每次启动后都退出" } else { "" },
-                        self.worker.last_words("；它说：")
-                    ),
-                );
-                return Err(failed(PROGRAM, "poison", came, hint));
-            }
-        }
-        self.worker.pause(Duration::from_secs(1));
-        self.worker.kill();
-        self.gone()?;
-        let back = usize::try_from(self.queue()?.ready).unwrap_or(usize::MAX);
-        if back == 0 {
-            return Ok(());
-        }
-        let came = Text::new(
-            "a message that is no JSON is still in the queue: it is put back and delivered for ever",
-            "不是 JSON 的消息还在队列里：它被放回队列，会永远投递下去",
-        );
-        Err(failed(PROGRAM, "poison", came, hint))
-    }
-
-    /// What became of the broken message.
-    fn dead_letter(&mut self) -> Result<(), Fault> {
-        let poison = self.plan.poison.clone();
-        if !self.check.dead.is_empty() && self.is_in_dead(&poison)? {
-            return Ok(());
-        }
-        if self.worker.has_said(&poison) {
-            return Ok(());
-        }
-        let came = Text::new(
-            "the broken message is in no dead-letter queue, and the worker said nothing of it",
-            "坏消息不在死信队列里，worker 也没有提到它",
-        );
-        let hint = Text::new(
-            "give the queue an x-dead-letter-exchange and name its queue with `dead`, or print what is thrown away",
-            "给队列设置 x-dead-letter-exchange，并用 `dead` 写明死信队列；或者把丢弃的内容打印出来",
-        );
-        Err(failed(PROGRAM, "dead-letter", came, hint))
-    }
-
-    /// Sends messages twice, under the same ids.
-    fn twice(&mut self) -> Result<(), Fault> {
-        self.worker.start()?;
-        self.consuming()?;
-        let twice = self.plan.twice.clone();
-        let sent: Vec<(&str, u64)> = twice.iter().map(|id| (id.as_str(), 0)).collect();
-        self.publish(&sent)?;
-        self.publish(&sent)?;
-        let mut revivals = 0;
-        for id in &twice {
-            if !self.comes_with(id, &mut revivals)? {
-                return Err(Fault::inconclusive(Text::new(
-                    "not all of the messages that were sent twice had an effect",
-                    "发了两次的消息没有全部产生效果",
-                )));
-            }
-        }
-        let end = self.context.monotonic() + SOON;
-        while self.queue()?.ready > 0 && self.context.monotonic() < end {
-            self.worker.pause(LOOK);
-        }
-        self.worker.pause(Duration::from_millis(500));
-        let seen = self.effects.look()?;
-        let repeated = twice.iter().filter(|id| seen.times(id) > self.unit).count();
-        if repeated == 0 {
-            return Ok(());
-        }
-        let came = Text::new(
-            format!("{repeated} of {REST} messages that came twice had their effect twice"),
-            format!("{REST} 条来了两次的消息，有 {repeated} 条的效果发生了两次"),
-        );
-        let hint = Text::new(
-            "a broker delivers at least once: keep the ids that are done, and leave out what was done before",
-            "消息队列保证至少投递一次：保存做过的编号，做过的就跳过",
-        );
-        Err(failed(PROGRAM, "same-id", came, hint))
     }
 
     fn is_in_dead(&mut self, id: &str) -> Result<bool, Fault> {
@@ -785,14 +412,9 @@ impl Run<'_, '_, '_> {
                 };
                 let en = format!("{} the queue {name}{}", what.en, self.worker.last_words("; it said: "));
                 let zh = format!("{}队列 {name}{}", what.zh, self.worker.last_words("；它说："));
-                let lines = self.check.lines();
-                let hint = Text::new(
-                    format!(
-                        "a worker runs in a copy of the directory `source`, with what the target `worker` says; bind both, and name its queue:\n{lines}"
-                    ),
-                    format!(
-                        "worker 按目标 `worker` 的写法在目录 `source` 的副本里运行；请绑定这两个目标，并写明队列：\n{lines}"
-                    ),
+                let hint = ADVICE.hint(
+                    "a worker runs in a copy of the directory `source`, with what the target `worker` says; bind both, and name its queue, for example:",
+                    "worker 按目标 `worker` 的写法在目录 `source` 的副本里运行；请绑定这两个目标，并写明队列，例如：",
                 );
                 return Err(unfound("no-consumer", Text::new(en, zh), hint));
             }
@@ -863,32 +485,10 @@ impl Run<'_, '_, '_> {
     }
 }
 
-/// What became of a message whose work failed.
-enum Kept {
-    Retried,
-    PutAside,
-}
-
 fn contains(body: &[u8], id: &str) -> bool {
     String::from_utf8_lossy(body).contains(id)
 }
 
 fn number(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::MAX, f64::from)
-}
-
-/// `1 kill`, `3 kills`.
-fn kills(hits: usize) -> String {
-    let plural = if hits == 1 { "" } else { "s" };
-    format!("{hits} kill{plural}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_kill_is_no_plural() {
-        assert_eq!([0, 1, 3].map(kills), ["0 kills", "1 kill", "3 kills"]);
-    }
 }
