@@ -147,6 +147,8 @@ codes! {
     UnlockedPlugin "W0605"
     /// A target of a case that `cases.toml` does not have.
     UnknownCaseTarget "E0701"
+    /// Not the address of a repository.
+    BadRepository "E0801"
 }
 
 impl Code {

@@ -13,6 +13,7 @@ mod broker;
 mod browser;
 #[cfg(unix)]
 mod cases;
+mod cohort;
 mod command;
 mod content;
 #[cfg(target_os = "linux")]
