@@ -4,9 +4,8 @@
 //! stand is kept.
 
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 use super::context::Context;
@@ -18,12 +17,12 @@ use super::shelf::Shelf;
 use super::timeline::first;
 use crate::model::{ChecklistId, Cohort, Home, Learner, Tally};
 use crate::report::{LearnerInput, Seen, SeenChecklist, Stand};
-use crate::store::{Mirror, Repository, StoreError, Workspace};
+use crate::store::{Mirror, Repository, Workspace};
 
 /// How many are read, or fetched, at a time: reading wants processors, fetching waits for others.
 const AT_A_TIME: usize = 8;
 
-/// Items of one learner: ten times what ships with mustdo would be two thousand. What has more is made to be slow.
+/// Items of one learner: mustdo ships two hundred. What has more is made to be slow.
 const MOST_ITEMS: usize = 10_000;
 
 /// Whoever looks at learners.
@@ -59,10 +58,9 @@ impl<'a> Viewer<'a> {
         let next = AtomicUsize::new(0);
         let seen = Mutex::new(Vec::with_capacity(learners.len()));
         let work = || {
-            while let Some((index, learner)) = {
+            loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                learners.get(index).map(|learner| (index, learner))
-            } {
+                let Some(learner) = learners.get(index) else { break };
                 let input = self.input(learner);
                 seen.lock().unwrap_or_else(PoisonError::into_inner).push((index, input));
             }
@@ -144,8 +142,7 @@ impl<'a> Viewer<'a> {
             }
             Home::Remote { url, rev, folder } => {
                 let repository = self.mirrors.repository(self.context, url, rev.as_ref())?;
-                let revision = repository.revision_in(Path::new(folder), Mirror::TIP);
-                let revision = revision.map_err(|error: StoreError| Failure::from(error))?;
+                let revision = repository.revision_in(Path::new(folder), Mirror::TIP)?;
                 Ok(Foreign::Commit(Past::foreign(repository, revision)?))
             }
         }

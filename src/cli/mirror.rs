@@ -64,8 +64,11 @@ const KNOWN: [&str; 27] = [
 #[derive(Debug)]
 pub(crate) struct Mirrors {
     offline: bool,
-    fetched: Mutex<HashMap<String, Arc<OnceLock<Result<(), String>>>>>,
+    fetched: Mutex<HashMap<String, Fetched>>,
 }
+
+/// What came of fetching one of them; empty while somebody is at it.
+type Fetched = Arc<OnceLock<Result<(), String>>>;
 
 impl Mirrors {
     /// Fetches what is asked for, or takes what is there where `offline` says so.

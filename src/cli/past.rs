@@ -51,8 +51,8 @@ impl Past {
             }
             Ok::<_, StoreError>(())
         };
-        let texts = checklists.iter().chain(&**progress).chain([settings]);
-        within(&mut { texts }, Revision::FOREIGN_TEXT)?;
+        let mut texts = checklists.iter().chain(&**progress).chain([settings]);
+        within(&mut texts, Revision::FOREIGN_TEXT)?;
         within(&mut plugins.iter(), Revision::FOREIGN_PLUGINS)?;
         let mut past = Self::new(repository, revision)?;
         past.foreign = Some(RefCell::new(Watched { room: Room::FOREIGN, digests: HashMap::new() }));
@@ -72,9 +72,12 @@ impl Past {
     /// What the workspace is read from.
     pub(crate) fn files(&self) -> Result<Files, StoreError> {
         let Revision { settings, checklists, progress, .. } = &self.revision;
-        // Diagnostics are to tell this file from the one in the work tree.
+        // Diagnostics are to tell this file from the one in the work tree, where there is one.
         let read = |file: &StoredFile| {
-            let name = format!("{}:{}", &self.revision.id[..9], file.name);
+            let name = match &self.foreign {
+                Some(_) => file.name.clone(),
+                None => format!("{}:{}", &self.revision.id[..9], file.name),
+            };
             Ok(TextFile { name, bytes: self.repository.stored(file)? })
         };
         Ok(Files {

@@ -27,19 +27,14 @@ pub(super) fn totals(report: &CohortReport, language: Language) -> String {
     let (all, unreadable) = (report.learners.len(), report.unreadable());
     let read = all - unreadable;
     let median = phrase::percent(report.median());
+    let left = match language {
+        _ if unreadable == 0 => String::new(),
+        Language::En => format!(", {unreadable} can not be read"),
+        Language::Zh => format!("，{unreadable} 位无法读取"),
+    };
     match language {
-        Language::En if unreadable == 0 => {
-            format!("{read} of {all} read; half of them are at {median} or less")
-        }
-        Language::En => {
-            format!(
-                "{read} of {all} read, {unreadable} can not be read; half of those read are at {median} or less"
-            )
-        }
-        Language::Zh if unreadable == 0 => format!("共 {all} 位，已读取 {read} 位；其中一半不超过 {median}"),
-        Language::Zh => {
-            format!("共 {all} 位，已读取 {read} 位，{unreadable} 位无法读取；已读取者中一半不超过 {median}")
-        }
+        Language::En => format!("{read} of {all} read{left}; median readiness {median}"),
+        Language::Zh => format!("共 {all} 位，已读取 {read} 位{left}；就绪度中位数 {median}"),
     }
 }
 
@@ -53,21 +48,21 @@ pub(super) fn unreadable(reason: &str, language: Language) -> String {
 pub(super) fn mark(mark: &Mark, language: Language) -> String {
     match (mark, language) {
         (Mark::Version { checklist, own, usual }, Language::En) => {
-            format!("{checklist} is version {own}; most have {usual}")
+            format!("checklist {checklist}: version {own}, most have {usual}")
         }
         (Mark::Version { checklist, own, usual }, Language::Zh) => {
-            format!("清单 {checklist} 的版本是 {own}，多数人是 {usual}")
+            format!("清单 {checklist}：版本 {own}，多数人是 {usual}")
         }
         (Mark::Changed { checklist, version }, Language::En) => {
-            format!("{checklist} {version} is not the text that most have under this version")
+            format!("checklist {checklist}: another text than most have as {version}")
         }
         (Mark::Changed { checklist, version }, Language::Zh) => {
-            format!("清单 {checklist} {version} 的内容与多数人同版本的不同")
+            format!("清单 {checklist}：内容与多数人的 {version} 不同")
         }
-        (Mark::Own { checklist }, Language::En) => format!("{checklist} is nobody else's"),
-        (Mark::Own { checklist }, Language::Zh) => format!("清单 {checklist} 只有这一位有"),
-        (Mark::Missing { checklist }, Language::En) => format!("{checklist} is missing"),
-        (Mark::Missing { checklist }, Language::Zh) => format!("缺少清单 {checklist}"),
+        (Mark::Own { checklist }, Language::En) => format!("checklist {checklist}: nobody else has it"),
+        (Mark::Own { checklist }, Language::Zh) => format!("清单 {checklist}：其他人都没有"),
+        (Mark::Missing { checklist }, Language::En) => format!("checklist {checklist}: missing"),
+        (Mark::Missing { checklist }, Language::Zh) => format!("清单 {checklist}：缺少"),
     }
 }
 

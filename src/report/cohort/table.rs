@@ -25,7 +25,8 @@ const GAP: usize = 2;
 pub(super) fn table(report: &CohortReport, view: View) -> String {
     let View { language, color, width, items } = view;
     let width = usize::from(width.unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH));
-    let mut page = Page { report, language, color, width, text: String::new() };
+    let waived = phrase::has_waived(report);
+    let mut page = Page { report, language, color, width, waived, text: String::new() };
     page.subject();
     page.learners();
     if items {
@@ -42,6 +43,8 @@ struct Page<'a> {
     language: Language,
     color: bool,
     width: usize,
+    /// Whether anything is waived: then it has a column.
+    waived: bool,
     text: String,
 }
 
@@ -67,12 +70,15 @@ impl Page<'_> {
 
     fn learners(&mut self) {
         let heads = self.heads();
-        let names = self.report.learners.iter().map(|learner| width(&learner.name));
-        let name = names.chain([width(&heads[0])]).max().unwrap_or_default().clamp(NAME.0, NAME.1);
-        let mut columns = vec![Cells { width: name, right: false }, Cells { width: BAR + 6, right: false }];
         let counts = heads[2..heads.len() - 1].iter().map(|head| lines_width(head).max(4));
+        let mut columns = vec![Cells { width: NAME.0, right: false }, Cells { width: BAR + 5, right: false }];
         columns.extend(counts.map(|width| Cells { width, right: true }));
         columns.push(Cells { width: 11, right: false });
+        let names = self.report.learners.iter().map(|learner| width(&learner.name));
+        let wanted = names.chain([width(&heads[0])]).max().unwrap_or_default().clamp(NAME.0, NAME.1);
+        let spare = self.width.saturating_sub(grid::width(&columns, GAP));
+        let name = wanted.min(NAME.0 + spare);
+        columns[0].width = name;
         let narrow = grid::width(&columns, GAP) > self.width;
         if !narrow {
             let heads = heads.iter().map(|head| painted(head, Ink::Faint, self.color)).collect();
@@ -106,8 +112,7 @@ impl Page<'_> {
             vec![Column::Learner.get(language).to_owned(), phrase::readiness(language).to_owned()];
         heads.extend(COUNTED.map(|status| word::status(status, language).to_owned()));
         heads.push(Word::Inconclusive.narrow(language).to_owned());
-        let waived = phrase::has_waived(self.report);
-        heads.extend(waived.then(|| word::status(Status::Waived, language).to_owned()));
+        heads.extend(self.waived.then(|| word::status(Status::Waived, language).to_owned()));
         heads.push(Column::Activity.get(language).to_owned());
         heads
     }
@@ -119,8 +124,7 @@ impl Page<'_> {
             vec![wrap(&learner.name, name).join("\n"), format!("{} {share:>4}", bar(tally, BAR, self.color))];
         cells.extend(COUNTED.map(|status| self.count(phrase::counted(seen, status), Ink::of(status))));
         cells.push(self.count(tally.inconclusive, Ink::Unsure));
-        let waived = phrase::has_waived(self.report);
-        cells.extend(waived.then(|| self.count(tally.waived, Ink::Plain)));
+        cells.extend(self.waived.then(|| self.count(tally.waived, Ink::Plain)));
         cells.push(phrase::activity(seen));
         cells
     }
