@@ -85,7 +85,9 @@ impl<'a> Viewer<'a> {
                 format!("{url}{rev}{folder}")
             }
         };
-        let seen = self.seen(&learner.home).map_err(|failure| failure.line());
+        // Whoever is shown the table need not know where on this machine the folders lie.
+        let above = format!("{}/", self.folder.display());
+        let seen = self.seen(&learner.home).map_err(|failure| failure.line().replace(&above, ""));
         LearnerInput { name: learner.name.clone(), place, seen }
     }
 
@@ -131,7 +133,11 @@ impl<'a> Viewer<'a> {
     fn home(&self, home: &Home) -> Result<Foreign, Failure> {
         match home {
             Home::Folder { path, rev: None } => {
-                Ok(Foreign::Folder(Workspace::foreign(self.folder.join(path))?))
+                let root = self.folder.join(path);
+                if root.join(Workspace::SETTINGS).symlink_metadata().is_err() {
+                    return Err(Failure::usage(format!("there is no {} in {path}", Workspace::SETTINGS)));
+                }
+                Ok(Foreign::Folder(Workspace::foreign(root)?))
             }
             Home::Folder { path, rev: Some(rev) } => {
                 let root = self.folder.join(path);

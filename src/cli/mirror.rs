@@ -18,7 +18,7 @@ use crate::process::{Exit, Order, Program, Streams, Variables};
 use crate::store::{Mirror, Repository};
 
 /// How long one repository may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 /// Bytes of one repository: of one commit, without its history.
 const LARGEST: u64 = 512 << 20;
 /// How often a running git is looked at.
@@ -133,9 +133,12 @@ fn fetch(context: &Context, mirror: &Mirror, url: &RepositoryUrl, rev: &str) -> 
     if ["GIT_SSH", "GIT_SSH_COMMAND"].iter().all(|name| !variables.contains_key(OsStr::new(name))) {
         variables.insert("GIT_SSH_COMMAND".into(), "ssh -o BatchMode=yes".into());
     }
-    let not_run = |source: io::Error| match source.kind() {
-        io::ErrorKind::NotFound => Failure::usage("there is no program \"git\", which fetches repositories"),
-        _ => Failure::usage(source),
+    let not_run = |source: io::Error| {
+        if source.kind() == io::ErrorKind::NotFound {
+            Failure::usage("there is no program \"git\", which fetches repositories")
+        } else {
+            Failure::usage(source)
+        }
     };
     let (reader, writer) = io::pipe().map_err(not_run)?;
     let streams = Streams {
@@ -199,7 +202,7 @@ fn said(mut reader: PipeReader) -> Vec<u8> {
 fn reason(said: &[u8]) -> Option<String> {
     let said = String::from_utf8_lossy(said);
     let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
-    let line = lines().find(|line| line.starts_with("fatal:")).or_else(|| lines().last())?;
+    let line = lines().find(|line| line.starts_with("fatal:")).or_else(|| lines().next_back())?;
     Some(format!("git fetch: {}", plain_line(line, REASON)))
 }
 

@@ -88,13 +88,13 @@ impl<F: Copy> ReportFile<F> {
 
 impl ReportSink<CohortFormat> {
     /// Writes what is known of a cohort: to a file with every item, to standard output as `view` says.
-    pub(crate) fn write_cohort(self, report: &CohortReport, view: &View) -> Result<(), Failure> {
+    pub(crate) fn write_cohort(self, report: &CohortReport, view: View) -> Result<(), Failure> {
         match self.sink {
             Some(sink) => {
-                let view = View { color: false, width: None, items: true, ..*view };
+                let view = View { color: false, width: None, items: true, ..view };
                 Ok(sink.write(write_cohort(report, self.format, &view).as_bytes())?)
             }
-            None => answer(&write_cohort(report, self.format, view)),
+            None => answer(&write_cohort(report, self.format, &view)),
         }
     }
 }

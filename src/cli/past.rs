@@ -51,7 +51,7 @@ impl Past {
             }
             Ok::<_, StoreError>(())
         };
-        let mut texts = checklists.iter().chain(&**progress).chain([settings]);
+        let mut texts = checklists.iter().chain(&**progress).chain(std::iter::once(settings));
         within(&mut texts, Revision::FOREIGN_TEXT)?;
         within(&mut plugins.iter(), Revision::FOREIGN_PLUGINS)?;
         let mut past = Self::new(repository, revision)?;

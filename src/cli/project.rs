@@ -42,6 +42,9 @@ pub(crate) struct Project {
     pub(crate) past: Option<Past>,
 }
 
+/// A project with the checklists that were read for it, or what is wrong where it can not be used.
+type Usable = Result<(Project, Arc<Content>), Vec<Diagnostic>>;
+
 /// Where somebody else's workspace is read.
 #[derive(Debug)]
 pub(crate) enum Foreign {
@@ -186,11 +189,7 @@ impl Project {
 
     /// Somebody else's workspace: in its folder, or in a commit. Nothing of the user's own settings counts for it. Gives
     /// what is wrong where it can not be used.
-    pub(crate) fn foreign(
-        context: &Context,
-        home: Foreign,
-        contents: &Contents,
-    ) -> Result<Result<(Self, Arc<Content>), Vec<Diagnostic>>, Failure> {
+    pub(crate) fn foreign(context: &Context, home: Foreign, contents: &Contents) -> Result<Usable, Failure> {
         let (workspace, past, files) = match home {
             Foreign::Folder(workspace) => {
                 let files = Files::on_disk(&workspace)?;

@@ -1,8 +1,6 @@
 //! Reading a workspace that somebody else writes, who may not mean well: nothing outside of it is read, and no more of it
 //! than a workspace has.
 
-#![expect(clippy::disallowed_methods, reason = "this module owns reading what may not be read to its end")]
-
 use std::collections::HashMap;
 use std::fs;
 use std::io;

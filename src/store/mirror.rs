@@ -1,7 +1,5 @@
 //! A copy of one commit of a repository elsewhere, in the user's cache: what git fetched there is read and never checked out.
 
-#![expect(clippy::disallowed_methods, reason = "this module owns the folders of copies")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -70,6 +68,7 @@ impl Mirror {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests make what is fetched")]
 mod tests {
     use super::*;
 

@@ -206,7 +206,8 @@ impl Workspace {
             .filter_entry(move |entry| {
                 let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
                 let own = entry.depth() == 1 && Self::is_own(&entry.file_name().to_string_lossy());
-                !own && !(guarded && folder && !Guard::is_walkable(entry.path()))
+                let walkable = !guarded || !folder || Guard::is_walkable(entry.path());
+                !own && walkable
             })
             .sort_by_file_name(Ord::cmp)
             .build();

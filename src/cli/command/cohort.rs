@@ -63,7 +63,7 @@ pub(crate) fn run(context: &Context, args: &CohortArgs) -> Result<Exit, Failure>
         items: args.items,
     };
     for sink in sinks {
-        sink.write_cohort(&report, &view)?;
+        sink.write_cohort(&report, view)?;
     }
     Ok(if report.is_whole() { Exit::Holds } else { Exit::Undecided })
 }
