@@ -89,6 +89,8 @@ pub(crate) enum Command {
     History(command::history::HistoryArgs),
     /// Show what changed between two commits, in content and in progress
     Diff(command::diff::DiffArgs),
+    /// Show a class or a team side by side: who is how far, and which items are hard
+    Cohort(command::cohort::CohortArgs),
     /// Write a job for a build server
     #[command(subcommand)]
     Ci(command::ci::CiCommand),

@@ -47,7 +47,7 @@ impl Exit {
             Self::Fails => "the policy does not hold, a check failed, or a plugin does not build",
             Self::Usage => "wrong usage or content, or a file or repository that can not be used",
             Self::Undecided => {
-                "could not be decided: a target is down, a grant is missing, a check could not tell"
+                "could not be decided: a target is down, a grant is missing, a check could not tell, a learner's repository can not be read"
             }
             Self::Bug => "a bug in mustdo",
             Self::Interrupted => "stopped by Ctrl-C; finished verdicts are kept",

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt::Write as _;
 
 use super::exit::Exit;
-use crate::model::{SelectError, plain_text};
+use crate::model::{SelectError, plain_line, plain_text};
 use crate::store::StoreError;
 
 /// A command that could not do its work: what went wrong, and ways out.
@@ -55,6 +55,23 @@ impl Failure {
     /// The exit code.
     pub(crate) fn exit(&self) -> Exit {
         self.exit
+    }
+
+    /// The error and its causes on one line, without the hints: what is said of one of many.
+    pub(crate) fn line(&self) -> String {
+        match &self.what {
+            What::Rendered(rendered) => plain_line(rendered, usize::MAX),
+            What::Error(error) => {
+                let mut line = error.to_string();
+                let mut cause = error.source();
+                while let Some(error) = cause {
+                    // Writing to a string can not fail.
+                    let _ = write!(line, ": {error}");
+                    cause = error.source();
+                }
+                plain_line(&line, usize::MAX)
+            }
+        }
     }
 
     /// What is printed on stderr: the error, its causes, and the hints.

@@ -8,6 +8,7 @@ mod argument;
 pub mod binding;
 mod building;
 mod chronicle;
+mod cohort;
 mod command;
 mod conclusion;
 mod context;
@@ -20,6 +21,7 @@ mod failure;
 mod gate;
 mod hidden;
 mod kept;
+mod mirror;
 mod origin;
 mod output;
 mod partition;
@@ -103,6 +105,7 @@ fn run(context: &Context, command: &Command) -> Result<Exit, Failure> {
         Command::Replay(args) => command::replay::run(context, args),
         Command::Report(args) => command::report::run(context, args),
         Command::History(args) => command::history::run(context, args),
+        Command::Cohort(args) => command::cohort::run(context, args),
         Command::Diff(args) => command::diff::run(context, args),
         Command::Ci(command) => command::ci::run(context, command),
         Command::Grant(args) => command::grant::run(context, args),

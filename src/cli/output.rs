@@ -1,6 +1,7 @@
 //! From content to a report, and from a report to where it goes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
@@ -11,17 +12,17 @@ use super::printer::{answer, orders};
 use super::project::Project;
 use super::shelf::Shelf;
 use crate::model::{Item, Judged, Judgement, Place, Selection};
-use crate::report::{Files, Format, Input, Report, View, write};
+use crate::report::{CohortFormat, CohortReport, Files, Format, Input, Report, View, write, write_cohort};
 use crate::store::{Repository, Sink, Workspace};
 
 /// A report to write to a file: `FORMAT=FILE`, or `FORMAT` alone for standard output.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ReportFile {
-    format: Format,
+pub(crate) struct ReportFile<F = Format> {
+    format: F,
     file: Option<PathBuf>,
 }
 
-impl FromStr for ReportFile {
+impl<F: FromStr<Err: Display>> FromStr for ReportFile<F> {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -37,14 +38,14 @@ impl FromStr for ReportFile {
 
 /// An opened place for a report.
 #[derive(Debug)]
-pub(crate) struct ReportSink {
-    format: Format,
+pub(crate) struct ReportSink<F = Format> {
+    format: F,
     sink: Option<Sink>,
 }
 
-impl ReportFile {
+impl<F: Copy> ReportFile<F> {
     /// One for standard output.
-    pub(crate) fn stdout(format: Format) -> Self {
+    pub(crate) fn stdout(format: F) -> Self {
         Self { format, file: None }
     }
 
@@ -53,8 +54,17 @@ impl ReportFile {
         self.file.is_none()
     }
 
+    /// Those that were asked for, and one for standard output: what is given without a file takes the place of `usual`.
+    pub(crate) fn with_stdout(given: &[Self], format: Option<F>, usual: F) -> Vec<Self> {
+        let mut files = given.to_vec();
+        if format.is_some() || !given.iter().any(Self::is_stdout) {
+            files.insert(0, Self::stdout(format.unwrap_or(usual)));
+        }
+        files
+    }
+
     /// Opens every file, before any work starts: a bad path fails first.
-    pub(crate) fn open_all(context: &Context, files: &[Self]) -> Result<Vec<ReportSink>, Failure> {
+    pub(crate) fn open_all(context: &Context, files: &[Self]) -> Result<Vec<ReportSink<F>>, Failure> {
         let twice = |place: &str| {
             let failure = Failure::usage(format!("two reports to {place}"));
             Err(failure.hint("--report FORMAT=FILE, each its own file"))
@@ -62,18 +72,31 @@ impl ReportFile {
         if files.iter().filter(|file| file.is_stdout()).count() > 1 {
             return twice("standard output");
         }
-        let mut sinks: Vec<ReportSink> = Vec::with_capacity(files.len());
+        let mut sinks: Vec<ReportSink<F>> = Vec::with_capacity(files.len());
         for ReportFile { format, file } in files {
             let path = file.as_ref().map(|path| context.environment.directory.join(path));
             let sink = path.map(|path| Sink::open(&path)).transpose()?;
             let place = sink.as_ref().map(Sink::place);
-            let same = |other: &ReportSink| other.sink.as_ref().map(Sink::place) == place;
+            let same = |other: &ReportSink<F>| other.sink.as_ref().map(Sink::place) == place;
             if let (Some(place), true) = (&place, sinks.iter().any(same)) {
                 return twice(&place.display().to_string());
             }
             sinks.push(ReportSink { format: *format, sink });
         }
         Ok(sinks)
+    }
+}
+
+impl ReportSink<CohortFormat> {
+    /// Writes what is known of a cohort: to a file with every item, to standard output as `view` says.
+    pub(crate) fn write_cohort(self, report: &CohortReport, view: View) -> Result<(), Failure> {
+        match self.sink {
+            Some(sink) => {
+                let view = View { color: false, width: None, items: true, ..view };
+                Ok(sink.write(write_cohort(report, self.format, &view).as_bytes())?)
+            }
+            None => answer(&write_cohort(report, self.format, &view)),
+        }
     }
 }
 

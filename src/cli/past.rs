@@ -1,11 +1,12 @@
 //! A workspace as a commit holds it, and what is asked about it.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
 
 use super::failure::Failure;
 use super::project::Files;
 use crate::model::{Digest, PluginId, Record};
-use crate::store::{PLUGINS, Repository, Revision, StoreError, StoredFile, TextFile, Watch, Workspace};
+use crate::store::{PLUGINS, Repository, Revision, Room, StoreError, StoredFile, TextFile, Watch, Workspace};
 
 /// One commit of a workspace.
 #[derive(Debug)]
@@ -16,6 +17,16 @@ pub(crate) struct Past {
     pub(crate) today: bool,
     repository: Repository,
     plugins: OwnPlugins,
+    /// Where somebody else made it: then it is held against today, and no more of it is read than a workspace has.
+    foreign: Option<RefCell<Watched>>,
+}
+
+/// What is known of the watched files of somebody else's commit.
+#[derive(Debug)]
+struct Watched {
+    room: Room,
+    /// By the globs: many checks watch the same files.
+    digests: HashMap<Vec<String>, Option<Digest>>,
 }
 
 /// The plugins that a commit holds, by id.
@@ -26,21 +37,49 @@ impl Past {
     pub(crate) fn of(workspace: &Workspace, name: &str) -> Result<Self, Failure> {
         let repository = repository(workspace)?;
         let revision = repository.revision(workspace.root(), name)?;
+        Self::new(repository, revision)
+    }
+
+    /// A commit of somebody else's repository, which must have a workspace.
+    pub(crate) fn foreign(repository: Repository, revision: Revision) -> Result<Self, Failure> {
+        let Revision { settings: Some(settings), checklists, progress, plugins, .. } = &revision else {
+            return Err(Failure::usage(format!("the commit has no {} there", Workspace::SETTINGS)));
+        };
+        let within = |files: &mut dyn Iterator<Item = &StoredFile>, limit: usize| {
+            let mut room = limit;
+            for file in files {
+                let left = room.checked_sub(repository.stored_size(file)?);
+                room = left.ok_or_else(|| StoreError::TooMuch { path: file.name.clone().into() })?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        let mut texts = checklists.iter().chain(&**progress).chain(std::iter::once(settings));
+        within(&mut texts, Revision::FOREIGN_TEXT)?;
+        within(&mut plugins.iter(), Revision::FOREIGN_PLUGINS)?;
+        let mut past = Self::new(repository, revision)?;
+        past.foreign = Some(RefCell::new(Watched { room: Room::FOREIGN, digests: HashMap::new() }));
+        Ok(past)
+    }
+
+    fn new(repository: Repository, revision: Revision) -> Result<Self, Failure> {
         let mut plugins = OwnPlugins::new();
         for file in &*revision.plugins {
             if let Some(id) = plugin_id(file) {
                 plugins.insert(id, Digest::of(&repository.stored(file)?));
             }
         }
-        Ok(Self { revision, today: false, repository, plugins })
+        Ok(Self { revision, today: false, repository, plugins, foreign: None })
     }
 
     /// What the workspace is read from.
     pub(crate) fn files(&self) -> Result<Files, StoreError> {
         let Revision { settings, checklists, progress, .. } = &self.revision;
-        // Diagnostics are to tell this file from the one in the work tree.
+        // Diagnostics are to tell this file from the one in the work tree, where there is one.
         let read = |file: &StoredFile| {
-            let name = format!("{}:{}", &self.revision.id[..9], file.name);
+            let name = match &self.foreign {
+                Some(_) => file.name.clone(),
+                None => format!("{}:{}", &self.revision.id[..9], file.name),
+            };
             Ok(TextFile { name, bytes: self.repository.stored(file)? })
         };
         Ok(Files {
@@ -50,19 +89,31 @@ impl Past {
         })
     }
 
-    /// The plugin that answered then: [`plugin_then`].
+    /// The plugin that answered then, as [`plugin_then`] has it; in a commit of somebody else's, the one that would answer
+    /// today.
     pub(crate) fn plugin(&self, id: &PluginId, record: Option<&Record>) -> Option<Digest> {
-        plugin_then(&self.plugins, id, record.filter(|_| !self.today))
+        plugin_then(&self.plugins, id, record.filter(|_| !self.today && self.foreign.is_none()))
     }
 
     /// Digests the watched files as the commit holds them.
     pub(crate) fn watched(&self, globs: &[String]) -> Result<Option<Digest>, StoreError> {
-        Watch::new(globs)?.digest(&self.repository, &self.revision)
+        let Some(foreign) = &self.foreign else {
+            return Watch::new(globs)?.digest(&self.repository, &self.revision);
+        };
+        let mut known = foreign.borrow_mut();
+        if let Some(digest) = known.digests.get(globs) {
+            return Ok(*digest);
+        }
+        let mut watch = Watch::within(globs, known.room)?;
+        let digest = watch.digest(&self.repository, &self.revision)?;
+        known.room = watch.room();
+        known.digests.insert(globs.to_vec(), digest);
+        Ok(digest)
     }
 }
 
 /// The plugin of a commit. The workspace's own stands in the commit; which mustdo was installed stands nowhere, so a shipped
-/// one is taken to be the one that gave the verdict.
+/// one is taken to be the one that gave the verdict, and today's where there is none.
 pub(crate) fn plugin_then(own: &OwnPlugins, id: &PluginId, record: Option<&Record>) -> Option<Digest> {
     let shipped = PLUGINS.iter().find(|shipped| shipped.id == id.to_string());
     let answered = shipped.map(|shipped| record.map_or(shipped.digest, |record| record.plugin));

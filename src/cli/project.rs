@@ -1,8 +1,11 @@
 //! A workspace's project, settings and progress, read and linked; every problem told at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+
+use jiff::Timestamp;
 
 use super::context::Context;
 use super::failure::Failure;
@@ -10,7 +13,8 @@ use super::past::Past;
 use super::shelf::{PluginFile, Shelf};
 use super::verification::Recorded;
 use crate::model::{
-    Asked, Catalog, ChecklistId, Entry, Item, ItemId, Language, Progress, Settings, Standing, TargetName,
+    Asked, Catalog, ChecklistId, Digest, Entry, Hasher, Item, ItemId, Language, Progress, Settings, Standing,
+    TargetName,
 };
 use crate::store::{CHECKLISTS, StoreError, TextFile, Workspace};
 use crate::syntax::{self, ChecklistFile, Diagnostic, Linked, Places, SettingsFile, Severity, Source};
@@ -24,9 +28,9 @@ pub(crate) struct Project {
     /// Whether the checklists are the shipped ones.
     pub(crate) shipped: bool,
     /// All checklists.
-    pub(crate) catalog: Catalog,
+    pub(crate) catalog: Arc<Catalog>,
     /// Where things are written.
-    pub(crate) places: Places,
+    pub(crate) places: Arc<Places>,
     /// What `mustdo.toml` says, with its places.
     pub(crate) settings: SettingsFile,
     /// What the user's own settings file says.
@@ -36,6 +40,18 @@ pub(crate) struct Project {
     moved: BTreeMap<ItemId, Entry>,
     /// The commit it stands in; none for the work tree.
     pub(crate) past: Option<Past>,
+}
+
+/// A project with the checklists that were read for it, or what is wrong where it can not be used.
+type Usable = Result<(Project, Arc<Content>), Vec<Diagnostic>>;
+
+/// Where somebody else's workspace is read.
+#[derive(Debug)]
+pub(crate) enum Foreign {
+    /// In its folder.
+    Folder(Workspace),
+    /// In a commit.
+    Commit(Box<Past>),
 }
 
 /// The files that a project is read from.
@@ -57,6 +73,71 @@ impl Files {
             checklists: workspace.checklists()?,
             progress: workspace.progress()?,
         })
+    }
+}
+
+/// Checklists as they were read, whether they can be used or not.
+#[derive(Debug)]
+pub(crate) struct Content {
+    catalog: Arc<Catalog>,
+    places: Arc<Places>,
+    diagnostics: Vec<Diagnostic>,
+    shipped: bool,
+    /// Of each file, by the checklist in it.
+    pub(crate) digests: BTreeMap<ChecklistId, Digest>,
+}
+
+impl Content {
+    /// Reads a workspace's own checklists, and the shipped ones where it has none.
+    fn read(own: Vec<TextFile>) -> Self {
+        let shipped = own.is_empty();
+        let sources: Vec<Source> = if shipped {
+            CHECKLISTS.iter().map(|&(name, text)| Source::new(name, text)).collect()
+        } else {
+            own.into_iter().map(source).collect()
+        };
+        let (mut files, mut diagnostics) = (Vec::with_capacity(sources.len()), vec![]);
+        let mut digests = BTreeMap::new();
+        for (source, read) in sources.iter().zip(read_all(&sources)) {
+            let file = taken(read, &mut diagnostics);
+            digests.extend(
+                file.iter().map(|file| (file.checklist().id.clone(), Digest::of(source.text.as_bytes()))),
+            );
+            files.extend(file);
+        }
+        let Linked { catalog, places, diagnostics: found } = syntax::link(files);
+        diagnostics.extend(found);
+        Self { catalog: catalog.into(), places: places.into(), diagnostics, shipped, digests }
+    }
+}
+
+/// Checklists that several workspaces have, each read once.
+#[derive(Debug, Default)]
+pub(crate) struct Contents {
+    known: Mutex<HashMap<Digest, Arc<Content>>>,
+}
+
+impl Contents {
+    /// How many are kept: whoever reads five hundred workspaces, each with lists of its own, can not keep them all.
+    const MOST: usize = 16;
+
+    /// What these files say.
+    pub(crate) fn of(&self, own: Vec<TextFile>) -> Arc<Content> {
+        let mut hasher = Hasher::default();
+        for file in &own {
+            hasher.field(&file.name).field(&file.bytes);
+        }
+        let key = hasher.finish();
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(content) = known().get(&key) {
+            return Arc::clone(content);
+        }
+        let content = Arc::new(Content::read(own));
+        let mut known = known();
+        if known.len() < Self::MOST {
+            return Arc::clone(known.entry(key).or_insert(content));
+        }
+        content
     }
 }
 
@@ -105,6 +186,42 @@ impl Project {
         let errors: Vec<_> =
             diagnostics.into_iter().filter(|found| found.severity == Severity::Error).collect();
         Ok(if errors.is_empty() { Ok(project) } else { Err(errors) })
+    }
+
+    /// Somebody else's workspace: in its folder, or in a commit. Nothing of the user's own settings counts for it. Gives
+    /// what is wrong where it can not be used.
+    pub(crate) fn foreign(context: &Context, home: Foreign, contents: &Contents) -> Result<Usable, Failure> {
+        let (workspace, past, files) = match home {
+            Foreign::Folder(workspace) => {
+                let files = Files::on_disk(&workspace)?;
+                (Some(workspace), None, files)
+            }
+            Foreign::Commit(past) => {
+                let files = past.files()?;
+                (None, Some(*past), files)
+            }
+        };
+        let mut context = context.clone();
+        context.environment.config = None;
+        let content = contents.of(files.checklists);
+        let Reading { mut project, diagnostics } =
+            Reading::of(&context, workspace, &content, files.settings, files.progress)?;
+        project.past = past;
+        let errors: Vec<_> =
+            diagnostics.into_iter().filter(|found| found.severity == Severity::Error).collect();
+        Ok(if errors.is_empty() { Ok((project, content)) } else { Err(errors) })
+    }
+
+    /// When something was recorded last, at `now` or before it; none where nothing is.
+    pub(crate) fn last_record(&self, now: Timestamp) -> Option<Timestamp> {
+        let entries = self.progress.values().flat_map(|progress| progress.entries.values());
+        let moments = entries.flat_map(|entry| {
+            let records = entry.checks.values().flat_map(|check| [&check.decided, &check.undecided]);
+            let records = records.flatten().map(|record| record.at);
+            let claim = entry.claim.iter().map(|claim| claim.at);
+            records.chain(claim).chain(entry.waiver.iter().map(|waiver| waiver.at))
+        });
+        moments.filter(|at| *at <= now).max()
     }
 
     /// Reads everything and gives every diagnostic back, whether the content can be used or not.
@@ -246,26 +363,24 @@ impl Reading {
     }
 
     fn new(context: &Context, workspace: Option<Workspace>, files: Files) -> Result<Self, Failure> {
-        let mut diagnostics = vec![];
-        let Files { settings, checklists: own, progress: recorded } = files;
-        let shipped = own.is_empty();
-        let sources: Vec<Source> = if shipped {
-            CHECKLISTS.iter().map(|&(name, text)| Source::new(name, text)).collect()
-        } else {
-            own.into_iter().map(source).collect()
-        };
-        let mut files = Vec::with_capacity(sources.len());
-        for read in read_all(&sources) {
-            files.extend(taken(read, &mut diagnostics));
-        }
-        let Linked { catalog, places, diagnostics: found } = syntax::link(files);
-        diagnostics.extend(found);
+        let Files { settings, checklists, progress } = files;
+        Self::of(context, workspace, &Content::read(checklists), settings, progress)
+    }
 
+    fn of(
+        context: &Context,
+        workspace: Option<Workspace>,
+        content: &Content,
+        settings: Option<TextFile>,
+        recorded: Vec<TextFile>,
+    ) -> Result<Self, Failure> {
+        let Content { catalog, places, diagnostics, shipped, digests: _ } = content;
+        let mut diagnostics = diagnostics.clone();
         let settings = settings.map_or_else(|| Source::new(Workspace::SETTINGS, ""), source);
         let settings = taken(syntax::read_settings(&settings), &mut diagnostics);
         let settings =
             settings.or_else(|| syntax::read_settings(&Source::new(Workspace::SETTINGS, "")).value);
-        diagnostics.extend(settings.iter().flat_map(|settings| syntax::check_policy(&catalog, settings)));
+        diagnostics.extend(settings.iter().flat_map(|settings| syntax::check_policy(catalog, settings)));
         let user = match &context.environment.config {
             Some(path) => crate::store::read_text(path)?.and_then(|text| {
                 let source = Source::new(path.display().to_string(), text);
@@ -280,12 +395,12 @@ impl Reading {
                 progress.insert(read.checklist.clone(), read);
             }
         }
-        let moved = moved(&catalog, &progress);
+        let moved = moved(catalog, &progress);
         let project = Project {
             workspace,
-            shipped,
-            catalog,
-            places,
+            shipped: *shipped,
+            catalog: Arc::clone(catalog),
+            places: Arc::clone(places),
             settings: settings.ok_or_else(|| Failure::bug("settings that say nothing can not be read"))?,
             user: user.map(|file| file.settings().clone()).unwrap_or_default(),
             progress,

@@ -508,7 +508,7 @@ fn home<'a>(catalog: &'a Catalog, id: &ItemId) -> Option<&'a ChecklistId> {
 }
 
 /// The first of several problems, in one line.
-fn first(found: &[Diagnostic]) -> String {
+pub(super) fn first(found: &[Diagnostic]) -> String {
     let line = |found: &Diagnostic| {
         let place = found.labels.first().map(|label| format!("{}: ", label.source.name));
         format!("{}{}", place.unwrap_or_default(), found.message)

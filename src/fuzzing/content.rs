@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Digest, Grant, Merged};
+use crate::model::{Digest, Grant, Home, Merged};
 use crate::syntax::{
     self, Diagnostic, Prefer, Read, Source, checklist_base, combine_checklists, grant, link, point_cases,
-    read_cases, read_checklist, read_lock, read_progress, read_result, read_settings, read_user_settings,
-    render, write_lock, write_progress, write_result,
+    read_cases, read_checklist, read_cohort, read_lock, read_progress, read_result, read_settings,
+    read_user_settings, render, write_lock, write_progress, write_result,
 };
 
 use super::assert_plain;
@@ -121,6 +121,21 @@ pub(super) fn cases(bytes: &[u8]) {
     let Ok(text) = point_cases(&source.text, &places) else { return };
     let again = read_cases(&Source::new("cases.toml", text.as_str())).value;
     assert!(again.is_some_and(|again| same(again.cases(), &wanted)), "{text}");
+}
+
+pub(super) fn cohort(bytes: &[u8]) {
+    let Some((source, cohort)) = read(bytes, "cohort.toml", read_cohort) else { return };
+    let names: BTreeSet<_> = cohort.learners.iter().map(|learner| &learner.name).collect();
+    assert_eq!(names.len(), cohort.learners.len(), "{}", source.text);
+    for learner in &cohort.learners {
+        assert_plain(&learner.name, "a name");
+        // What git is given is never an option, and never outside of the repository.
+        if let Home::Remote { url, rev, folder } = &learner.home {
+            assert!(["https://", "ssh://", "file:///"].iter().any(|scheme| url.as_str().starts_with(scheme)));
+            assert!(rev.as_ref().is_none_or(|rev| !rev.as_str().starts_with(['-', '+'])));
+            assert!(!folder.starts_with('/') && folder.split('/').all(|part| part != ".."));
+        }
+    }
 }
 
 pub(super) fn lock(bytes: &[u8]) {

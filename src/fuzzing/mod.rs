@@ -17,6 +17,8 @@ pub enum Door {
     Progress,
     /// A plugin's `cases.toml`.
     Cases,
+    /// The file that `mustdo cohort` reads.
+    Cohort,
     /// What a plugin carries to be proven with.
     Bundle,
     /// `mustdo.lock`.
@@ -37,11 +39,12 @@ pub enum Door {
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Checklist,
         Self::Settings,
         Self::Progress,
         Self::Cases,
+        Self::Cohort,
         Self::Bundle,
         Self::Lock,
         Self::Result,
@@ -60,6 +63,7 @@ impl Door {
             Self::Settings => "settings",
             Self::Progress => "progress",
             Self::Cases => "cases",
+            Self::Cohort => "cohort",
             Self::Bundle => "bundle",
             Self::Lock => "lock",
             Self::Result => "result",
@@ -82,6 +86,7 @@ impl Door {
             Self::Settings => content::settings(bytes),
             Self::Progress => content::progress(bytes),
             Self::Cases => content::cases(bytes),
+            Self::Cohort => content::cohort(bytes),
             Self::Bundle => crate::plugin::fuzz::bundle(bytes),
             Self::Lock => content::lock(bytes),
             Self::Result => content::result(bytes),

@@ -56,7 +56,7 @@ fn paragraph(text: &mut String, line: &str) {
 }
 
 /// One row of a table; the cells are Markdown already.
-fn row(text: &mut String, cells: &[String]) {
+pub(super) fn row(text: &mut String, cells: &[String]) {
     text.push_str("| ");
     text.push_str(&cells.join(" | "));
     text.push_str(" |\n");

@@ -7,6 +7,7 @@ mod annotation;
 mod badge;
 mod bar;
 mod binding;
+mod cohort;
 mod difference;
 mod gate;
 mod github;
@@ -37,6 +38,10 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub use binding::binding;
+pub use cohort::{
+    COHORT_SCHEMA, CohortFormat, CohortInput, CohortReport, LearnerInput, ParseCohortFormatError, Seen,
+    SeenChecklist, Stand, write_cohort,
+};
 pub use difference::{
     ChecklistRow, ContentChange, DIFFERENCE_SCHEMA, Difference, DifferenceFormat, DifferenceInput, ItemRow,
     ParseDifferenceFormatError, write_difference,

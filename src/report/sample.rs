@@ -343,7 +343,7 @@ fn stack() -> Checklist {
     checklist("stack", ("Stack", "技术栈"), groups, items)
 }
 
-fn checklist(id: &str, title: (&str, &str), groups: Vec<Group>, items: Vec<Item>) -> Checklist {
+pub(super) fn checklist(id: &str, title: (&str, &str), groups: Vec<Group>, items: Vec<Item>) -> Checklist {
     Checklist {
         id: id.parse().unwrap(),
         version: Version::new(1, 0, 0),
@@ -353,7 +353,7 @@ fn checklist(id: &str, title: (&str, &str), groups: Vec<Group>, items: Vec<Item>
     }
 }
 
-fn group(id: &str, parent: Option<&str>, en: &str, zh: &str) -> Group {
+pub(super) fn group(id: &str, parent: Option<&str>, en: &str, zh: &str) -> Group {
     Group {
         id: id.parse().unwrap(),
         parent: parent.map(|parent| parent.parse().unwrap()),
@@ -363,7 +363,14 @@ fn group(id: &str, parent: Option<&str>, en: &str, zh: &str) -> Group {
     }
 }
 
-fn item(id: &str, group: &str, level: Level, weight: i64, title: (&str, &str), check: Option<&str>) -> Item {
+pub(super) fn item(
+    id: &str,
+    group: &str,
+    level: Level,
+    weight: i64,
+    title: (&str, &str),
+    check: Option<&str>,
+) -> Item {
     let check = check.map(|uses| CheckUse {
         uses: uses.parse().unwrap(),
         target: [("api".parse().unwrap(), "web".parse().unwrap())].into(),

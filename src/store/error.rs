@@ -32,6 +32,18 @@ pub enum StoreError {
         /// Bytes.
         limit: usize,
     },
+    /// A link that leads out of somebody else's workspace.
+    #[error("{} leads out of its workspace", .path.display())]
+    Outside {
+        /// Which.
+        path: PathBuf,
+    },
+    /// More than is read of somebody else's workspace.
+    #[error("{} has more, or larger, files than a workspace has", .path.display())]
+    TooMuch {
+        /// Which.
+        path: PathBuf,
+    },
     /// A file is not UTF-8.
     #[error("{} is not UTF-8 text: byte {offset} does not belong to any character", .path.display())]
     Encoding {

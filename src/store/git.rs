@@ -8,7 +8,7 @@ use git2::{ConfigLevel, ErrorCode, ObjectType, RepositoryState, StatusOptions};
 use super::StoreError;
 use crate::model::{Digest, Hasher};
 
-/// A repository with a work tree.
+/// A repository, mostly one with a work tree.
 pub struct Repository {
     inner: git2::Repository,
     work_tree: PathBuf,
@@ -46,6 +46,17 @@ impl Repository {
         }
     }
 
+    /// The repository at `path` of which there is no work tree, such as one that was fetched: its commits can be read.
+    pub fn bare(path: &Path) -> Result<Self, StoreError> {
+        let inner = git2::Repository::open_bare(path).map_err(failed("open the repository"))?;
+        Ok(Self { work_tree: path.to_owned(), inner })
+    }
+
+    /// Makes a repository without a work tree at `path`.
+    pub fn init_bare(path: &Path) -> Result<(), StoreError> {
+        git2::Repository::init_bare(path).map(drop).map_err(failed("make a repository"))
+    }
+
     /// Makes a repository at `path`.
     pub fn init(path: &Path) -> Result<Self, StoreError> {
         Self::new(git2::Repository::init(path).map_err(failed("make a repository"))?)
@@ -62,7 +73,7 @@ impl Repository {
         &self.inner
     }
 
-    /// The folder that is checked out.
+    /// The folder that is checked out; of a repository without one, its own.
     #[must_use]
     pub fn work_tree(&self) -> &Path {
         &self.work_tree

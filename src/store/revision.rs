@@ -13,6 +13,7 @@ use globset::GlobSet;
 use jiff::Timestamp;
 
 use super::git::failed;
+use super::guard::Guard;
 use super::workspace::{LARGEST, glob_set};
 use super::{Repository, StoreError, Workspace};
 use crate::model::{Digest, Hasher};
@@ -55,6 +56,11 @@ pub struct Revision {
 }
 
 impl Revision {
+    /// Bytes of settings, checklists and progress together that are read of somebody else's commit.
+    pub const FOREIGN_TEXT: usize = Guard::TEXT;
+    /// Bytes of plugins together that are digested of somebody else's commit.
+    pub const FOREIGN_PLUGINS: usize = Guard::PLUGINS;
+
     /// Whether the workspace is the same in both, byte for byte.
     #[must_use]
     pub fn same_files(&self, other: &Self) -> bool {
@@ -71,6 +77,30 @@ impl Repository {
     pub fn revision(&self, root: &Path, name: &str) -> Result<Revision, StoreError> {
         let prefix = self.relative(root);
         self.at(&self.commit_of(name)?, &prefix, &mut [(); 3].map(|()| Listed::default()))
+    }
+
+    /// The workspace in `folder` as the commit that `name` stands for holds it; the folder is relative to the repository's
+    /// root and empty for that.
+    pub fn revision_in(&self, folder: &Path, name: &str) -> Result<Revision, StoreError> {
+        self.at(&self.commit_of(name)?, folder, &mut [(); 3].map(|()| Listed::default()))
+    }
+
+    /// How many bytes a file has, found out without reading it.
+    pub fn stored_size(&self, file: &StoredFile) -> Result<usize, StoreError> {
+        self.size(file.id.0)
+    }
+
+    fn size(&self, object: Oid) -> Result<usize, StoreError> {
+        let objects = self.inner().odb().map_err(failed("read a commit"))?;
+        Ok(objects.read_header(object).map_err(failed("read a file of a commit"))?.0)
+    }
+
+    /// A folder of a commit, unless it is larger than any folder is.
+    fn tree(&self, id: Oid) -> Result<Tree<'_>, StoreError> {
+        if self.size(id)? > LARGEST_TREE {
+            return Err(StoreError::TooMuch { path: self.work_tree().to_owned() });
+        }
+        self.inner().find_tree(id).map_err(failed("read a commit"))
     }
 
     /// Whether the clone ends before its history does.
@@ -161,10 +191,11 @@ impl Repository {
 
     /// The bytes of a file.
     pub fn stored(&self, file: &StoredFile) -> Result<Vec<u8>, StoreError> {
-        let blob = self.inner().find_blob(file.id.0).map_err(failed("read a file of a commit"))?;
-        if blob.size() > LARGEST {
+        // Before it is unpacked: of a few bytes of a pack can come any number.
+        if self.stored_size(file)? > LARGEST {
             return Err(StoreError::TooLarge { path: file.name.clone().into(), limit: LARGEST });
         }
+        let blob = self.inner().find_blob(file.id.0).map_err(failed("read a file of a commit"))?;
         Ok(blob.content().to_vec())
     }
 
@@ -216,7 +247,7 @@ impl Repository {
 
     /// The files of a folder as [`Workspace`] would list it: by name, hidden ones left out.
     fn list(&self, folder: Oid, name: &str, extension: &str) -> Result<Vec<StoredFile>, StoreError> {
-        let tree = self.inner().find_tree(folder).map_err(failed("read a commit"))?;
+        let tree = self.tree(folder)?;
         let mut files = vec![];
         for entry in &tree {
             let file = String::from_utf8_lossy(entry.name_bytes()).into_owned();
@@ -237,6 +268,21 @@ pub struct Watch {
     /// What is wanted below a folder, by the folder and where it stands.
     folders: HashMap<(Oid, String), Rc<[Matching]>>,
     digests: HashMap<Vec<Matching>, Option<Digest>>,
+    room: Room,
+}
+
+/// How much may still be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    entries: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// No end to it.
+    pub const BOUNDLESS: Self = Self { entries: usize::MAX, bytes: usize::MAX };
+    /// As much as a workspace has: a few trees that hold each other make a folder with more files than there are bytes.
+    pub const FOREIGN: Self = Self { entries: Guard::ENTRIES, bytes: Guard::WATCHED };
 }
 
 /// The path and the bytes of a wanted file.
@@ -245,7 +291,18 @@ type Matching = (Rc<str>, Oid);
 impl Watch {
     /// Watches what any of `globs` matches.
     pub fn new(globs: &[String]) -> Result<Self, StoreError> {
-        Ok(Self { wanted: glob_set(globs)?, folders: HashMap::new(), digests: HashMap::new() })
+        Self::within(globs, Room::BOUNDLESS)
+    }
+
+    /// The same, where no more is looked at than `room` has, and the rest is an error.
+    pub fn within(globs: &[String], room: Room) -> Result<Self, StoreError> {
+        Ok(Self { wanted: glob_set(globs)?, folders: HashMap::new(), digests: HashMap::new(), room })
+    }
+
+    /// What is left of the room.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        self.room
     }
 
     /// What [`Workspace::watched`] gives for the files of `revision`, were they checked out: the same digest where they
@@ -266,6 +323,13 @@ impl Watch {
         let mut hasher = Hasher::default();
         let mut told = !found.is_empty();
         for (path, id) in &*found {
+            let Ok(size) = repository.size(*id) else {
+                told = false;
+                break;
+            };
+            let left = self.room.bytes.checked_sub(size);
+            let too_much = || StoreError::TooMuch { path: repository.work_tree().to_owned() };
+            self.room.bytes = left.ok_or_else(too_much)?;
             let Ok(blob) = repository.inner().find_blob(*id) else {
                 told = false;
                 break;
@@ -289,8 +353,13 @@ impl Watch {
         if let Some(known) = self.folders.get(&key) {
             return Ok(Rc::clone(known));
         }
-        let tree = repository.inner().find_tree(folder).map_err(failed("read a commit"))?;
+        let tree = repository.tree(folder)?;
         let mut entries: Vec<_> = tree.iter().collect();
+        self.room.entries = self
+            .room
+            .entries
+            .checked_sub(entries.len() + 1)
+            .ok_or_else(|| StoreError::TooMuch { path: repository.work_tree().to_owned() })?;
         entries.sort_by(|one, other| one.name_bytes().cmp(other.name_bytes()));
         let mut found = vec![];
         for entry in entries {
@@ -316,6 +385,9 @@ impl Watch {
         Ok(found)
     }
 }
+
+/// Bytes of a folder of a commit: a hundred thousand files.
+const LARGEST_TREE: usize = 8 << 20;
 
 /// The mode of a symbolic link in a tree.
 const LINK: i32 = 0o120_000;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
+use super::guard::{Guard, Use};
 use super::{Repository, StoreError, WriteLock, replace};
 use crate::model::{ChecklistId, Digest, Hasher, PluginId};
 
@@ -18,6 +19,8 @@ pub(super) const LARGEST: usize = 64 << 20;
 #[derive(Debug)]
 pub struct Workspace {
     root: PathBuf,
+    /// What may be read of it; none where it is the user's own.
+    guard: Option<Guard>,
 }
 
 /// A text file of a workspace, as it stands on disk.
@@ -49,13 +52,23 @@ impl Workspace {
     #[must_use]
     pub fn find(start: &Path) -> Option<Self> {
         let root = start.ancestors().find(|folder| folder.join(Self::SETTINGS).is_file())?;
-        Some(Self { root: root.to_owned() })
+        Some(Self { root: root.to_owned(), guard: None })
     }
 
     /// The workspace at `root`, whether it has a settings file yet or not.
     #[must_use]
     pub fn at(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, guard: None }
+    }
+
+    /// The workspace at `root`, which somebody else writes: no link leads out of it, only so much of it is read, and the
+    /// rest is an error. It must have a settings file.
+    pub fn foreign(root: PathBuf) -> Result<Self, StoreError> {
+        let settings = root.join(Self::SETTINGS);
+        if let Err(source) = fs::symlink_metadata(&settings) {
+            return Err(StoreError::Read { path: settings, source });
+        }
+        Ok(Self { guard: Some(Guard::new(&root)?), root })
     }
 
     /// The folder.
@@ -132,7 +145,7 @@ impl Workspace {
             let path = self.root.join(&name);
             let missing =
                 || StoreError::Read { path: path.clone(), source: io::Error::from(io::ErrorKind::NotFound) };
-            let bytes = read_bytes(&path)?.ok_or_else(missing)?;
+            let bytes = self.bytes(&path, Use::Plugin)?.ok_or_else(missing)?;
             plugins.push((name, bytes));
         }
         Ok(plugins)
@@ -140,7 +153,7 @@ impl Workspace {
 
     /// The file of one plugin: none where there is none.
     pub fn plugin(&self, id: &PluginId) -> Result<Option<Vec<u8>>, StoreError> {
-        read_bytes(&self.root.join(Self::plugin_name(id)))
+        self.bytes(&self.root.join(Self::plugin_name(id)), Use::Plugin)
     }
 
     /// Where a plugin is kept, relative to the workspace: its id, with "." for the ":" after a namespace.
@@ -205,12 +218,29 @@ impl Workspace {
 
     /// Digests every file that one of `globs` matches, by path and content: two trees with one digest are the same to
     /// the proof that watches them. None where there is no such file: a proof that watches nothing can not be fresh. Files
-    /// that git ignores are left out, and so is what mustdo writes itself; a link to a file counts as that file.
+    /// that git ignores are left out, and so is what mustdo writes itself; a link to a file counts as that file. None also
+    /// where it can not be told of somebody else's workspace, because a link leads out of it.
     pub fn watched(&self, globs: &[String]) -> Result<Option<Digest>, StoreError> {
+        match &self.guard {
+            None => self.watched_now(globs),
+            Some(guard) => guard.digest(globs, || self.watched_now(globs)),
+        }
+    }
+
+    fn watched_now(&self, globs: &[String]) -> Result<Option<Digest>, StoreError> {
         let wanted = glob_set(globs)?;
+        let guarded = self.guard.is_some();
+        if guarded && !self.root.ancestors().all(Guard::is_walkable) {
+            return Ok(None);
+        }
         let walk = ignore::WalkBuilder::new(&self.root)
             .hidden(false)
-            .filter_entry(|entry| entry.depth() != 1 || !Self::is_own(&entry.file_name().to_string_lossy()))
+            .filter_entry(move |entry| {
+                let folder = entry.file_type().is_some_and(|kind| kind.is_dir());
+                let own = entry.depth() == 1 && Self::is_own(&entry.file_name().to_string_lossy());
+                let walkable = !guarded || !folder || Guard::is_walkable(entry.path());
+                !own && walkable
+            })
             .sort_by_file_name(Ord::cmp)
             .build();
         let mut hasher = Hasher::default();
@@ -218,11 +248,23 @@ impl Workspace {
         for entry in walk {
             let entry = entry.map_err(|source| StoreError::Walk { path: self.root.clone(), source })?;
             let Ok(path) = entry.path().strip_prefix(&self.root) else { continue };
+            if let Some(guard) = &self.guard {
+                guard.entry()?;
+            }
             if wanted.is_match(path) && entry.path().is_file() {
                 any = true;
                 let full = entry.path();
-                let bytes =
-                    fs::read(full).map_err(|source| StoreError::Read { path: full.to_owned(), source })?;
+                let bytes = match &self.guard {
+                    None => {
+                        fs::read(full).map_err(|source| StoreError::Read { path: full.to_owned(), source })?
+                    }
+                    Some(guard) => match guard.read(full, Use::Watched) {
+                        Ok(bytes) => bytes.unwrap_or_default(),
+                        // What lies behind it can not be told, so neither can the whole.
+                        Err(StoreError::Outside { .. }) => return Ok(None),
+                        Err(error) => return Err(error),
+                    },
+                };
                 hasher.field(path.as_os_str().as_encoded_bytes()).field(bytes);
             }
         }
@@ -255,6 +297,9 @@ impl Workspace {
         };
         let mut names = vec![];
         for entry in entries {
+            if let Some(guard) = &self.guard {
+                guard.entry()?;
+            }
             let name = entry.map_err(error)?.file_name().to_string_lossy().into_owned();
             let file = Path::new(&name);
             if !name.starts_with('.') && file.extension().is_some_and(|found| found == extension) {
@@ -265,8 +310,15 @@ impl Workspace {
         Ok(names)
     }
 
+    fn bytes(&self, path: &Path, wanted: Use) -> Result<Option<Vec<u8>>, StoreError> {
+        match &self.guard {
+            None => read_bytes(path),
+            Some(guard) => guard.read(path, wanted),
+        }
+    }
+
     fn read(&self, name: &str) -> Result<Option<TextFile>, StoreError> {
-        let bytes = read_bytes(&self.root.join(name))?;
+        let bytes = self.bytes(&self.root.join(name), Use::Text)?;
         Ok(bytes.map(|bytes| TextFile { name: name.to_owned(), bytes }))
     }
 }
@@ -389,6 +441,57 @@ mod tests {
         fs::create_dir(folder.path().join("checklists")).unwrap();
         std::os::unix::fs::symlink("nowhere", folder.path().join("checklists/a.toml")).unwrap();
         assert!(matches!(workspace.checklists(), Err(StoreError::Read { .. })));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn nothing_outside_of_somebody_elses_workspace_is_read() {
+        let (folder, _) = workspace();
+        let elsewhere = tempfile::tempdir().unwrap();
+        replace(&elsewhere.path().join("secret.toml"), b"format = 1").unwrap();
+        replace(&folder.path().join("progress/b.toml"), b"format = 1").unwrap();
+        let link = |name: &str, to: &Path| {
+            let link = folder.path().join(name);
+            fs::create_dir_all(link.parent().unwrap()).unwrap();
+            std::os::unix::fs::symlink(to, link).unwrap();
+        };
+        let foreign = || Workspace::foreign(folder.path().to_owned()).unwrap();
+        link("progress/c.toml", Path::new("b.toml"));
+        assert_eq!(foreign().progress().unwrap().len(), 2);
+        link("progress/a.toml", &elsewhere.path().join("secret.toml"));
+        assert!(matches!(foreign().progress(), Err(StoreError::Outside { .. })));
+        link("checklists", elsewhere.path());
+        assert!(matches!(foreign().checklists(), Err(StoreError::Outside { .. })));
+        link("app/shop.py", &elsewhere.path().join("secret.toml"));
+        assert_eq!(foreign().watched(&["app/*".to_owned()]).unwrap(), None);
+        link("plugins/a.wasm", Path::new("/dev/zero"));
+        assert!(matches!(foreign().plugins(), Err(StoreError::Outside { .. })));
+        assert!(Workspace::foreign(elsewhere.path().to_owned()).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn somebody_elses_workspace_can_neither_stop_nor_flood_its_reader() {
+        let (folder, _) = workspace();
+        let pipe = |name: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+            path
+        };
+        let foreign = || Workspace::foreign(folder.path().to_owned()).unwrap();
+        let progress = pipe("progress/a.toml");
+        assert!(matches!(foreign().progress(), Err(StoreError::Read { .. })));
+        fs::remove_file(progress).unwrap();
+        replace(&folder.path().join("app/shop.py"), b"1").unwrap();
+        assert!(foreign().watched(&["app/*".to_owned()]).unwrap().is_some());
+        pipe("app/.gitignore");
+        assert_eq!(foreign().watched(&["app/*".to_owned()]).unwrap(), None);
+        for name in ["a", "b", "c"] {
+            let file = fs::File::create(folder.path().join(format!("progress/{name}.toml"))).unwrap();
+            file.set_len(3 << 20).unwrap();
+        }
+        assert!(matches!(foreign().progress(), Err(StoreError::TooMuch { .. })));
     }
 
     #[test]

@@ -153,6 +153,8 @@ codes! {
     Conflict "E0801"
     /// A checklist that was changed from nobody knows what.
     LostBase "E0802"
+    /// Not the address of a repository.
+    BadRepository "E0901"
 }
 
 impl Code {

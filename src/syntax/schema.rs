@@ -12,3 +12,5 @@ pub const LOCK: &str = include_str!("schema/lock.json");
 pub const CASES: &str = include_str!("schema/cases.json");
 /// Of what `mustdo verify --partition` writes.
 pub const RESULT: &str = include_str!("schema/result.json");
+/// Of the file that `mustdo cohort` reads.
+pub const COHORT: &str = include_str!("schema/cohort.json");

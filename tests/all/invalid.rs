@@ -14,8 +14,8 @@ use std::time::Duration;
 use mustdo::model::{Capability, CapabilityRequest, CheckInfo, Digest, ItemId, PluginId, PluginInfo, Text};
 use mustdo::syntax::{
     Code, Diagnostic, Severity, Source, check_against, check_bindings, check_policy, combine_checklists,
-    link, misnamed_plugin, read_cases, read_checklist, read_lock, read_progress, read_settings, render,
-    unlocked_plugin,
+    link, misnamed_plugin, read_cases, read_checklist, read_cohort, read_lock, read_progress, read_settings,
+    render, unlocked_plugin,
 };
 
 fn folder() -> PathBuf {
@@ -119,6 +119,8 @@ fn diagnose(fixture: &str) -> Vec<Diagnostic> {
             let read = read_lock(&source);
             found.extend(read.diagnostics);
             lock = read.value;
+        } else if &*source.name == "cohort.toml" {
+            found.extend(read_cohort(&source).diagnostics);
         } else if &*source.name == "cases.toml" {
             let read = read_cases(&source);
             found.extend(read.diagnostics);

@@ -15,6 +15,7 @@ mod browser;
 mod cached;
 #[cfg(unix)]
 mod cases;
+mod cohort;
 mod combine;
 mod command;
 mod content;

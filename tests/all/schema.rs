@@ -11,6 +11,7 @@ const WORKSPACE: &str = include_str!("../../src/syntax/schema/workspace.json");
 const PROGRESS: &str = include_str!("../../src/syntax/schema/progress.json");
 const RESULT: &str = include_str!("../../src/syntax/schema/result.json");
 const CASES: &str = include_str!("../../src/syntax/schema/cases.json");
+const COHORT: &str = include_str!("../../src/syntax/schema/cohort.json");
 
 const GOOD_CHECKLIST: &str = r#"
 format = 1
@@ -395,4 +396,50 @@ fn cases_of_the_templates_follow_the_schema() {
         let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
         assert_eq!(faults(&validator, &text), [] as [String; 0], "{language}");
     }
+}
+
+const GOOD_COHORT: &str = r#"
+format = 1
+
+[cohort]
+title = "Spring"
+checklists = ["must-do"]
+
+[[learner]]
+name = "Ada"
+path = "ada"
+rev = "feature/shop"
+
+[[learner]]
+name = "Bo"
+git = "ssh://git@example.org/bo.git"
+rev = "main"
+folder = "work/shop"
+"#;
+
+#[test]
+fn cohorts_refuse_what_they_should() {
+    refuses(
+        COHORT,
+        GOOD_COHORT,
+        &[
+            ("format = 1", "format = 2"),
+            ("name = \"Ada\"\n", ""),
+            ("path = \"ada\"\n", ""),
+            ("path = \"ada\"", "path = \"ada\"\nfolder = \"x\""),
+            ("path = \"ada\"", "path = \"ada\"\ngit = \"file:///ada\""),
+            ("ssh://git@", "http://"),
+            ("rev = \"main\"", "rev = \"-main\""),
+            ("rev = \"main\"", "rev = \"main~1\""),
+            ("[\"must-do\"]", "[\"must-do\", \"must-do\"]"),
+            ("title", "titel"),
+        ],
+    );
+}
+
+#[test]
+fn the_documented_cohort_is_valid() {
+    let examples = blocks("docs/cohort.md", "[[learner]]");
+    assert_eq!(examples.len(), 1);
+    assert_eq!(faults(&validator(COHORT), &examples[0]), Vec::<String>::new());
 }

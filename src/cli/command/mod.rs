@@ -1,6 +1,7 @@
 //! One command, one file: what can be typed after it, and what it does.
 
 pub(crate) mod ci;
+pub(crate) mod cohort;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod diff;

@@ -40,12 +40,8 @@ pub(crate) struct ReportArgs {
 
 /// Prints the report and judges the policy.
 pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure> {
-    let mut files = args.reports.clone();
-    let given = files.iter().any(ReportFile::is_stdout);
-    // What is given without a file takes the place of the table.
-    if args.format.is_some() || !given {
-        files.insert(0, ReportFile::stdout(args.format.unwrap_or(Format::Table)));
-    }
+    let given = args.reports.iter().any(ReportFile::is_stdout);
+    let files = ReportFile::with_stdout(&args.reports, args.format, Format::Table);
     let sinks = ReportFile::open_all(context, &files)?;
     // Lines of a file are those of today: of another commit nothing is annotated.
     let announcement = match &args.rev {

@@ -27,10 +27,14 @@ pub(crate) enum SchemaFile {
     Lock,
     /// `cases.toml`
     Cases,
+    /// What `mustdo cohort` reads
+    Cohort,
     /// What `mustdo verify --partition` writes
     Result,
     /// `mustdo report --format json`
     Report,
+    /// `mustdo cohort --format json`
+    CohortReport,
     /// `mustdo history --format json`
     History,
     /// `mustdo diff --format json`
@@ -46,6 +50,8 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaFile::Lock => crate::syntax::schema::LOCK,
         SchemaFile::Result => crate::syntax::schema::RESULT,
         SchemaFile::Cases => crate::syntax::schema::CASES,
+        SchemaFile::Cohort => crate::syntax::schema::COHORT,
+        SchemaFile::CohortReport => crate::report::COHORT_SCHEMA,
         SchemaFile::Report => crate::report::JSON_SCHEMA,
         SchemaFile::History => crate::report::HISTORY_SCHEMA,
         SchemaFile::Diff => crate::report::DIFFERENCE_SCHEMA,

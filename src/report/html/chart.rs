@@ -40,13 +40,21 @@ pub(super) fn bar<'a>(rows: impl Iterator<Item = &'a Row>) -> String {
         *weights.entry(row.standing.status).or_default() += row.weight.get();
     }
     weights.remove(&Status::Waived);
-    let whole = f64::from(weights.values().sum::<u32>().max(1));
+    let whole = weights.values().sum();
+    let parts = SEGMENTS.map(|(status, class)| (class, weights.get(&status).copied().unwrap_or_default()));
+    stacked(&parts, whole)
+}
+
+/// Parts of a whole, one beside the other from the left, each with the class that gives it its colour; what is left is the
+/// ground.
+pub(in crate::report) fn stacked(parts: &[(&str, u32)], whole: u32) -> String {
+    let whole = f64::from(whole.max(1));
     let mut text = String::from(
         r#"<svg class="bar" viewBox="0 0 100 1" preserveAspectRatio="none" aria-hidden="true">"#,
     );
     let mut from = 0.0;
-    for (status, class) in SEGMENTS {
-        let width = f64::from(weights.get(&status).copied().unwrap_or_default()) / whole * 100.0;
+    for &(class, weight) in parts {
+        let width = f64::from(weight) / whole * 100.0;
         if width > 0.0 {
             // Writing to a string can not fail.
             let _written = write!(

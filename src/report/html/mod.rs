@@ -4,25 +4,23 @@
 //! HTML, so that it can be read and printed as it is, and as data, from which the script opens an item's own page. Both
 //! languages stand side by side; which of them is seen is the page's.
 
-mod chart;
+pub(super) mod chart;
+pub(super) mod frame;
 mod word;
 
-use std::borrow::Cow;
-use std::fmt::{self, Write as _};
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::gate;
+use serde::Serialize;
+
 use super::json::ReportView;
 use super::note::{self, Line};
 use super::paint::symbol;
 use super::phrase;
 use super::tree::{Heading, Report, Row, Section};
 use super::word as fixed;
-use crate::model::{Digest, Language, Level, Need, Outcome, Status, Tally};
+use crate::model::{Language, Level, Need, Outcome, Status, Tally};
+use frame::{add, both, escape, filled, option, other, policy, said, worded};
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
@@ -46,7 +44,7 @@ pub(super) fn html(report: &Report, language: Language) -> String {
     let fill = |name: &str| -> Option<String> {
         Some(match name {
             "language" => language.code().to_owned(),
-            "policy" => policy(),
+            "policy" => policy(STYLE, SCRIPT),
             "version" => escape(version).into_owned(),
             "title" => {
                 let ready = phrase::percent(total.readiness());
@@ -78,89 +76,17 @@ pub(super) fn html(report: &Report, language: Language) -> String {
             "data" => data(report),
             other => {
                 let (kind, word) = other.split_once(':')?;
-                let name = word::all().map(|(name, _)| name).find(|name| *name == word)?;
-                let [en, zh] = word::both(name);
-                let shown = escape(word::one(name, language));
-                match kind {
-                    "t" => both(en, zh),
-                    "label" => format!(r#"aria-label="{shown}" data-label="{name}""#),
-                    "placeholder" => format!(r#"placeholder="{shown}" data-placeholder="{name}""#),
-                    _ => return None,
-                }
+                let (name, words) = word::all().find(|(name, _)| *name == word)?;
+                worded(kind, name, words, language)?
             }
         })
     };
-    let mut page = String::new();
-    let mut rest = TEMPLATE;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let (name, after) = after.split_once("}}").unwrap_or((after, ""));
-        page.push_str(before);
-        // What is filled in is not looked through again: a text with braces is only a text.
-        page.push_str(&fill(name).unwrap_or_default());
-        rest = after;
-    }
-    page.push_str(rest);
-    page
-}
-
-/// Nothing is fetched, nothing is sent, and no script or style runs but the two of this page (Content Security Policy
-/// Level 3).
-fn policy() -> String {
-    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Digest::of(text.as_bytes()).as_bytes()));
-    format!(
-        "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
-    )
-}
-
-fn other(language: Language) -> Language {
-    match language {
-        Language::En => Language::Zh,
-        Language::Zh => Language::En,
-    }
-}
-
-/// `text` as HTML shows it, in an element or in a quoted attribute.
-fn escape(text: &str) -> Cow<'_, str> {
-    if !text.contains(['<', '>', '&', '"', '\'']) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        match c {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            c => escaped.push(c),
-        }
-    }
-    Cow::Owned(escaped)
-}
-
-/// A text in both languages, of which one is seen.
-fn both(en: &str, zh: &str) -> String {
-    if en == zh {
-        return escape(en).into_owned();
-    }
-    format!(r#"<span lang="en">{}</span><span lang="zh">{}</span>"#, escape(en), escape(zh))
-}
-
-/// What is said in each language.
-fn said(words: impl Fn(Language) -> String) -> String {
-    both(&words(Language::En), &words(Language::Zh))
+    filled(TEMPLATE, fill)
 }
 
 fn term(name: &'static str) -> String {
     let [en, zh] = word::both(name);
     both(en, zh)
-}
-
-/// Adds to a string, which can not fail.
-fn add(text: &mut String, more: fmt::Arguments<'_>) {
-    let _written = text.write_fmt(more);
 }
 
 fn subject(report: &Report) -> String {
@@ -368,18 +294,6 @@ fn statuses(total: &Tally) -> String {
     let word = said(|language| fixed::Word::Inconclusive.get(language).to_owned());
     button("inconclusive", "s-unsure", "?", word, inconclusive);
     text
-}
-
-/// An option in one language: what is inside one can not be seen in parts.
-fn option(value: &str, [en, zh]: [&str; 2], language: Language) -> String {
-    let shown = if language == Language::En { en } else { zh };
-    format!(
-        r#"<option value="{}" data-en="{}" data-zh="{}">{}</option>"#,
-        escape(value),
-        escape(en),
-        escape(zh),
-        escape(shown)
-    )
 }
 
 fn checklist_options(sections: &[Section], language: Language) -> String {

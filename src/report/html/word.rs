@@ -1,7 +1,5 @@
 //! The page's own words, in both languages, by the name that the template and the script know them by.
 
-use crate::model::Language;
-
 const WORDS: &[(&str, &str, &str)] = &[
     ("skip", "To the items", "跳到条目"),
     ("controls", "Language and colours", "语言与配色"),
@@ -78,13 +76,4 @@ pub(super) fn all() -> impl Iterator<Item = (&'static str, [&'static str; 2])> {
 /// The word of that name, in English and in Chinese. The names are this layer's own: one that is not there is shown as it is.
 pub(super) fn both(name: &'static str) -> [&'static str; 2] {
     all().find(|(known, _)| *known == name).map_or([name; 2], |(_, words)| words)
-}
-
-/// The word of that name.
-pub(super) fn one(name: &'static str, language: Language) -> &'static str {
-    let [en, zh] = both(name);
-    match language {
-        Language::En => en,
-        Language::Zh => zh,
-    }
 }
