@@ -36,9 +36,9 @@ fn usual(name: &TargetName) -> Option<TargetKind> {
         }
         "datagram" | "dns" | "tuple-datagram" => TargetKind::Udp,
         "src" | "data" | "c-list-source" | "certificates" => TargetKind::Dir,
-        "program" | "worker" | "celery" | "client" | "array" | "queue" | "stack" | "list" | "tree"
-        | "dict" | "ordered-dict" | "c-list" | "cc" | "btree" | "crypto" | "middleware" | "linux"
-        | PYTHON => TargetKind::Command,
+        "program" | "worker" | "publisher" | "celery" | "client" | "array" | "queue" | "stack" | "list"
+        | "tree" | "dict" | "ordered-dict" | "c-list" | "cc" | "btree" | "crypto" | "middleware"
+        | "linux" | PYTHON => TargetKind::Command,
         _ => return None,
     })
 }
