@@ -12,13 +12,16 @@ use super::shelf::Shelf;
 use crate::model::{Base, Comparison, Item, Pair, Selection, Settings, Standing, earlier};
 use crate::store::{Repository, StoreError};
 
+/// Help of `--base`; the square brackets would be links in its documentation.
+const BASE: &str = "Nothing may be worse than at this commit: a branch, a tag, HEAD~3, a commit's id; REV... is where REV and \
+                    this parted [default: what [policy] base says]";
+
 /// What can be typed about the gate.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Gate")]
 pub(crate) struct GateArgs {
     /// Nothing may be worse than at this commit: a branch, a tag, HEAD~3, a commit's id; REV... is where REV and this parted
-    /// [default: what [policy] base says]
-    #[arg(long, value_name = "REV")]
+    #[arg(long, value_name = "REV", help = BASE)]
     pub(crate) base: Option<String>,
     /// End with 0 although the policy does not hold or is not decided, and say so
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! A small web site behind TLS, and its door without, with one flag per known mistake.
 //!
 //! TLS is spoken by rustls. What no library agrees to any more, an old version, a weak suite, is agreed to by hand
-//! ([`hello`]): as far as the `ServerHello`, which is where everybody can see it. The certificates are files, made by
+//! (`hello`): as far as the `ServerHello`, which is where everybody can see it. The certificates are files, made by
 //! `certificate/make`.
 
 mod flaw;
