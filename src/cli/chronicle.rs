@@ -130,7 +130,7 @@ impl Chronicle {
 
 fn point_lines(point: &Point, lines: &mut Vec<String>) {
     let Point { revision, at, summary, tally, changes } = point;
-    let figures = numbers(&tally.clone().unwrap_or_default()).map(|number| number.to_string()).join(",");
+    let figures = numbers(tally.clone().unwrap_or_default()).map(|number| number.to_string()).join(",");
     let revision = revision.as_deref().unwrap_or(NOTHING);
     lines.push(format!("point {revision} {} {figures} {}", at.as_nanosecond(), plain(summary)));
     if let Err(trouble) = tally {
@@ -195,70 +195,16 @@ fn moment(text: &str) -> Option<Timestamp> {
     Timestamp::from_nanosecond(text.parse().ok()?).ok()
 }
 
-fn numbers(tally: &Tally) -> [u32; 13] {
-    let Tally {
-        items,
-        proven,
-        claimed,
-        failing,
-        stale,
-        waived,
-        open,
-        inconclusive,
-        unbound,
-        checkable,
-        proven_weight,
-        claimed_weight,
-        weight,
-    } = *tally;
-    [
-        items,
-        proven,
-        claimed,
-        failing,
-        stale,
-        waived,
-        open,
-        inconclusive,
-        unbound,
-        checkable,
-        proven_weight,
-        claimed_weight,
-        weight,
-    ]
+fn numbers(mut tally: Tally) -> [u32; 13] {
+    tally.counters().map(|number| *number)
 }
 
 fn tally(numbers: [u32; 13]) -> Tally {
-    let [
-        items,
-        proven,
-        claimed,
-        failing,
-        stale,
-        waived,
-        open,
-        inconclusive,
-        unbound,
-        checkable,
-        proven_weight,
-        claimed_weight,
-        weight,
-    ] = numbers;
-    Tally {
-        items,
-        proven,
-        claimed,
-        failing,
-        stale,
-        waived,
-        open,
-        inconclusive,
-        unbound,
-        checkable,
-        proven_weight,
-        claimed_weight,
-        weight,
+    let mut tally = Tally::default();
+    for (place, number) in tally.counters().into_iter().zip(numbers) {
+        *place = number;
     }
+    tally
 }
 
 #[cfg(test)]

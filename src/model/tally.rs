@@ -62,6 +62,40 @@ impl Tally {
         }
     }
 
+    /// Every number, in an order that stays.
+    pub fn counters(&mut self) -> [&mut u32; 13] {
+        let Self {
+            items,
+            proven,
+            claimed,
+            failing,
+            stale,
+            waived,
+            open,
+            inconclusive,
+            unbound,
+            checkable,
+            proven_weight,
+            claimed_weight,
+            weight,
+        } = self;
+        [
+            items,
+            proven,
+            claimed,
+            failing,
+            stale,
+            waived,
+            open,
+            inconclusive,
+            unbound,
+            checkable,
+            proven_weight,
+            claimed_weight,
+            weight,
+        ]
+    }
+
     /// Weight of proven items of the weight of all that are not waived, in percent, rounded down: 100 is everything.
     /// None where there is nothing to be ready in.
     #[must_use]
@@ -77,35 +111,10 @@ impl Tally {
 }
 
 impl AddAssign for Tally {
-    fn add_assign(&mut self, other: Self) {
-        let Self {
-            items,
-            proven,
-            claimed,
-            failing,
-            stale,
-            waived,
-            open,
-            inconclusive,
-            unbound,
-            checkable,
-            proven_weight,
-            claimed_weight,
-            weight,
-        } = other;
-        self.items += items;
-        self.proven += proven;
-        self.claimed += claimed;
-        self.failing += failing;
-        self.stale += stale;
-        self.waived += waived;
-        self.open += open;
-        self.inconclusive += inconclusive;
-        self.unbound += unbound;
-        self.checkable += checkable;
-        self.proven_weight += proven_weight;
-        self.claimed_weight += claimed_weight;
-        self.weight += weight;
+    fn add_assign(&mut self, mut other: Self) {
+        for (sum, number) in self.counters().into_iter().zip(other.counters()) {
+            *sum += *number;
+        }
     }
 }
 
