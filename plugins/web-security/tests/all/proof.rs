@@ -66,6 +66,19 @@ fn csrf() {
     check("csrf");
 }
 
+/// A deletion is judged where one is offered, and a site is refused for that alone.
+#[test]
+fn csrf_judges_a_deletion_where_one_is_offered() {
+    let step = |verdict: &Verdict, id: &str| verdict.steps.iter().find(|step| step.id == id).unwrap().status;
+    let good = run("csrf", None);
+    assert_eq!(step(&good, "removal"), Status::Pass, "{}", steps(&good));
+    for flaw in [Flaw::LinkDeletes, Flaw::FormDeletesByGet, Flaw::DeletesWithoutToken] {
+        let verdict = run("csrf", Some(flaw));
+        let told = ["foreign-requests", "removal"].map(|id| step(&verdict, id));
+        assert_eq!(told, [Status::Pass, Status::Fail], "{flaw:?}\n{}", steps(&verdict));
+    }
+}
+
 #[test]
 fn session() {
     check("session");
