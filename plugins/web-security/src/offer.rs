@@ -178,7 +178,7 @@ fn has(node: &Node, word: &str) -> bool {
 fn elements(page: &Page) -> Vec<Range<usize>> {
     let end = page.nodes().len();
     let mut open: Vec<(&str, usize)> = Vec::new();
-    let mut ranges: Vec<Range<usize>> = Vec::from([0..end]);
+    let mut ranges = Vec::new();
     for (at, node) in page.nodes().iter().enumerate() {
         match node {
             Node::Start { name, .. } if !VOID.contains(&name.as_str()) => open.push((name, at)),
@@ -191,6 +191,7 @@ fn elements(page: &Page) -> Vec<Range<usize>> {
         }
     }
     ranges.extend(open.into_iter().map(|(_, start)| start..end));
+    ranges.push(0..end);
     ranges
 }
 

@@ -51,7 +51,8 @@ fn columns() -> Vec<Column> {
 /// The site with its folder of users and logs, and where it shows values by templates.
 fn subject(site: Site) -> Subject {
     let data = site.data().to_str().unwrap().to_owned();
-    Subject::http("api", site.address()).with_folder("store", &data).keeping(site)
+    let key = json!({ "signing_key": site.signing_key() });
+    Subject::http("api", site.address()).with_folder("store", &data).asked_with(key).keeping(site)
 }
 
 /// The pages that no account is needed for, and that no other page links to.
@@ -88,6 +89,12 @@ fn row(flaw: Flaw) -> Row {
 
 fn matrix() -> Matrix {
     let good = Row::new("good", "The good site.", Kind::Good, || subject(Site::start(None).unwrap()));
+    let tokens = Row::new(
+        "tokens",
+        "The good site with sessions in tokens that it signs, each with an end that is kept.",
+        Kind::Good,
+        || subject(Site::start_with_tokens().unwrap()),
+    );
     let elsewhere = Row::new(
         "trap/another-folder",
         "The good site, and a folder that has the users of another one.",
@@ -98,7 +105,7 @@ fn matrix() -> Matrix {
             Subject::http("api", site.address()).with_folder("store", &data).keeping((site, other))
         },
     );
-    let rows = std::iter::once(good).chain(Flaw::ALL.iter().copied().map(row));
+    let rows = [good, tokens.only(&QUICK)].into_iter().chain(Flaw::ALL.iter().copied().map(row));
     Matrix {
         plugin: PLUGIN,
         page: PLUGIN,

@@ -20,7 +20,8 @@ fn run(check: &str, flaw: Option<Flaw>) -> Verdict {
         .bind("api", site.address())
         .folder("store", site.data())
         .limit(Duration::from_mins(1));
-    let params = if check == "template-escape" { TEMPLATES } else { "" };
+    let key = format!(r#"{{ "signing_key": "{}" }}"#, site.signing_key());
+    let params = if check == "template-escape" { TEMPLATES } else { key.as_str() };
     web_security::plugin().run(check, params, &mut host.context(7)).unwrap()
 }
 
@@ -122,6 +123,35 @@ fn outbound() {
 #[test]
 fn token_forgery() {
     check("token-forgery");
+}
+
+/// With the key of a token it is told whether its end is kept, and without the right one it is not.
+#[test]
+fn token_forgery_of_an_ended_token() {
+    let ask = |site: Site, key: Option<&str>| {
+        let host = NativeHost::new().bind("api", site.address());
+        let params = key.map_or_else(String::new, |key| format!(r#"{{ "signing_key": "{key}" }}"#));
+        web_security::plugin().run("token-forgery", &params, &mut host.context(7)).unwrap()
+    };
+    let kept = |verdict: &Verdict| verdict.steps.iter().find(|step| step.id == "end-kept").unwrap().status;
+    let site = Site::start_with_tokens().unwrap();
+    let key = site.signing_key().to_owned();
+    let good = ask(site, Some(&key));
+    assert_eq!((good.status, kept(&good)), (Status::Pass, Status::Pass), "{}", steps(&good));
+    assert_eq!(good.score.map(|score| score.earned), Some(1.0), "{}", steps(&good));
+    let unjudged = ask(Site::start_with_tokens().unwrap(), None);
+    assert_eq!((unjudged.status, kept(&unjudged)), (Status::Pass, Status::Skip), "{}", steps(&unjudged));
+    let wrong = ask(Site::start_with_tokens().unwrap(), Some("of another site"));
+    assert_eq!(
+        (wrong.status, kept(&wrong)),
+        (Status::Inconclusive, Status::Inconclusive),
+        "{}",
+        steps(&wrong)
+    );
+    let site = Site::start(Some(Flaw::TokenEndIgnored)).unwrap();
+    let key = site.signing_key().to_owned();
+    let bad = ask(site, Some(&key));
+    assert_eq!((bad.status, kept(&bad)), (Status::Fail, Status::Fail), "{}", steps(&bad));
 }
 
 #[test]
