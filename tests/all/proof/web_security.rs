@@ -51,8 +51,13 @@ fn columns() -> Vec<Column> {
 /// The site with its folder of users and logs, and where it shows values by templates.
 fn subject(site: Site) -> Subject {
     let data = site.data().to_str().unwrap().to_owned();
+    Subject::http("api", site.address()).with_folder("store", &data).keeping(site)
+}
+
+/// The same, and the key of its tokens; `headers` logs nobody in and takes none.
+fn subject_with_key(site: Site) -> Subject {
     let key = json!({ "signing_key": site.signing_key() });
-    Subject::http("api", site.address()).with_folder("store", &data).asked_with(key).keeping(site)
+    subject(site).asked_with(key)
 }
 
 /// The pages that no account is needed for, and that no other page links to.
@@ -81,6 +86,12 @@ fn row(flaw: Flaw) -> Row {
         return row(Kind::Trap).only(&of_forms);
     }
     let Some(Column { label, .. }) = check else { return row(Kind::Trap) };
+    if flaw == Flaw::TokenEndIgnored {
+        let start = move || subject_with_key(Site::start(Some(flaw)).unwrap());
+        return Row::new(flaw.name(), flaw.summary(), Kind::Flaw(vec![label]), start)
+            .only(&[PATHS, CSRF, TOKENS, STORAGE])
+            .slow();
+    }
     let mut asked = vec![label];
     asked.extend(QUICK.iter().filter(|quick| **quick != label));
     let kind = if flaw.breaks_only_a_should() { Kind::Weak(vec![label]) } else { Kind::Flaw(vec![label]) };
@@ -93,7 +104,7 @@ fn matrix() -> Matrix {
         "tokens",
         "The good site with sessions in tokens that it signs, each with an end that is kept.",
         Kind::Good,
-        || subject(Site::start_with_tokens().unwrap()),
+        || subject_with_key(Site::start_with_tokens().unwrap()),
     );
     let elsewhere = Row::new(
         "trap/another-folder",
@@ -105,7 +116,9 @@ fn matrix() -> Matrix {
             Subject::http("api", site.address()).with_folder("store", &data).keeping((site, other))
         },
     );
-    let rows = [good, tokens.only(&QUICK)].into_iter().chain(Flaw::ALL.iter().copied().map(row));
+    let rows = [good, tokens.only(&[PATHS, CSRF, TOKENS, STORAGE])]
+        .into_iter()
+        .chain(Flaw::ALL.iter().copied().map(row));
     Matrix {
         plugin: PLUGIN,
         page: PLUGIN,

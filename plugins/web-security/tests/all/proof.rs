@@ -21,7 +21,11 @@ fn run(check: &str, flaw: Option<Flaw>) -> Verdict {
         .folder("store", site.data())
         .limit(Duration::from_mins(1));
     let key = format!(r#"{{ "signing_key": "{}" }}"#, site.signing_key());
-    let params = if check == "template-escape" { TEMPLATES } else { key.as_str() };
+    let params = match check {
+        "template-escape" => TEMPLATES,
+        "token-forgery" => key.as_str(),
+        _ => "",
+    };
     web_security::plugin().run(check, params, &mut host.context(7)).unwrap()
 }
 
