@@ -46,6 +46,8 @@ macro_rules! visiting {
                 pub(crate) previews: Vec<String> = Vec::new(),
                 /// Addresses with `{value}` that run a program on what the value says. Without any: the usual ones, and the forms that a user finds.
                 pub(crate) commands: Vec<String> = Vec::new(),
+                /// The key that signs the site's JSON Web Tokens, as text, in base64 or in hexadecimal digits; `{ env = "NAME" }` takes it from a variable. With it, a token that has ended is made, and must be refused.
+                pub(crate) signing_key: Option<String> = None,
                 $($more)*
             }
         }
@@ -68,6 +70,7 @@ macro_rules! visiting {
                     redirects: &self.redirects,
                     previews: &self.previews,
                     commands: &self.commands,
+                    signing_key: self.signing_key.as_deref(),
                     },
                 }
             }
@@ -87,6 +90,7 @@ pub(crate) struct Features<'check> {
     pub(crate) redirects: &'check [String],
     pub(crate) previews: &'check [String],
     pub(crate) commands: &'check [String],
+    pub(crate) signing_key: Option<&'check str>,
 }
 
 pub(crate) use visiting;

@@ -17,6 +17,7 @@ mod form;
 mod headers;
 mod jar;
 mod markup;
+mod offer;
 mod outbound;
 mod page;
 mod password_storage;

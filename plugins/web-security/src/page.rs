@@ -1,5 +1,7 @@
 //! An answer read as a browser reads HTML: a flat list of tags and texts, by the tokenizer of the HTML standard.
 
+use std::ops::Range;
+
 use html5gum::{DefaultEmitter, HtmlString, Token, Tokenizer};
 
 /// Elements whose content is text, not markup (HTML standard, 13.2.6.2 and following).
@@ -58,6 +60,11 @@ impl Page {
     /// The pieces in order.
     pub(crate) fn nodes(&self) -> &[Node] {
         &self.nodes
+    }
+
+    /// A stretch of it, as a page of its own.
+    pub(crate) fn part(&self, range: Range<usize>) -> Self {
+        Self { nodes: self.nodes.get(range).unwrap_or_default().to_vec() }
     }
 
     /// What a reader sees, words apart by one space: no script, no style, and no values of fields.

@@ -81,11 +81,7 @@ impl Signed {
     pub(crate) fn is_made_with(&self, secret: &str) -> bool {
         let secret = secret.as_bytes();
         let made = match self.kind {
-            Kind::Jwt => match algorithm(&self.body).as_deref() {
-                Some("HS384") => URL.encode(sign::<Hmac<Sha384>>(secret, &self.body)),
-                Some("HS512") => URL.encode(sign::<Hmac<Sha512>>(secret, &self.body)),
-                _ => URL.encode(sign::<Hmac<Sha256>>(secret, &self.body)),
-            },
+            Kind::Jwt => self.jwt_signature(secret, &self.body),
             Kind::Flask => {
                 URL.encode(sign::<Hmac<Sha1>>(&sign::<Hmac<Sha1>>(secret, FLASK_SALT), &self.body))
             }
@@ -143,6 +139,52 @@ impl Signed {
         };
         text.contains(from)
             .then(|| format!("{header}{}{rest}.{}", URL.encode(text.replace(from, to)), self.signature))
+    }
+
+    /// The end that a JSON Web Token gives itself, in seconds since 1970 (RFC 7519, section 4.1.4); none where it has none.
+    pub(crate) fn end(&self) -> Option<f64> {
+        self.claims()?.get("exp")?.as_f64()
+    }
+
+    /// The same token with another end, in seconds since 1970, signed with `key`; none where it is not of a keyed hash, or
+    /// the key is not the one that has signed it. A key may be given as text, in base64 or in hexadecimal digits.
+    pub(crate) fn ending(&self, key: &str, end: u64) -> Option<String> {
+        if self.kind != Kind::Jwt {
+            return None;
+        }
+        let written = [
+            Some(key.as_bytes().to_vec()),
+            PLAIN.decode(key).ok(),
+            URL.decode(key).ok(),
+            hex::decode(key).ok(),
+        ];
+        let key = written
+            .into_iter()
+            .flatten()
+            .find(|key| self.jwt_signature(key, &self.body) == self.signature)?;
+        let mut claims = self.claims()?;
+        claims.as_object_mut()?.insert("exp".to_owned(), end.into());
+        let (header, _) = self.body.split_once('.')?;
+        let body = format!("{header}.{}", URL.encode(claims.to_string()));
+        let signature = self.jwt_signature(&key, &body);
+        Some(format!("{body}.{signature}"))
+    }
+
+    /// What a JSON Web Token says.
+    fn claims(&self) -> Option<Value> {
+        if !matches!(self.kind, Kind::Jwt | Kind::JwtOther) {
+            return None;
+        }
+        serde_json::from_slice(&URL.decode(self.body.split_once('.')?.1).ok()?).ok()
+    }
+
+    /// The keyed hash of a body, by the algorithm that this token names.
+    fn jwt_signature(&self, key: &[u8], body: &str) -> String {
+        match algorithm(&self.body).as_deref() {
+            Some("HS384") => URL.encode(sign::<Hmac<Sha384>>(key, body)),
+            Some("HS512") => URL.encode(sign::<Hmac<Sha512>>(key, body)),
+            _ => URL.encode(sign::<Hmac<Sha256>>(key, body)),
+        }
     }
 
     /// In words.
@@ -204,6 +246,22 @@ mod tests {
         let other = Signed::of(&signed.with_claim("John Doe", "Jane Doe").unwrap());
         assert!(!other.is_made_with("your-256-bit-secret"));
         assert!(signed.unsigned("none").unwrap().ends_with('.'));
+    }
+
+    #[test]
+    fn a_token_ends_when_whoever_has_its_key_says() {
+        let bytes = b"0123456789abcdef0123456789abcde\xff";
+        let header = URL.encode(r#"{"alg":"HS512"}"#);
+        let body = format!("{header}.{}", URL.encode(r#"{"sub":"ann","exp":2000000000}"#));
+        let signed = Signed::of(&format!("{body}.{}", URL.encode(sign::<Hmac<Sha512>>(bytes, &body))));
+        assert_eq!((signed.kind, signed.end()), (Kind::Jwt, Some(2e9)));
+        for key in [hex::encode(bytes), PLAIN.encode(bytes), URL.encode(bytes)] {
+            let other = Signed::of(&signed.ending(&key, 1_000_000_000).unwrap());
+            assert_eq!((other.kind, other.end()), (Kind::Jwt, Some(1e9)));
+            assert_eq!(other.jwt_signature(bytes, &other.body), other.signature);
+        }
+        assert_eq!(signed.ending("another", 1), None);
+        assert_eq!(Signed::of("0f3c9a").end(), None);
     }
 
     #[test]

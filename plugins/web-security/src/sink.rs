@@ -171,13 +171,14 @@ impl Sink {
         Ok(seen)
     }
 
+    /// The views as they are now.
+    pub(crate) fn pages(&self, probe: &mut Probe, browser: &mut Browser) -> Result<Vec<Visit>, Fault> {
+        self.views.iter().map(|path| Ok(browser.open(probe, path)?)).collect()
+    }
+
     /// The links of the views now, so that later ones are known to be new.
     pub(crate) fn links(&self, probe: &mut Probe, browser: &mut Browser) -> Result<Vec<String>, Fault> {
-        let mut links = Vec::new();
-        for path in &self.views {
-            links.extend(crawl::links(&browser.open(probe, path)?));
-        }
-        Ok(links)
+        Ok(self.pages(probe, browser)?.iter().flat_map(crawl::links).collect())
     }
 }
 

@@ -54,6 +54,12 @@ fn subject(site: Site) -> Subject {
     Subject::http("api", site.address()).with_folder("store", &data).keeping(site)
 }
 
+/// The same, and the key of its tokens; `headers` logs nobody in and takes none.
+fn subject_with_key(site: Site) -> Subject {
+    let key = json!({ "signing_key": site.signing_key() });
+    subject(site).asked_with(key)
+}
+
 /// The pages that no account is needed for, and that no other page links to.
 fn templates() -> serde_json::Value {
     let signs = |body: &str| json!({ "path": "/guestbook", "body": body });
@@ -80,6 +86,12 @@ fn row(flaw: Flaw) -> Row {
         return row(Kind::Trap).only(&of_forms);
     }
     let Some(Column { label, .. }) = check else { return row(Kind::Trap) };
+    if flaw == Flaw::TokenEndIgnored {
+        let start = move || subject_with_key(Site::start(Some(flaw)).unwrap());
+        return Row::new(flaw.name(), flaw.summary(), Kind::Flaw(vec![label]), start)
+            .only(&[PATHS, CSRF, TOKENS, STORAGE])
+            .slow();
+    }
     let mut asked = vec![label];
     asked.extend(QUICK.iter().filter(|quick| **quick != label));
     let kind = if flaw.breaks_only_a_should() { Kind::Weak(vec![label]) } else { Kind::Flaw(vec![label]) };
@@ -88,6 +100,12 @@ fn row(flaw: Flaw) -> Row {
 
 fn matrix() -> Matrix {
     let good = Row::new("good", "The good site.", Kind::Good, || subject(Site::start(None).unwrap()));
+    let tokens = Row::new(
+        "tokens",
+        "The good site with sessions in tokens that it signs, each with an end that is kept.",
+        Kind::Good,
+        || subject_with_key(Site::start_with_tokens().unwrap()),
+    );
     let elsewhere = Row::new(
         "trap/another-folder",
         "The good site, and a folder that has the users of another one.",
@@ -98,7 +116,9 @@ fn matrix() -> Matrix {
             Subject::http("api", site.address()).with_folder("store", &data).keeping((site, other))
         },
     );
-    let rows = std::iter::once(good).chain(Flaw::ALL.iter().copied().map(row));
+    let rows = [good, tokens.only(&[PATHS, CSRF, TOKENS, STORAGE])]
+        .into_iter()
+        .chain(Flaw::ALL.iter().copied().map(row));
     Matrix {
         plugin: PLUGIN,
         page: PLUGIN,

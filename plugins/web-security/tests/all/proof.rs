@@ -20,7 +20,12 @@ fn run(check: &str, flaw: Option<Flaw>) -> Verdict {
         .bind("api", site.address())
         .folder("store", site.data())
         .limit(Duration::from_mins(1));
-    let params = if check == "template-escape" { TEMPLATES } else { "" };
+    let key = format!(r#"{{ "signing_key": "{}" }}"#, site.signing_key());
+    let params = match check {
+        "template-escape" => TEMPLATES,
+        "token-forgery" => key.as_str(),
+        _ => "",
+    };
     web_security::plugin().run(check, params, &mut host.context(7)).unwrap()
 }
 
@@ -66,6 +71,19 @@ fn csrf() {
     check("csrf");
 }
 
+/// A deletion is judged where one is offered, and a site is refused for that alone.
+#[test]
+fn csrf_judges_a_deletion_where_one_is_offered() {
+    let step = |verdict: &Verdict, id: &str| verdict.steps.iter().find(|step| step.id == id).unwrap().status;
+    let good = run("csrf", None);
+    assert_eq!(step(&good, "removal"), Status::Pass, "{}", steps(&good));
+    for flaw in [Flaw::LinkDeletes, Flaw::FormDeletesByGet, Flaw::DeletesWithoutToken] {
+        let verdict = run("csrf", Some(flaw));
+        let told = ["foreign-requests", "removal"].map(|id| step(&verdict, id));
+        assert_eq!(told, [Status::Pass, Status::Fail], "{flaw:?}\n{}", steps(&verdict));
+    }
+}
+
 #[test]
 fn session() {
     check("session");
@@ -109,6 +127,35 @@ fn outbound() {
 #[test]
 fn token_forgery() {
     check("token-forgery");
+}
+
+/// With the key of a token it is told whether its end is kept, and without the right one it is not.
+#[test]
+fn token_forgery_of_an_ended_token() {
+    let ask = |site: Site, key: Option<&str>| {
+        let host = NativeHost::new().bind("api", site.address());
+        let params = key.map_or_else(String::new, |key| format!(r#"{{ "signing_key": "{key}" }}"#));
+        web_security::plugin().run("token-forgery", &params, &mut host.context(7)).unwrap()
+    };
+    let kept = |verdict: &Verdict| verdict.steps.iter().find(|step| step.id == "end-kept").unwrap().status;
+    let site = Site::start_with_tokens().unwrap();
+    let key = site.signing_key().to_owned();
+    let good = ask(site, Some(&key));
+    assert_eq!((good.status, kept(&good)), (Status::Pass, Status::Pass), "{}", steps(&good));
+    assert_eq!(good.score.map(|score| score.earned), Some(1.0), "{}", steps(&good));
+    let unjudged = ask(Site::start_with_tokens().unwrap(), None);
+    assert_eq!((unjudged.status, kept(&unjudged)), (Status::Pass, Status::Skip), "{}", steps(&unjudged));
+    let wrong = ask(Site::start_with_tokens().unwrap(), Some("of another site"));
+    assert_eq!(
+        (wrong.status, kept(&wrong)),
+        (Status::Inconclusive, Status::Inconclusive),
+        "{}",
+        steps(&wrong)
+    );
+    let site = Site::start(Some(Flaw::TokenEndIgnored)).unwrap();
+    let key = site.signing_key().to_owned();
+    let bad = ask(site, Some(&key));
+    assert_eq!((bad.status, kept(&bad)), (Status::Fail, Status::Fail), "{}", steps(&bad));
 }
 
 #[test]

@@ -82,6 +82,12 @@ flaws! {
         "Instead of a token, the address of this site must occur anywhere in the Referer."
     GetActs "csrf/get-acts"
         "What a form posts is also done by GET, without a token."
+    LinkDeletes "csrf/link-deletes"
+        "A link removes what one wrote: by GET, and without a token."
+    FormDeletesByGet "csrf/form-deletes-by-get"
+        "The form that removes is posted with a token, and its address also removes by GET, without one."
+    DeletesWithoutToken "csrf/deletes-without-token"
+        "The form that removes has no token, and the session cookie names no site."
     RefusesActions "csrf/refuses-everything"
         "Every POST of a logged-in user is answered 403, with a right token too."
 
@@ -157,6 +163,10 @@ flaws! {
         "A token that says that it has no signature is believed."
     TokenUnverified "token-forgery/signature-ignored"
         "The signature of a token is never looked at."
+    TokenEndIgnored "token-forgery/exp-ignored"
+        "A token says when it ends, and is believed after that."
+    TokenNeverEnds "token-forgery/no-exp"
+        "A token says nothing of when it ends."
     SessionEncodesName "token-forgery/encoded-name"
         "The session is the user's name and an id in base64, without a signature."
 
@@ -231,6 +241,7 @@ impl Flaw {
                 | Self::ConstantNonce
                 | Self::NoDummyHash
                 | Self::CheapArgon
+                | Self::TokenNeverEnds
         )
     }
 }

@@ -69,6 +69,7 @@ impl App {
         match self.flaw {
             Some(Flaw::RefusesActions) if inside && request.path != "/logout" => return refusal(),
             Some(Flaw::NoToken) => return None,
+            Some(Flaw::DeletesWithoutToken) if request.deletes() => return None,
             Some(Flaw::RefererSubstring) => {
                 let from = request.header("referer");
                 let genuine = from.is_empty() && request.header("sec-fetch-site") != "cross-site";
@@ -102,6 +103,7 @@ impl App {
             Some(
                 Flaw::NoSameSite
                     | Flaw::NoToken
+                    | Flaw::DeletesWithoutToken
                     | Flaw::TokenUnbound
                     | Flaw::TokenUnboundOneSession
                     | Flaw::TokenWhenPresent

@@ -37,6 +37,7 @@ use state::State;
 pub struct Site {
     address: SocketAddr,
     data: PathBuf,
+    key: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -44,13 +45,22 @@ pub struct Site {
 impl Site {
     /// Starts the good site, or one with a mistake, on a free port.
     pub fn start(flaw: Option<Flaw>) -> io::Result<Self> {
+        Self::serve(flaw, false)
+    }
+
+    /// Starts a good site whose sessions are tokens that it signs, each with an end that is kept.
+    pub fn start_with_tokens() -> io::Result<Self> {
+        Self::serve(None, true)
+    }
+
+    fn serve(flaw: Option<Flaw>, signs: bool) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (stop, stopped) = oneshot::channel();
-        let app = Arc::new(App::new(flaw, address)?);
-        let data = app.data();
+        let app = Arc::new(App::new(flaw, signs, address)?);
+        let (data, key) = (app.data(), app.dummy.clone());
         let thread = thread::spawn(move || {
             runtime.block_on(async move {
                 tokio::select! {
@@ -61,7 +71,7 @@ impl Site {
             });
             runtime.shutdown_background();
         });
-        Ok(Self { address, data, stop: Some(stop), thread: Some(thread) })
+        Ok(Self { address, data, key, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where it answers.
@@ -74,6 +84,12 @@ impl Site {
     #[must_use]
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// What it signs tokens with, but for the site whose key everybody knows.
+    #[must_use]
+    pub fn signing_key(&self) -> &str {
+        &self.key
     }
 }
 
@@ -130,23 +146,25 @@ fn broken() -> http::Response<Full<Bytes>> {
 #[derive(Debug)]
 struct App {
     flaw: Option<Flaw>,
+    /// Whether the sessions of a site without a mistake are signed tokens.
+    signs: bool,
     address: SocketAddr,
     state: Mutex<State>,
     /// A folder of files that are public, beside files that are not.
     files: PathBuf,
-    /// What a password is compared with where there is no such user.
+    /// What a password is compared with where there is no such user; nobody guesses it, so tokens are signed with it too.
     dummy: String,
 }
 
 impl App {
-    fn new(flaw: Option<Flaw>, address: SocketAddr) -> io::Result<Self> {
+    fn new(flaw: Option<Flaw>, signs: bool, address: SocketAddr) -> io::Result<Self> {
         let files = std::env::temp_dir().join(format!("mustdo-site-{}", state::secret()));
         std::fs::create_dir_all(files.join("static"))?;
         std::fs::create_dir_all(files.join("data"))?;
         std::fs::write(files.join("static/style.css"), "body { margin: 2em }\n")?;
         std::fs::write(files.join("static/guide.txt"), "how to use this site\n")?;
         std::fs::write(files.join("mustdo.toml"), "[targets.web]\nkind = \"http\"\n")?;
-        Ok(Self { flaw, address, state: Mutex::default(), files, dummy: state::hash("nobody") })
+        Ok(Self { flaw, signs, address, state: Mutex::default(), files, dummy: state::hash("nobody") })
     }
 
     /// Users and the log, beside what is served.

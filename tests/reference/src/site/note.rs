@@ -39,7 +39,7 @@ impl App {
             Some(note) if note.author == *name || open => {
                 let field = format!("<textarea name=\"text\">{}</textarea>", html::escape(&note.text));
                 let change = html::form(&format!("/notes/{id}"), &visitor.token, &field, "Change");
-                let delete = html::form(&format!("/notes/{id}/delete"), &visitor.token, "", "Delete");
+                let delete = self.deletion(&format!("/notes/{id}/delete"), visitor);
                 Self::show(visitor, "Note", &format!("<p>{}</p>{change}{delete}", html::escape(&note.text)))
             }
             _ => self.missing(visitor),

@@ -53,7 +53,7 @@ impl App {
             format!("<p><a href=\"{0}\">{0}</a></p>", html::escape(link))
         };
         let delete = if visitor.user.as_ref() == Some(author) {
-            html::form(&format!("/posts/{id}/delete"), &visitor.token, "", "Delete")
+            self.deletion(&format!("/posts/{id}/delete"), visitor)
         } else {
             String::new()
         };
@@ -62,6 +62,17 @@ impl App {
             html::escape(title),
             html::escape(author)
         )
+    }
+
+    /// What its author removes a post or a note with.
+    pub(super) fn deletion(&self, address: &str, visitor: &Visitor) -> String {
+        match self.flaw {
+            Some(Flaw::LinkDeletes) => format!("<a href=\"{address}\">Delete</a>"),
+            Some(Flaw::DeletesWithoutToken) => {
+                format!("<form method=\"post\" action=\"{address}\"><button>Delete</button></form>")
+            }
+            _ => html::form(address, &visitor.token, "", "Delete"),
+        }
     }
 
     pub(super) fn add_post(&self, request: &Request, visitor: &Visitor) -> Reply {

@@ -40,6 +40,11 @@ impl Request {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
+    /// Whether it is about removing something.
+    pub(super) fn deletes(&self) -> bool {
+        self.path.ends_with("/delete")
+    }
+
     /// The value of a cookie; the first where there are several of the name.
     pub(super) fn cookie(&self, name: &str) -> Option<&str> {
         let pairs = self.header("cookie").split(';').filter_map(|pair| pair.trim().split_once('='));

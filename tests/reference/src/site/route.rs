@@ -13,7 +13,7 @@ impl App {
             return trapped;
         }
         let visitor = self.visitor(request);
-        let reply = if self.is(Flaw::GetActs) && is_action(request) {
+        let reply = if self.acts_by_get(request) {
             // The handlers read the fields of the form; here they come with the address.
             let form = request.query.clone();
             self.route(&Request { method: Method::POST, form, ..request.clone() }, &visitor)
@@ -23,6 +23,18 @@ impl App {
         let reply = self.finish(request, &visitor, reply);
         self.log_request(request, &reply);
         reply
+    }
+
+    /// Whether a GET does what a POST should, and nobody asks for a token.
+    fn acts_by_get(&self, request: &Request) -> bool {
+        let acts = match self.flaw {
+            Some(Flaw::GetActs) => {
+                !request.query.is_empty() && matches!(request.path.as_str(), "/posts" | "/notes" | "/account")
+            }
+            Some(Flaw::LinkDeletes | Flaw::FormDeletesByGet) => request.deletes(),
+            _ => false,
+        };
+        acts && request.method == Method::GET
     }
 
     fn trapped(&self) -> Option<Reply> {
@@ -91,12 +103,6 @@ impl App {
         }
         show_as(StatusCode::NOT_FOUND, visitor, "Not found", "<p>There is no such page.</p>")
     }
-}
-
-fn is_action(request: &Request) -> bool {
-    request.method == Method::GET
-        && !request.query.is_empty()
-        && matches!(request.path.as_str(), "/posts" | "/notes" | "/account")
 }
 
 /// A page of the site under another status.

@@ -1,5 +1,7 @@
 //! The session as a JSON Web Token (RFC 7519), on sites whose mistake is about them.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -7,6 +9,9 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::{App, Flaw};
+
+/// Seconds that a token is good for.
+const LIFETIME: u64 = 3600;
 
 /// What a token says.
 #[derive(Debug, Clone)]
@@ -20,8 +25,16 @@ impl App {
         if self.is(Flaw::TokenKeyKnown) {
             return Some("your-256-bit-secret");
         }
-        let keeps_secret = self.is(Flaw::TokenNeedsNoSignature) || self.is(Flaw::TokenUnverified);
-        keeps_secret.then_some(self.dummy.as_str())
+        let flawed = matches!(
+            self.flaw,
+            Some(
+                Flaw::TokenNeedsNoSignature
+                    | Flaw::TokenUnverified
+                    | Flaw::TokenEndIgnored
+                    | Flaw::TokenNeverEnds
+            )
+        );
+        (self.signs || flawed).then_some(self.dummy.as_str())
     }
 
     /// A token for a user; none on sites that keep sessions on the server.
@@ -30,7 +43,11 @@ impl App {
             return Some(URL_SAFE_NO_PAD.encode(json!({ "sub": user, "sid": session }).to_string()));
         }
         let header = URL_SAFE_NO_PAD.encode(json!({ "alg": "HS256", "typ": "JWT" }).to_string());
-        let claims = URL_SAFE_NO_PAD.encode(json!({ "sub": user, "sid": session }).to_string());
+        let mut claims = json!({ "sub": user, "sid": session });
+        if !self.is(Flaw::TokenNeverEnds) {
+            claims["exp"] = json!(now() + LIFETIME);
+        }
+        let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
         let body = format!("{header}.{claims}");
         let signature = sign(self.key()?, &body);
         Some(format!("{body}.{signature}"))
@@ -50,8 +67,15 @@ impl App {
             Some(Flaw::TokenNeedsNoSignature) if says_none => true,
             _ => !says_none && sign(key, body) == signature,
         };
-        if believed { read(claims) } else { None }
+        let has_ended = || decoded(claims)?["exp"].as_u64().map(|end| end <= now());
+        let kept = self.is(Flaw::TokenEndIgnored) || !has_ended().unwrap_or_default();
+        if believed && kept { read(claims) } else { None }
     }
+}
+
+/// Seconds since 1970, as `exp` counts them (RFC 7519, section 2, `NumericDate`).
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 fn decoded(part: &str) -> Option<Value> {

@@ -1,5 +1,7 @@
 //! `csrf`: is a change of state possible from another site?
 
+mod removal;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -41,8 +43,8 @@ impl Check for Csrf {
         CheckInfo {
             title: Text::new("Other sites cannot act for a logged-in user", "别的网站不能替登录用户操作"),
             description: Text::new(
-                "Does something as a logged-in user, and sees that it was done. Then it sends the same as a page of another site would: without the form's token, with an empty, an old and another user's, with a forged Origin and Referer, by GET, and as another media type; with those cookies that a browser would attach. Passes when nothing is done by any of them.",
-                "先以登录用户的身份做一件事，确认生效；再像别的网站的页面那样发同样的请求：不带令牌、空令牌、旧令牌、别人的令牌、伪造的 Origin 和 Referer、用 GET、换内容类型；cookie 只带浏览器会带的。没有一个生效，才算通过。",
+                "Does something as a logged-in user, and sees that it was done. Then it sends the same as a page of another site would: without the form's token, with an empty, an old and another user's, with a forged Origin and Referer, by GET, and as another media type; with those cookies that a browser would attach. Where a page offers to remove what was written, it writes two texts for that and follows the link or form of the first from another site. Passes when nothing is done by any of them.",
+                "先以登录用户的身份做一件事，确认生效；再像别的网站的页面那样发同样的请求：不带令牌、空令牌、旧令牌、别人的令牌、伪造的 Origin 和 Referer、用 GET、换内容类型；cookie 只带浏览器会带的。页面上如果能删除所写的内容，就专门写两段，再从别的网站触发第一段的删除链接或表单。没有一个生效，才算通过。",
             ),
             capabilities: vec![reach(), address()],
             typical: Duration::from_secs(8),
@@ -101,6 +103,13 @@ impl Csrf {
             Text::new(
                 format!("{tried} requests of another site changed nothing"),
                 format!("别的网站的 {tried} 个请求都没有生效"),
+            )
+        });
+        let outcome = removal::judge(probe, &people, &actions);
+        report.judge("removal", Need::Must, outcome, |tried| {
+            Text::new(
+                format!("{tried} requests of another site removed nothing that a user wrote"),
+                format!("别的网站的 {tried} 个请求都没有删掉用户写的内容"),
             )
         });
         let outcome = actions.iter().try_for_each(|action| in_depth(probe, &people, action));
