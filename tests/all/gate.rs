@@ -94,9 +94,10 @@ fn failure_flaw_and_removal_against_the_base_of_the_settings() {
     sandbox.write("mustdo.toml", &bound);
     sandbox.run(&["verify", REPEAT]).ends(0);
     sandbox.run(&["init", "--copy-checklists", "--quiet"]).ends(0);
-    let name =
-        sandbox.files().into_iter().find(|name| name.ends_with("frontend.toml") && name.starts_with("ch"));
-    let name = name.unwrap();
+    let is_list = |name: &String| {
+        name.starts_with("checklists/") && name.ends_with("frontend.toml") && !name.contains("/.base/")
+    };
+    let name = sandbox.files().into_iter().find(is_list).unwrap();
     let list = sandbox.read(&name);
     let of = |id: &str| {
         let start = list.find(&format!("[[item]]\nid = \"{id}\"")).unwrap();
