@@ -3,7 +3,7 @@
 use std::{
     fs::File,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
@@ -14,6 +14,9 @@ use tempfile::TempDir;
 
 /// How long the server may take to come up.
 const PATIENCE: Duration = Duration::from_secs(40);
+
+/// The log of changes, 96 MiB by default: a folder that is small can be read as a whole.
+const SMALL: &str = "--innodb-log-file-size=8M";
 
 /// A server with a data directory of its own; it ends with the test.
 pub(crate) struct Database {
@@ -33,7 +36,7 @@ impl Database {
         // The server refuses to be root by accident.
         let user = rustix::process::getuid().is_root().then_some("--user=root");
         let made = Command::new("mariadb-install-db")
-            .args(["--no-defaults", "--auth-root-authentication-method=normal", &own])
+            .args(["--no-defaults", "--auth-root-authentication-method=normal", SMALL, &own])
             .args(user)
             .stdout(log.try_clone().unwrap())
             .stderr(log.try_clone().unwrap())
@@ -42,7 +45,7 @@ impl Database {
         assert!(made.success(), "{}", told(folder.path()));
         let port = free_port();
         let server = Command::new("mariadbd")
-            .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-log-bin", &own])
+            .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-log-bin", SMALL, &own])
             .arg(format!("--port={port}"))
             .arg(format!("--socket={}", folder.path().join("socket").display()))
             .args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"])
@@ -59,6 +62,11 @@ impl Database {
             thread::sleep(Duration::from_millis(100));
         }
         database
+    }
+
+    /// Where it keeps its rows.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Whether the statements succeed.

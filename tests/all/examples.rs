@@ -24,12 +24,8 @@ use crate::{
     sandbox::{Printed, Sandbox},
 };
 
-/// What nothing in the shop proves yet: it asks besides for the folder in which the site keeps its passwords, which no target
-/// of the shop is.
-const WITHOUT_A_PROGRAM: [&str; 1] = ["challenge.web-security"];
-
-/// The check of these that has no target in the shop: it leaves the run undecided, which is code 3.
-const WITHOUT_A_TARGET: [&str; 1] = ["web-security/password-storage"];
+/// Where the database of the learner keeps its rows.
+const DATA: &str = "../shop-data";
 
 /// Each mistake, the item and the check that see it, and words of what is said.
 const MISTAKES: [(&str, &str, &str, &str); 35] = [
@@ -161,6 +157,8 @@ impl Learner {
             assert!(bound.contains(usual), "{bound}");
             bound = bound.replace(usual, &port.to_string());
         }
+        assert!(bound.contains(DATA), "{bound}");
+        bound = bound.replace(DATA, database.data().to_str().unwrap());
         sandbox.write("mustdo.toml", &bound);
         sandbox.git(&["init", "--quiet"]);
         for name in mistakes {
@@ -233,11 +231,10 @@ fn the_learner_is_proven_in_both_lists_and_what_they_rest_on() {
     let items = items(&report);
     let is_proven = |id: &str| items.get(id).is_some_and(|item| item["status"] == "proven");
     let unproven: Vec<_> = rested_on.keys().map(String::as_str).filter(|id| !is_proven(id)).collect();
-    assert_eq!(unproven, WITHOUT_A_PROGRAM, "the list says what is not proven\n{stdout}\n{stderr}");
+    assert!(unproven.is_empty(), "{unproven:?}\n{stdout}\n{stderr}");
     let checks = items.values().flat_map(|item| item["checks"].as_array().unwrap());
     let not_passed: Vec<_> = checks.filter(|check| check["decided"]["outcome"] != "pass").collect();
-    let ids: Vec<_> = not_passed.iter().map(|check| check["id"].as_str().unwrap()).collect();
-    assert_eq!((code, &ids[..]), (3, &WITHOUT_A_TARGET[..]), "{not_passed:?}\n{stdout}\n{stderr}");
+    assert!(code == 0 && not_passed.is_empty(), "{code}: {not_passed:?}\n{stdout}\n{stderr}");
 }
 
 #[test]
