@@ -18,6 +18,10 @@ use model::Chain;
 /// The calls that are inside one another at most.
 const NESTED: u64 = 32;
 
+/// Stacks in which a call counts otherwise than the one inside it. Only there is it seen that a layer keeps a count on itself,
+/// so it is not left to chance that there are some.
+const RECOUNTED: usize = 5;
+
 parameters! {
     /// How long to look.
     pub struct MiddlewareChain {
@@ -111,6 +115,29 @@ fn operations(stacks: u32, wish: Wish, random: &mut Generator) -> Vec<Op> {
             ops.push(op!("CALL", request(wish, &paths, deepest, random)));
         }
     }
+    if wish.nests {
+        ops.extend((0..RECOUNTED).flat_map(|_| recounted(random)));
+    }
+    ops
+}
+
+/// A stack and a call that is tried again below a layer that counts, and then makes another, which is counted once.
+fn recounted(random: &mut Generator) -> Vec<Op> {
+    let mut ops = vec![op!("HANDLER", random.token(6))];
+    let plain = |ops: &mut Vec<Op>, random: &mut Generator| {
+        for _ in 0..random.number(0..3) {
+            ops.push(op!("REGISTER", random.token(4), "log", Value::Null));
+        }
+    };
+    plain(&mut ops, random);
+    ops.push(op!("REGISTER", random.token(4), "retry", random.number(2..5)));
+    plain(&mut ops, random);
+    ops.push(op!("REGISTER", random.token(4), "count", Value::Null));
+    plain(&mut ops, random);
+    let mut path = || format!("/{}", random.token(3));
+    let inside = json!({ "path": path(), "token": "sesame" });
+    let call = json!({ "path": path(), "token": "sesame", "fail": 1, "then": inside });
+    ops.push(op!("CALL", call));
     ops
 }
 
@@ -146,4 +173,33 @@ fn request(wish: Wish, paths: &[String], deepest: u64, random: &mut Generator) -
         request["then"] = self::request(wish, paths, deepest - 1, random);
     }
     request
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Model;
+
+    #[test]
+    fn a_call_always_counts_otherwise_than_the_one_inside_it() {
+        let count = |answer: &Value| {
+            let headers = answer.pointer("/response/headers")?.as_object()?;
+            headers.iter().find(|(name, _)| name.starts_with("count-")).map(|(_, number)| number.clone())
+        };
+        for seed in 0..50 {
+            let mut random = Generator::new(seed);
+            let mut chain = Chain::default();
+            let ops = recounted(&mut random);
+            for op in &ops[..ops.len() - 1] {
+                // The answer is not what is asked for here.
+                let _ = chain.judge(op, &Ok(Value::Null));
+            }
+            let told = chain.call(ops.last().unwrap().args[0].clone());
+            assert_eq!(
+                (count(&told), count(&told["inner"])),
+                (Some(json!(2)), Some(json!(1))),
+                "{seed}: {told}"
+            );
+        }
+    }
 }

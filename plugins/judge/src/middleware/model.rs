@@ -102,7 +102,7 @@ impl Chain {
     }
 
     /// What a call answers: its trace, its response or what it raised, and the answer of the call that its handler made.
-    fn call(&mut self, request: Value) -> Value {
+    pub(super) fn call(&mut self, request: Value) -> Value {
         let fails = request.get("fail").and_then(Value::as_u64).unwrap_or_default();
         let layers = self.layers.clone();
         let mut call = Call { layers, request, trace: Vec::new(), counted: 0, fails, inner: Value::Null };
