@@ -110,6 +110,12 @@ fn told(check: &CheckId, record: &Record, said: Said, language: Language) -> Str
         // The tree had changes beside the commit.
         if commit.ends_with('+') { format!("{short}+") } else { short }
     });
+    // An unproven plugin is named as one wherever its word stands.
+    let doubt = match (record.proven, language) {
+        (Some(false), Language::En) => ", unproven",
+        (Some(false), Language::Zh) => "，插件未经证实",
+        (Some(true) | None, _) => "",
+    };
     match language {
         Language::En => {
             let head = match said {
@@ -119,7 +125,10 @@ fn told(check: &CheckId, record: &Record, said: Said, language: Language) -> Str
             };
             let commit =
                 commit.map_or_else(|| "outside a commit".to_owned(), |commit| format!("at commit {commit}"));
-            format!("{check}: {head}: {outcome}, {at}, by {} {version} ({plugin}), {commit}", check.plugin)
+            format!(
+                "{check}: {head}: {outcome}, {at}, by {} {version} ({plugin}{doubt}), {commit}",
+                check.plugin
+            )
         }
         Language::Zh => {
             let head = match said {
@@ -129,7 +138,10 @@ fn told(check: &CheckId, record: &Record, said: Said, language: Language) -> Str
             };
             let commit =
                 commit.map_or_else(|| "不在任何提交中".to_owned(), |commit| format!("提交 {commit}"));
-            format!("{check}：{head}：{outcome}，{at}，{} {version}（{plugin}），{commit}", check.plugin)
+            format!(
+                "{check}：{head}：{outcome}，{at}，{} {version}（{plugin}{doubt}），{commit}",
+                check.plugin
+            )
         }
     }
 }

@@ -284,6 +284,8 @@ fn unproven_plugin_is_called_so_everywhere() {
     for format in ["table", "markdown"] {
         let report = sandbox.run(&["report", "own", "--format", format]).ends(0);
         says(&report, &["Passed by an unproven plugin (1)", "acme:unproven/probe (unproven plugin) passed"]);
+        let why = sandbox.run(&["report", "own", "--why", "--format", format]).ends(0);
+        says(&why, &[", unproven)"]);
     }
     sandbox.write("mustdo.toml", "[policy]\nunproven = \"deny\"\n");
     let denied = sandbox.run(&["report", "own"]).ends(1);
