@@ -19,4 +19,5 @@ mod start;
 pub use behind::{Behind, behind};
 pub use error::TargetError;
 pub use identity::identity;
+pub use port::Reserved;
 pub use start::{Died, StartOptions, Started, program, start};

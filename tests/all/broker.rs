@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -11,11 +11,10 @@ use std::{
 };
 
 #[cfg(feature = "live-servers")]
-use mustdo::model::{Launch, Span};
+use mustdo::model::Launch;
 use tempfile::TempDir;
 
-/// How long the broker may take to come up.
-const PATIENCE: Duration = Duration::from_mins(3);
+use crate::launch::{PATIENCE, READY_TIMEOUT, free_port};
 
 /// Where Debian keeps the script that starts the broker as whoever calls it; the one in the path wants to be root.
 const RABBITMQ: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
@@ -36,7 +35,7 @@ impl Broker {
         let path = folder.path();
         let log = File::create(path.join("log")).unwrap();
         prepare(path);
-        let ports = free_ports();
+        let ports = [(); 3].map(|()| free_port());
         let [port, _, mapping] = ports;
         // Where one runs already, the broker starts none that would outlive it.
         let mapper = Command::new("epmd")
@@ -91,10 +90,10 @@ impl Drop for Broker {
 #[cfg(feature = "live-servers")]
 pub(crate) fn launch(folder: &Path) -> (u16, Launch) {
     prepare(folder);
-    let ports = free_ports();
+    let ports = [(); 3].map(|()| free_port());
     let env = environment(folder, ports).map(|(name, value)| (name.to_owned(), value)).into();
     let run = [RABBITMQ, "-noinput"].map(str::to_owned).to_vec();
-    let ready_timeout = Span::seconds(PATIENCE.as_secs());
+    let ready_timeout = READY_TIMEOUT;
     (ports[0], Launch { run, cwd: None, env, ready: None, ready_timeout })
 }
 
@@ -122,10 +121,4 @@ fn environment(folder: &Path, [port, distribution, mapping]: [u16; 3]) -> [(&'st
         ("RABBITMQ_CONF_ENV_FILE", within("environment")),
         ("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "+S 1:1 +sbwt none".to_owned()),
     ]
-}
-
-/// Ports that are free now, all different.
-pub(crate) fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
-    let held = [(); COUNT].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
 }

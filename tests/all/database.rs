@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -12,8 +12,7 @@ use std::{
 
 use tempfile::TempDir;
 
-/// How long the server may take to come up.
-const PATIENCE: Duration = Duration::from_secs(40);
+use crate::launch::{PATIENCE, free_port};
 
 /// The log of changes, 96 MiB by default: a folder that is small can be read as a whole.
 const SMALL: &str = "--innodb-log-file-size=8M";
@@ -103,8 +102,4 @@ impl Drop for Database {
 
 fn told(folder: &Path) -> String {
     std::fs::read_to_string(folder.join("log")).unwrap_or_default()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }

@@ -4,10 +4,9 @@
 
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU16, Ordering},
     thread,
     time::{Duration, Instant},
 };
@@ -19,13 +18,14 @@ use mustdo::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use crate::{proof::http_idempotency::SLOW, shop::Shop};
+use crate::{
+    launch::{PATIENCE, READY_TIMEOUT, free_address},
+    proof::http_idempotency::SLOW,
+    shop::Shop,
+};
 
 /// The arguments that make this binary the shop.
 const ROLE: [&str; 4] = ["--exact", "durable::serve", "--ignored", "--nocapture"];
-
-/// How long the process may take to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The shop as a target that mustdo starts, with its rows in `folder`.
 pub(crate) fn target(flaw: Option<Flaw>, quirk: Option<Quirk>, folder: &Path) -> Target {
@@ -36,7 +36,7 @@ pub(crate) fn target(flaw: Option<Flaw>, quirk: Option<Quirk>, folder: &Path) ->
         cwd: None,
         env: variables(flaw, quirk, folder, "{port}"),
         ready: Some("/healthz".to_owned()),
-        ready_timeout: Launch::READY_TIMEOUT,
+        ready_timeout: READY_TIMEOUT,
     };
     let address = Address { host: "127.0.0.1".to_owned(), port: None };
     Target { place: Place::Http { address, prefix: String::new() }, launch: Some(launch) }
@@ -124,15 +124,6 @@ impl Drop for Killable {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-/// An address that nobody else takes while the shop is down: not one of those that the system gives to clients.
-fn free_address() -> SocketAddr {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let first = 10_000 + u16::try_from(std::process::id() % 100).unwrap() * 100;
-    let ports = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed));
-    let mut addresses = ports.map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    addresses.find(|address| TcpListener::bind(address).is_ok()).unwrap()
 }
 
 fn spawn(flaw: Option<Flaw>, quirk: Option<Quirk>, folder: &Path, address: SocketAddr) -> Child {

@@ -19,15 +19,13 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::{
+    launch::{PATIENCE, READY_TIMEOUT},
     proof::{
         Answer, Column, Examiner, Subject,
         http_idempotency::{PLUGIN, questions},
     },
     shop::{Shop, assert_conforms},
 };
-
-/// How long gunicorn may take to answer, and to stop.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Where the shop keeps its rows.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +111,7 @@ fn target(flaw: Option<&str>, workers: usize, folder: &Path) -> Target {
     ]);
     env.extend(flaw.map(|flaw| ("SHOP_FLAW".to_owned(), flaw.to_owned())));
     let ready = Some("/healthz".to_owned());
-    let launch = Launch { run, cwd: None, env, ready, ready_timeout: Launch::READY_TIMEOUT };
+    let launch = Launch { run, cwd: None, env, ready, ready_timeout: READY_TIMEOUT };
     let address = Address { host: "127.0.0.1".to_owned(), port: None };
     Target { place: Place::Http { address, prefix: String::new() }, launch: Some(launch) }
 }

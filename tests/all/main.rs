@@ -36,6 +36,7 @@ mod host;
 mod hostile;
 mod invalid;
 mod items;
+mod launch;
 mod layers;
 mod limits;
 mod merge;

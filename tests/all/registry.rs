@@ -12,10 +12,8 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::guest::Guest;
+use crate::launch::PATIENCE;
 use crate::sandbox::Sandbox;
-
-/// How long the registry may take to answer.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The registry; stopped when dropped.
 struct Registry {

@@ -11,6 +11,8 @@ use mustdo::model::{Address, Authority, Endpoint, Launch, Mask, Place, Target, T
 use mustdo::target::{StartOptions, Started, start};
 use mustdo::verify::Task;
 
+use crate::launch::READY_TIMEOUT;
+
 use super::bench::Bench;
 use super::census::{all_end, pids};
 use super::script::Script;
@@ -30,7 +32,7 @@ impl Web {
             cwd: None,
             env: BTreeMap::new(),
             ready: None,
-            ready_timeout: Launch::READY_TIMEOUT,
+            ready_timeout: READY_TIMEOUT,
         });
         let target = Target { place: Place::Http { address, prefix: String::new() }, launch };
         let guard = PathBuf::from(env!("CARGO_BIN_EXE_mustdo"));

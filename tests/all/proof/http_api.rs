@@ -6,6 +6,8 @@ use mustdo::model::{Address, Launch, Place};
 use mustdo_reference::api::{Flaw, Service};
 use serde_json::{Value, json};
 
+use crate::launch::READY_TIMEOUT;
+
 use super::{Column, Entangled, Kind, Matrix, Row, Subject, Wrong, expect_nothing_told, reference};
 
 const PLUGIN: &str = "http-api";
@@ -89,7 +91,7 @@ fn process(flaw: Option<Flaw>, kind: Kind) -> Row {
             cwd: None,
             env: std::collections::BTreeMap::new(),
             ready: Some("/".to_owned()),
-            ready_timeout: Launch::READY_TIMEOUT,
+            ready_timeout: READY_TIMEOUT,
         };
         Subject::default().with("api", Place::Http { address, prefix: String::new() }, Some(launch))
     })

@@ -27,7 +27,13 @@ mod sql_check;
 mod subject;
 mod web_security;
 
-use std::{collections::BTreeSet, sync::Arc, thread};
+use std::{
+    any::Any,
+    collections::{BTreeSet, HashMap},
+    panic::resume_unwind,
+    sync::Arc,
+    thread,
+};
 
 use mustdo::model::Outcome;
 use serde_json::Value;
@@ -187,9 +193,11 @@ impl Matrix {
         let page = page::Page::open(self.page);
         let due = self.due(page.is_to_be_written());
         let matrix = Arc::new(self);
-        let cells = ask_all(&matrix, &due);
-        let mut wrong: Vec<String> = cells.iter().filter_map(|cell| matrix.broken(cell)).collect();
-        wrong.extend(page.differences(&matrix, &cells));
+        let (cells, mut wrong) = ask_all(&matrix, &due);
+        wrong.extend(cells.iter().filter_map(|cell| matrix.broken(cell)));
+        if wrong.is_empty() {
+            wrong = page.differences(&matrix, &cells);
+        }
         assert!(wrong.is_empty(), "{} of {} cells:\n{}", wrong.len(), cells.len(), wrong.join("\n"));
     }
 
@@ -204,8 +212,8 @@ impl Matrix {
         assert!(!rows.is_empty(), "there is no good row");
         let matrix = Arc::new(self);
         let due: Vec<usize> = std::iter::repeat_n(rows, times).flatten().collect();
-        let cells = ask_all(&matrix, &due);
-        let wrong: Vec<String> = cells.iter().filter_map(|cell| matrix.broken(cell)).collect();
+        let (cells, mut wrong) = ask_all(&matrix, &due);
+        wrong.extend(cells.iter().filter_map(|cell| matrix.broken(cell)));
         assert!(wrong.is_empty(), "{} of {} cells:\n{}", wrong.len(), cells.len(), wrong.join("\n"));
     }
 
@@ -281,8 +289,9 @@ impl Matrix {
 }
 
 /// Asks everything of the rows at these places, as far as the permits go, each of a fresh subject; on threads of its own, so
-/// that the tests that wait for it need no runtime. The cells come in the order of the rows.
-fn ask_all(matrix: &Arc<Matrix>, rows: &[usize]) -> Vec<Cell> {
+/// that the tests that wait for it need no runtime. The cells come in the order of the rows; those that panicked, which
+/// mostly are subjects that did not start, come in words.
+fn ask_all(matrix: &Arc<Matrix>, rows: &[usize]) -> (Vec<Cell>, Vec<String>) {
     let asked: Vec<(usize, usize)> = rows
         .iter()
         .flat_map(|row| (0..matrix.columns.len()).map(move |column| (*row, column)))
@@ -292,22 +301,40 @@ fn ask_all(matrix: &Arc<Matrix>, rows: &[usize]) -> Vec<Cell> {
     let ask = async move {
         let examiner = Arc::new(Examiner::new(matrix.plugin).await);
         let mut running = JoinSet::new();
+        let mut names = HashMap::new();
         for (place, (row, column)) in asked.into_iter().enumerate() {
+            let name = format!("{} asked {}", matrix.rows[row].name, matrix.columns[column].label);
             let (examiner, matrix) = (Arc::clone(&examiner), Arc::clone(&matrix));
-            running.spawn(async move {
+            let handle = running.spawn(async move {
                 let _permit = PERMITS.acquire().await.unwrap();
                 let start = Arc::clone(&matrix.rows[row].start);
-                let subject = tokio::task::spawn_blocking(move || start()).await.unwrap();
+                let subject = tokio::task::spawn_blocking(move || start()).await;
+                let subject = subject.unwrap_or_else(|error| resume_unwind(error.into_panic()));
                 let answer = examiner.ask(&matrix.columns[column], &subject).await;
                 // What keeps it running may wait for its end.
                 tokio::task::spawn_blocking(move || drop(subject)).await.unwrap();
                 (place, Cell { row, column, answer })
             });
+            names.insert(handle.id(), name);
         }
-        let mut cells = running.join_all().await;
+        let (mut cells, mut panicked) = (Vec::new(), Vec::new());
+        while let Some(ended) = running.join_next().await {
+            match ended {
+                Ok(cell) => cells.push(cell),
+                Err(error) => {
+                    let name = &names[&error.id()];
+                    panicked.push(format!("{name}: {}", words_of_panic(&*error.into_panic())));
+                }
+            }
+        }
         cells.sort_by_key(|(place, _)| *place);
-        cells.into_iter().map(|(_, cell)| cell).collect()
+        (cells.into_iter().map(|(_, cell)| cell).collect(), panicked)
     };
     let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     thread::spawn(move || runtime().unwrap().block_on(ask)).join().unwrap()
+}
+
+fn words_of_panic(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked without words")
 }

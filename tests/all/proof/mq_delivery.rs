@@ -77,11 +77,9 @@ mod live {
     use tokio::{runtime::Handle, sync::Semaphore};
 
     use super::{ACCEPT, ACK, CELERY, DURABLE, PLUGIN, RETRY};
-    use crate::broker::{self, Broker, free_ports};
+    use crate::broker::{self, Broker};
+    use crate::launch::{PATIENCE, READY_TIMEOUT, free_port};
     use crate::proof::{Column, Kind, Matrix, Row, Subject};
-
-    /// How long Redis may take to come up.
-    const PATIENCE: Duration = Duration::from_mins(3);
 
     /// Applications of Celery at once: each starts half a dozen interpreters.
     static HEAVY: Semaphore = Semaphore::const_new(3);
@@ -185,7 +183,7 @@ mod live {
 
     impl Redis {
         fn start() -> Self {
-            let [port] = free_ports();
+            let port = free_port();
             let server = Command::new("redis-server")
                 .args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--save", "", "--databases", "64"])
                 .stdin(Stdio::null())
@@ -358,7 +356,7 @@ mod live {
     /// The service under gunicorn, its worker, and a Redis that keeps the queue on the disk; mustdo starts the two servers.
     fn jobs(flaw: &str) -> Subject {
         let folder = tempfile::tempdir().unwrap();
-        let [redis, web] = free_ports();
+        let (redis, web) = (free_port(), free_port());
         let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
         let env: BTreeMap<String, String> = [
             ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
@@ -373,7 +371,7 @@ mod live {
             cwd: None,
             env: env.clone(),
             ready: ready.map(str::to_owned),
-            ready_timeout: Launch::READY_TIMEOUT,
+            ready_timeout: READY_TIMEOUT,
         };
         let path = folder.path().to_str().unwrap();
         let (redis_port, bind) = (redis.to_string(), format!("127.0.0.1:{web}"));

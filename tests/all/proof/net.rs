@@ -12,6 +12,8 @@ use mustdo_reference::{
 use serde_json::Value;
 use serde_json::json;
 
+use crate::launch::READY_TIMEOUT;
+
 use super::{Column, Entangled, Kind, Matrix, Row, Subject, Wrong, expect_nothing_told, reference};
 
 const PLUGIN: &str = "net";
@@ -221,7 +223,7 @@ fn process(name: &str, summary: &str, kind: Kind, flaw: Option<Flaw>) -> Row {
 }
 
 fn launch(run: Vec<String>) -> Launch {
-    let ready_timeout = Launch::READY_TIMEOUT;
+    let ready_timeout = READY_TIMEOUT;
     Launch { run, cwd: None, env: BTreeMap::new(), ready: None, ready_timeout }
 }
 

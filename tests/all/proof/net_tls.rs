@@ -137,7 +137,8 @@ mod live {
     use std::process::Command;
 
     use super::*;
-    use crate::proof::served::{free_address, run};
+    use crate::launch::free_address;
+    use crate::proof::served::run;
 
     /// nginx of Debian with these lines in its server, and a certificate by its name.
     fn nginx(name: &str, summary: &str, kind: Kind, certificate: &'static str, lines: &'static str) -> Row {

@@ -1,7 +1,7 @@
 //! `http-api` and `gateway` against programs of the field: Flask under gunicorn and under its own server, nginx in front.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{SocketAddr, TcpStream},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -13,10 +13,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{Kind, Matrix, Row, Subject, gateway, http_api};
+use crate::launch::{PATIENCE, free_address};
 
-/// How long a server may take to come up, and to stop.
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::{Kind, Matrix, Row, Subject, gateway, http_api};
 
 /// Connections that a process of nginx holds, when they are enough for everybody.
 const MANY: u32 = 1_024;
@@ -80,10 +79,6 @@ pub(super) fn run(mut command: Command, folder: TempDir, address: SocketAddr) ->
         thread::sleep(Duration::from_millis(50));
     }
     running
-}
-
-pub(super) fn free_address() -> SocketAddr {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
 }
 
 fn program(name: &str) -> Command {

@@ -44,6 +44,7 @@ mod live {
 
     use super::{GUARD, PLUGIN, SMOKE, columns};
     use crate::database::Database;
+    use crate::launch::READY_TIMEOUT;
     use crate::proof::{Kind, Matrix, Row, Subject};
 
     /// The table as it should be; each part of it is what a flaw changes.
@@ -107,7 +108,7 @@ mod live {
             cwd: None,
             env: env.map(|(name, value)| (name.to_owned(), value)).into_iter().collect::<BTreeMap<_, _>>(),
             ready: Some("/".to_owned()),
-            ready_timeout: Launch::READY_TIMEOUT,
+            ready_timeout: READY_TIMEOUT,
         };
         let address = Address { host: "127.0.0.1".to_owned(), port: None };
         (Place::Http { address, prefix: String::new() }, launch)

@@ -190,6 +190,7 @@ mod flask {
 
     use super::*;
     use crate::flask::gunicorn;
+    use crate::launch::READY_TIMEOUT;
 
     /// Its mistakes, each with what is different; `app.py` has them by these names.
     const FLAWS: [(&str, &str); 14] = [
@@ -250,7 +251,7 @@ mod flask {
             cwd: None,
             env,
             ready: Some("/".to_owned()),
-            ready_timeout: Launch::READY_TIMEOUT,
+            ready_timeout: READY_TIMEOUT,
         };
         let address = Address { host: "127.0.0.1".to_owned(), port: None };
         let place = Place::Http { address, prefix: String::new() };
