@@ -110,10 +110,27 @@ fn cohort_shows_what_a_report_of_each_workspace_says() {
         table.contains("Ada") && table.contains(" 75%") && table.contains("own.get  ✔1 ✘1 /2"),
         "{table}"
     );
+    assert!(!table.contains('!'), "{table}");
     let zh = class.run(&["--lang", "zh"]).ends(0).stdout;
     assert!(zh.contains("已证实") && zh.contains("2 位学习者"), "{zh}");
     // Nothing was written to whoever was looked at.
     assert_eq!(before, [&proven, &failing].map(|learner| everything(&learner.sandbox.path())));
+}
+
+#[test]
+fn word_of_an_unproven_plugin_is_marked_as_one() {
+    let learner = Learner::new();
+    learner.record_of(Outcome::Pass, "2026-05-31T00:00:00Z", false);
+    let class = Class::new();
+    class.file(&[("Ada", &format!("path = {:?}", learner.sandbox.path()))]);
+    let table = class.run(&["--items"]).ends(0).stdout;
+    assert!(table.contains("! 1 of 1 proven by the word of an unproven plugin"), "{table}");
+    assert!(table.contains("own.get  ✔1 !1 /1"), "{table}");
+    let cohort = class.json(&[], 0);
+    assert_eq!(cohort["learners"][0]["proven_by_unproven_plugin"], 1);
+    assert_eq!(cohort["items"][0]["proven_by_unproven_plugin"], 1);
+    let page = class.run(&["--format", "html"]).ends(0).stdout;
+    assert!(page.contains("<td class=\"c s-proven\">✔!"), "{page}");
 }
 
 #[test]

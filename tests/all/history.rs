@@ -70,6 +70,11 @@ impl Learner {
 
     /// Records a verdict of the check of `own.get`, as the files are now.
     pub(crate) fn record(&self, outcome: Outcome, at: &str) {
+        self.record_of(outcome, at, true);
+    }
+
+    /// The same, by a plugin that is `proven` itself, or is not.
+    pub(crate) fn record_of(&self, outcome: Outcome, at: &str, proven: bool) {
         let entry = Entry { checks: [self.check(outcome, at)].into(), ..Entry::default() };
         self.remember("own.get", entry);
     }
@@ -114,7 +119,7 @@ impl Learner {
             at: at.parse().unwrap(),
             plugin: plugin.digest,
             version: semver::Version::new(0, 1, 0),
-            proven: Some(true),
+            proven: Some(proven),
             definition,
             seed: 1,
             commit: None,

@@ -6,7 +6,7 @@
 use super::{CohortReport, LearnerLine, SeenLine, phrase};
 use crate::model::{Language, Tally};
 
-const HEADING: [&str; 18] = [
+const HEADING: [&str; 19] = [
     "learner",
     "place",
     "readable",
@@ -14,6 +14,7 @@ const HEADING: [&str; 18] = [
     "readiness",
     "items",
     "proven",
+    "proven_by_unproven_plugin",
     "claimed",
     "failing",
     "stale",
@@ -52,7 +53,7 @@ pub(super) fn csv(report: &CohortReport, items: bool) -> String {
 
 /// Everything behind name and place.
 fn figures(seen: &SeenLine) -> Vec<String> {
-    let SeenLine { revision, activity, tally, marks } = seen;
+    let SeenLine { revision, activity, tally, unproven, marks } = seen;
     let Tally {
         items,
         proven,
@@ -68,7 +69,9 @@ fn figures(seen: &SeenLine) -> Vec<String> {
     } = *tally;
     let mut cells = vec!["yes".to_owned(), String::new()];
     cells.push(tally.readiness().map(|percent| percent.to_string()).unwrap_or_default());
-    let counts = [items, proven, claimed, failing, stale, open, waived, inconclusive, weight, proven_weight];
+    cells.extend([items, proven].map(|count| count.to_string()));
+    cells.push(unproven.to_string());
+    let counts = [claimed, failing, stale, open, waived, inconclusive, weight, proven_weight];
     cells.extend(counts.map(|count| count.to_string()));
     cells.push(activity.map(|at| at.to_string()).unwrap_or_default());
     cells.push(revision.clone().unwrap_or_default());

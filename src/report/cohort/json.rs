@@ -74,6 +74,7 @@ struct ItemView<'a> {
     learners: usize,
     statuses: BTreeMap<&'static str, usize>,
     inconclusive: usize,
+    proven_by_unproven_plugin: usize,
 }
 
 impl<'a> ItemView<'a> {
@@ -88,6 +89,7 @@ impl<'a> ItemView<'a> {
             learners: line.known(),
             statuses: statuses.into(),
             inconclusive: line.inconclusive(),
+            proven_by_unproven_plugin: line.unproven(),
         }
     }
 }
@@ -101,6 +103,7 @@ struct LearnerView<'a> {
     revision: Option<&'a str>,
     last_record: Option<String>,
     total: Option<TallyView>,
+    proven_by_unproven_plugin: usize,
     differs: Vec<MarkView<'a>>,
     items: BTreeMap<&'a str, &'static str>,
     inconclusive: Vec<&'a str>,
@@ -117,15 +120,17 @@ impl<'a> LearnerView<'a> {
             revision: None,
             last_record: None,
             total: None,
+            proven_by_unproven_plugin: 0,
             differs: vec![],
             items: BTreeMap::new(),
             inconclusive: vec![],
         };
         match seen {
-            Ok(SeenLine { revision, activity, tally, marks }) => {
+            Ok(SeenLine { revision, activity, tally, unproven, marks }) => {
                 view.revision = revision.as_deref();
                 view.last_record = activity.map(|at| at.to_string());
                 view.total = Some(TallyView::new(tally));
+                view.proven_by_unproven_plugin = *unproven;
                 view.differs = marks.iter().map(MarkView::new).collect();
             }
             Err(trouble) => view.trouble = Some(trouble),

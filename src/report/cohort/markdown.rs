@@ -49,6 +49,9 @@ fn cells(learner: &LearnerLine, waived: bool, width: usize, language: Language) 
             return cells;
         }
     };
+    if let Some(text) = phrase::unproven(seen, language) {
+        name.push_str(&format!("<br>! {}", escape(&text)));
+    }
     for mark in &seen.marks {
         name.push_str(&format!("<br>≠ {}", escape(&phrase::mark(mark, language))));
     }

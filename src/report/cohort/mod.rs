@@ -104,11 +104,17 @@ pub struct Stand {
     pub status: Status,
     /// Whether the latest attempt of one of its checks could not tell.
     pub inconclusive: bool,
+    /// Whether it is proven by the word of a plugin that is unproven itself.
+    pub unproven: bool,
 }
 
 impl From<&Standing> for Stand {
     fn from(standing: &Standing) -> Self {
-        Self { status: standing.status, inconclusive: !standing.inconclusive.is_empty() }
+        Self {
+            status: standing.status,
+            inconclusive: !standing.inconclusive.is_empty(),
+            unproven: standing.status == Status::Proven && !standing.unproven.is_empty(),
+        }
     }
 }
 
@@ -133,6 +139,8 @@ struct SeenLine {
     revision: Option<String>,
     activity: Option<Timestamp>,
     tally: Tally,
+    /// Proven items that are so by the word of an unproven plugin.
+    unproven: usize,
     marks: Vec<Mark>,
 }
 
@@ -169,6 +177,10 @@ impl ItemLine {
         self.stands.iter().flatten().filter(|stand| stand.inconclusive).count()
     }
 
+    fn unproven(&self) -> usize {
+        self.stands.iter().flatten().filter(|stand| stand.unproven).count()
+    }
+
     fn known(&self) -> usize {
         self.stands.iter().flatten().count()
     }
@@ -186,8 +198,10 @@ impl CohortReport {
             let seen = match seen {
                 Ok(seen) => {
                     let marks = usual.marks(&seen);
-                    let Seen { revision, activity, tally, catalog: _, checklists: _ } = seen;
-                    Ok(SeenLine { revision, activity, tally, marks })
+                    let Seen { revision, activity, tally, catalog: _, checklists } = seen;
+                    let stands = checklists.iter().flat_map(|checklist| &checklist.stands);
+                    let unproven = stands.filter(|stand| stand.unproven).count();
+                    Ok(SeenLine { revision, activity, tally, unproven, marks })
                 }
                 Err(reason) => Err(plain_line(&reason, REASON)),
             };

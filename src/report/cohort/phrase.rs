@@ -45,6 +45,15 @@ pub(super) fn unreadable(reason: &str, language: Language) -> String {
     }
 }
 
+/// How many of the proven items are so by the word of an unproven plugin; none where none is.
+pub(super) fn unproven(seen: &SeenLine, language: Language) -> Option<String> {
+    let (count, of) = (seen.unproven, seen.tally.proven);
+    (count > 0).then(|| match language {
+        Language::En => format!("{count} of {of} proven by the word of an unproven plugin"),
+        Language::Zh => format!("{of} 个已证实条目中，{count} 个由未经证实的插件判为通过"),
+    })
+}
+
 pub(super) fn mark(mark: &Mark, language: Language) -> String {
     match (mark, language) {
         (Mark::Version { checklist, own, usual }, Language::En) => {

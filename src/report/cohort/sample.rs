@@ -20,7 +20,8 @@ fn checklist(id: &str, version: &str, items: Vec<Item>) -> Checklist {
 
 fn seen(checklists: Vec<Checklist>, stands: &[(Status, bool)]) -> Seen {
     let catalog = Catalog::new(checklists);
-    let mut stands = stands.iter().map(|&(status, inconclusive)| Stand { status, inconclusive });
+    let stand = |&(status, inconclusive)| Stand { status, inconclusive, unproven: false };
+    let mut stands = stands.iter().map(stand);
     let mut tally = Tally::default();
     let mut own = vec![];
     for checklist in catalog.checklists() {
@@ -42,7 +43,7 @@ fn seen(checklists: Vec<Checklist>, stands: &[(Status, bool)]) -> Seen {
     }
 }
 
-/// Two who have the same list, one with a later version of it and a list of her own, one who is hostile, and one who can not
+/// Two who have the same list, one with a later version of it and a list of her own, one item of which an unproven plugin passed, one who is hostile, and one who can not
 /// be read.
 pub(super) fn cohort() -> CohortReport {
     let usual = || {
@@ -58,6 +59,8 @@ pub(super) fn cohort() -> CohortReport {
     };
     let mut eve = seen(usual(), &[(Status::Failing, true), (Status::Waived, false)]);
     (eve.activity, eve.revision) = (None, None);
+    let mut cy = seen(later(), &[(Status::Proven, false), (Status::Proven, false)]);
+    cy.checklists[0].stands[0].unproven = true;
     let learner =
         |name: &str, seen| LearnerInput { name: name.to_owned(), place: format!("class/{name}"), seen };
     CohortReport::new(CohortInput {
@@ -67,7 +70,7 @@ pub(super) fn cohort() -> CohortReport {
         learners: vec![
             learner("Ada", Ok(seen(usual(), &[(Status::Proven, false), (Status::Claimed, false)]))),
             learner("博文", Ok(seen(usual(), &[(Status::Stale, false), (Status::Open, false)]))),
-            learner("Cy", Ok(seen(later(), &[(Status::Proven, false), (Status::Proven, false)]))),
+            learner("Cy", Ok(cy)),
             learner(HOSTILE, Ok(eve)),
             learner("Flo", Err(format!("there is no commit {HOSTILE}\nsecond line"))),
         ],

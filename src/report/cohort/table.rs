@@ -100,7 +100,11 @@ impl Page<'_> {
                     self.below("  ", &text, Ink::Unsure);
                 }
             }
-            for mark in learner.seen.iter().flat_map(|seen| &seen.marks) {
+            let Ok(seen) = &learner.seen else { continue };
+            if let Some(text) = phrase::unproven(seen, self.language) {
+                self.below("  ", &format!("! {text}"), Ink::Unsure);
+            }
+            for mark in &seen.marks {
                 self.below("  ", &format!("≠ {}", phrase::mark(mark, self.language)), Ink::Old);
             }
         }
@@ -175,6 +179,8 @@ impl Page<'_> {
             .collect();
         let unsure = item.inconclusive();
         shown.extend((unsure > 0).then(|| Ink::Unsure.paint(&format!("?{unsure}"), self.color)));
+        let weak = item.unproven();
+        shown.extend((weak > 0).then(|| Ink::Unsure.paint(&format!("!{weak}"), self.color)));
         shown.push(Ink::Faint.paint(&format!("/{}", item.known()), self.color));
         shown.join(" ")
     }

@@ -87,7 +87,7 @@ fn learners(report: &CohortReport) -> String {
     add(&mut text, format_args!(r#"<th scope="col">{}</th></tr></thead><tbody>"#, term("notes")));
     for LearnerLine { name, place, seen } in &report.learners {
         let kind = match seen {
-            Ok(seen) if seen.marks.is_empty() => "",
+            Ok(seen) if seen.marks.is_empty() && seen.unproven == 0 => "",
             Ok(_) => "marked",
             Err(_) => "unreadable",
         };
@@ -135,6 +135,10 @@ fn figures(text: &mut String, seen: &SeenLine, statuses: impl Iterator<Item = St
     }
     let at = seen.activity.map(|at| at.to_string()).unwrap_or_default();
     add(text, format_args!(r#"<td data-v="{at}">{}</td><td class="notes">"#, phrase::activity(seen)));
+    if seen.unproven > 0 {
+        let said = said(|language| phrase::unproven(seen, language).unwrap_or_default());
+        add(text, format_args!(r#"<p class="s-unsure">! {said}</p>"#));
+    }
     for mark in &seen.marks {
         let said = said(|language| phrase::mark(mark, language));
         add(text, format_args!(r#"<p class="s-stale">≠ {said}</p>"#));
@@ -161,6 +165,7 @@ fn signs() -> String {
         add(&mut text, format_args!(r#"<span class="s-{word}">{sign} {}</span>"#, status(of)));
     }
     add(&mut text, format_args!(r#"<span class="s-unsure">? {}</span>"#, term("inconclusive")));
+    add(&mut text, format_args!("<span>! {}</span>", term("unproven")));
     add(&mut text, format_args!("<span>– {}</span>", term("none")));
     text
 }
@@ -213,12 +218,13 @@ fn matrix(report: &CohortReport) -> String {
 
 /// A cell without its end tag, which HTML lets be left out (HTML Living Standard, 13.1.2.4): of these there are many.
 fn cell(text: &mut String, stand: Option<Stand>) {
-    let Some(Stand { status, inconclusive }) = stand else {
+    let Some(Stand { status, inconclusive, unproven }) = stand else {
         text.push_str(r#"<td class="c">–"#);
         return;
     };
     let unsure = if inconclusive { "?" } else { "" };
-    add(text, format_args!(r#"<td class="c s-{}">{}{unsure}"#, status.word(), symbol(status)));
+    let weak = if unproven { "!" } else { "" };
+    add(text, format_args!(r#"<td class="c s-{}">{}{unsure}{weak}"#, status.word(), symbol(status)));
 }
 
 /// The words that the script says.

@@ -20,6 +20,7 @@ const WORDS: &[(&str, &str, &str)] = &[
     ("find-item", "Find items", "查找条目"),
     ("found-items", "{} of {} items", "{} / {} 个条目"),
     ("inconclusive", "inconclusive", "未能判定"),
+    ("unproven", "passed by an unproven plugin", "由未经证实的插件判为通过"),
     ("none", "no such item", "没有该条目"),
     ("no-items", "Nobody's workspace could be read.", "没有可读取的工作区。"),
     ("made-by", "Made by", "生成工具："),
