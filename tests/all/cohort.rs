@@ -120,7 +120,7 @@ fn cohort_shows_what_a_report_of_each_workspace_says() {
 #[test]
 fn word_of_an_unproven_plugin_is_marked_as_one() {
     let learner = Learner::new();
-    learner.record_of(Outcome::Pass, "2026-05-31T00:00:00Z", false);
+    learner.record_unproven("2026-05-31T00:00:00Z");
     let class = Class::new();
     class.file(&[("Ada", &format!("path = {:?}", learner.sandbox.path()))]);
     let table = class.run(&["--items"]).ends(0).stdout;

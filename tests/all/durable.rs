@@ -34,7 +34,7 @@ pub(crate) fn target(flaw: Option<Flaw>, quirk: Option<Quirk>, folder: &Path) ->
     let launch = Launch {
         run,
         cwd: None,
-        env: variables(flaw, quirk, folder, "{port}"),
+        env: variables(flaw, quirk, folder, SLOW, "{port}"),
         ready: Some("/healthz".to_owned()),
         ready_timeout: READY_TIMEOUT,
     };
@@ -46,9 +46,11 @@ fn variables(
     flaw: Option<Flaw>,
     quirk: Option<Quirk>,
     folder: &Path,
+    slow: Duration,
     port: &str,
 ) -> BTreeMap<String, String> {
     let mut variables = BTreeMap::from([
+        ("SHOP_SLOW".to_owned(), slow.as_millis().to_string()),
         ("SHOP_PORT".to_owned(), port.to_owned()),
         ("SHOP_FOLDER".to_owned(), folder.to_str().unwrap().to_owned()),
     ]);
@@ -61,11 +63,14 @@ fn variables(
 #[ignore = "this is the shop itself, which other tests start"]
 fn serve() {
     let read = |name: &str| std::env::var(name).ok();
-    let (Some(port), Some(folder)) = (read("SHOP_PORT"), read("SHOP_FOLDER")) else { return };
+    let (Some(port), Some(folder), Some(slow)) = (read("SHOP_PORT"), read("SHOP_FOLDER"), read("SHOP_SLOW"))
+    else {
+        return;
+    };
     let options = Options {
         flaw: read("SHOP_FLAW").map(|name| name.parse().unwrap()),
         quirk: read("SHOP_QUIRK").map(|name| name.parse().unwrap()),
-        slow: SLOW,
+        slow: Duration::from_millis(slow.parse().unwrap()),
     };
     let address = SocketAddr::new(Ipv4Addr::LOCALHOST.into(), port.parse().unwrap());
     let service = Service::durable(options, address, Path::new(&folder)).unwrap();
@@ -103,13 +108,20 @@ impl Killable {
     }
 
     /// Sends an order, kills the process in the middle of it, and starts it again.
-    fn crash(&mut self, key: &str, moment: Duration) {
+    fn crash(&mut self, key: &str, moment: Moment) {
         let (address, key) = (self.address, key.to_owned());
         let sender = thread::spawn(move || {
             let fields = [("Idempotency-Key", key.as_str())];
             Shop { address }.send("POST /orders", &fields, &json!({ "sku": "cup", "quantity": 1 }))
         });
-        thread::sleep(moment);
+        match moment {
+            Moment::Since(time) => thread::sleep(time),
+            Moment::Answered => {
+                while !sender.is_finished() {
+                    thread::sleep(Duration::from_millis(5))
+                }
+            }
+        }
         self.process.kill().unwrap();
         self.process.wait().unwrap();
         // It broke off, or it was answered just before.
@@ -129,7 +141,7 @@ impl Drop for Killable {
 fn spawn(flaw: Option<Flaw>, quirk: Option<Quirk>, folder: &Path, address: SocketAddr) -> Child {
     let mut process = Command::new(std::env::current_exe().unwrap())
         .args(ROLE)
-        .envs(variables(flaw, quirk, folder, &address.port().to_string()))
+        .envs(variables(flaw, quirk, folder, WORK, &address.port().to_string()))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -145,19 +157,37 @@ fn spawn(flaw: Option<Flaw>, quirk: Option<Quirk>, folder: &Path, address: Socke
     process
 }
 
-/// Before, in the middle of and after the work of 300 ms.
-const MOMENTS: [Duration; 3] =
-    [Duration::from_millis(40), Duration::from_millis(230), Duration::from_millis(500)];
+/// How long the work of an order takes that is killed by hand: so long that a busy machine meets the moments.
+const WORK: Duration = Duration::from_secs(3);
+
+/// When the process is killed.
+#[derive(Clone, Copy)]
+enum Moment {
+    /// So long after the order was sent.
+    Since(Duration),
+    /// Once it was answered.
+    Answered,
+}
+
+/// In the first half of the work, in the second, and after it.
+const MOMENTS: [Moment; 3] = [
+    Moment::Since(Duration::from_millis(750)),
+    Moment::Since(Duration::from_millis(2_250)),
+    Moment::Answered,
+];
 
 /// What an order is like after a crash at each of the moments: whether it is there before the retry, what the retry is
 /// answered, and how many there are then.
 fn after_crashes(flaw: Option<Flaw>, quirk: Option<Quirk>) -> [(u64, Option<u16>, u64); 3] {
-    MOMENTS.map(|moment| {
+    let after = |moment| {
         let mut shop = Killable::start(flaw, quirk);
         shop.crash("k", moment);
         let before = shop.shop().count("/orders");
         let status = shop.order("k");
         (before, status, shop.shop().count("/orders"))
+    };
+    thread::scope(|scope| {
+        MOMENTS.map(|moment| scope.spawn(move || after(moment))).map(|running| running.join().unwrap())
     })
 }
 

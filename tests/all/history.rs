@@ -70,13 +70,15 @@ impl Learner {
 
     /// Records a verdict of the check of `own.get`, as the files are now.
     pub(crate) fn record(&self, outcome: Outcome, at: &str) {
-        self.record_of(outcome, at, true);
-    }
-
-    /// The same, by a plugin that is `proven` itself, or is not.
-    pub(crate) fn record_of(&self, outcome: Outcome, at: &str, proven: bool) {
         let entry = Entry { checks: [self.check(outcome, at)].into(), ..Entry::default() };
         self.remember("own.get", entry);
+    }
+
+    /// Records that the check of `own.get` passed, by the word of a plugin that is unproven itself.
+    pub(crate) fn record_unproven(&self, at: &str) {
+        let (check, mut known) = self.check(Outcome::Pass, at);
+        known.decided.as_mut().unwrap().proven = Some(false);
+        self.remember("own.get", Entry { checks: [(check, known)].into(), ..Entry::default() });
     }
 
     fn check(&self, outcome: Outcome, at: &str) -> (mustdo::model::CheckId, CheckRecord) {
@@ -119,7 +121,7 @@ impl Learner {
             at: at.parse().unwrap(),
             plugin: plugin.digest,
             version: semver::Version::new(0, 1, 0),
-            proven: Some(proven),
+            proven: Some(true),
             definition,
             seed: 1,
             commit: None,
