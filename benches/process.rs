@@ -15,7 +15,7 @@ mod wire;
 use std::cell::RefCell;
 use std::error::Error;
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -74,7 +74,6 @@ fn measure(pairs: usize) -> Outcome {
     let bench = Bench { root, pairs };
     head();
     bench.start_up()?;
-    bench.growth()?;
     bench.tasks()?;
     bench.compilers()?;
     bench.verification()
@@ -133,25 +132,6 @@ impl Bench {
         )
     }
 
-    /// Ten times as much of everything.
-    fn growth(&self) -> Outcome {
-        let [few, many] = [self.workspace(1_000)?, self.workspace(10_000)?];
-        for arguments in [&["list"][..], &["report", "--items"]] {
-            let [few, many] = [&few, &many].map(|folder| Program::new(MUSTDO, arguments, folder));
-            let name = arguments.join(" ");
-            let names = [format!("`mustdo {name}`, 10,000 items"), "the same, 1,000".to_owned()];
-            self.row([&names[0], &names[1]], Some(11.0), [&many, &few])?;
-            let (few, many) = (peak(&few)?, peak(&many)?);
-            println!(
-                "| its peak memory | the same | {:.1} MiB | {:.1} MiB | {:.2} | | 11.00 |",
-                mebibytes(many),
-                mebibytes(few),
-                mebibytes(many) / mebibytes(few)
-            );
-        }
-        Ok(())
-    }
-
     /// The same lists in Taskwarrior.
     fn tasks(&self) -> Outcome {
         if Command::new("task").arg("--version").stdout(Stdio::null()).status().is_err() {
@@ -160,7 +140,7 @@ impl Bench {
         }
         for (items, needs, goal) in [(1_000, false, 1.0), (1_000, true, 0.15), (10_000, false, 0.5)] {
             let list = self.task_list(items, needs)?;
-            let folder = self.root.path().join(format!("workspace-{items}"));
+            let folder = self.workspace(items)?;
             let what = if needs { "with dependencies" } else { "no dependencies" };
             let peer = format!("`task list`, {items}, {what}");
             for arguments in [&["list"][..], &["report", "--items"]] {
@@ -289,21 +269,6 @@ impl Bench {
     }
 }
 
-/// The most memory it held, in KiB, by the kernel's count (`VmHWM`, proc(5)). It must make its whole answer before
-/// it prints it, and the answer must be larger than a pipe takes (64 KiB, pipe(7)): it is asked while it waits for
-/// the reader.
-fn peak(program: &Program) -> io::Result<u64> {
-    let mut child = program.command().stdout(Stdio::piped()).spawn()?;
-    let mut answer = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-    answer.read_exact(&mut [0])?;
-    let status = fs::read_to_string(format!("/proc/{}/status", child.id()))?;
-    let rest = io::copy(&mut answer, &mut io::sink())?;
-    assert!(rest >= 64 << 10, "the answer of {program:?} fits into a pipe");
-    child.wait()?;
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB"));
-    peak.and_then(|peak| peak.parse().ok()).ok_or_else(|| io::ErrorKind::InvalidData.into())
-}
-
 /// Waits for what a first run leaves to the background, which would be measured with whatever comes next.
 fn settle(cache: &Path) -> io::Result<()> {
     let Ok(entries) = fs::read_dir(cache.join("mustdo/cwasm-v1")) else { return Ok(()) };
@@ -314,10 +279,6 @@ fn settle(cache: &Path) -> io::Result<()> {
         return settle(cache);
     }
     Ok(())
-}
-
-fn mebibytes(kibibytes: u64) -> f64 {
-    f64::from(u32::try_from(kibibytes).unwrap_or(u32::MAX)) / 1024.0
 }
 
 /// The reference service at one address, started anew for every run: it gives out its ids anew too, so that the same

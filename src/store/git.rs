@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Once;
 
 use git2::{ConfigLevel, ErrorCode, ObjectType, RepositoryState, StatusOptions};
 
@@ -29,6 +30,14 @@ impl std::fmt::Display for Commit {
     }
 }
 
+/// Objects are taken for what they are called: git makes sure of it where it gets them (git-index-pack(1)) and when it is asked
+/// to (git-fsck(1)), and so it is done here. libgit2 by itself computes the hash of every object that it reads, which takes as
+/// long again as everything else about a history.
+fn read_as_git_does() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| git2::opts::strict_hash_verification(false));
+}
+
 pub(super) fn failed(action: &'static str) -> impl Fn(git2::Error) -> StoreError {
     move |source| StoreError::Git { action, source }
 }
@@ -36,6 +45,7 @@ pub(super) fn failed(action: &'static str) -> impl Fn(git2::Error) -> StoreError
 impl Repository {
     /// The repository that `path` lies in; none where it lies in none.
     pub fn discover(path: &Path) -> Result<Option<Self>, StoreError> {
+        read_as_git_does();
         match git2::Repository::discover(path) {
             Ok(inner) => Self::new(inner).map(Some),
             Err(error) if error.code() == ErrorCode::NotFound => Ok(None),
@@ -48,6 +58,7 @@ impl Repository {
 
     /// The repository at `path` of which there is no work tree, such as one that was fetched: its commits can be read.
     pub fn bare(path: &Path) -> Result<Self, StoreError> {
+        read_as_git_does();
         let inner = git2::Repository::open_bare(path).map_err(failed("open the repository"))?;
         Ok(Self { work_tree: path.to_owned(), inner })
     }

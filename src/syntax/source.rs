@@ -23,8 +23,14 @@ impl Source {
 
     /// The bytes of a file and what to call it. Where they are no text, a reader says so and gives no value.
     pub fn of_bytes(name: impl Into<Arc<str>>, bytes: &[u8]) -> Self {
-        let invalid = std::str::from_utf8(bytes).err().map(|error| error.valid_up_to());
-        Self { name: name.into(), text: String::from_utf8_lossy(bytes).into(), invalid }
+        let name = name.into();
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self { name, text: text.into(), invalid: None },
+            Err(error) => {
+                let text = String::from_utf8_lossy(bytes).into();
+                Self { name, text, invalid: Some(error.valid_up_to()) }
+            }
+        }
     }
 
     /// A place in this text, in bytes.

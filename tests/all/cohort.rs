@@ -364,27 +364,3 @@ fn forty_learners_are_read_at_once_and_stand_in_their_order() {
     let xss = cohort["items"].as_array().unwrap().iter().find(|item| item["id"] == "must-do.xss").unwrap();
     assert_eq!((&xss["learners"], &xss["statuses"]["claimed"]), (&40.into(), &10.into()));
 }
-
-#[test]
-#[ignore = "a measurement, which wants a quiet machine and time(1)"]
-fn five_hundred_learners_take_seconds_and_little_memory() {
-    let class = Class::new();
-    let names: Vec<_> = (0..500).map(|number| format!("learner-{number:03}")).collect();
-    for name in &names {
-        class.learner(name, &["must-do.xss", "must-do.mq", "must-do.celery"]);
-    }
-    let homes: Vec<_> = names.iter().map(|name| format!("path = {name:?}")).collect();
-    let learners: Vec<_> = names.iter().zip(&homes).map(|(name, home)| (&**name, &**home)).collect();
-    class.file(&learners);
-    for format in ["table", "html", "json"] {
-        let began = std::time::Instant::now();
-        let mut command = class.sandbox.command("/usr/bin/time");
-        let program = env!("CARGO_BIN_EXE_mustdo");
-        let output = command.args(["-f", "%M", program, "cohort", "class.toml", "--format", format]).output();
-        let (output, took) = (output.unwrap(), began.elapsed());
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(output.status.success(), "{said}");
-        let kibibytes: u32 = said.trim().parse().unwrap();
-        assert!(took.as_secs() < 5 && kibibytes < 128 << 10, "{format}: {took:?}, {kibibytes} KiB");
-    }
-}
