@@ -78,7 +78,10 @@ impl Bench {
             fs::create_dir_all(folder.join("checklists"))?;
             fs::write(folder.join("mustdo.toml"), "")?;
             for number in 0..checklists {
-                let text = generated::checklist(100).replace("generated", &format!("generated-{number}"));
+                // No two checklists share an id, and no two groups.
+                let text = generated::checklist(100)
+                    .replace("generated", &format!("generated-{number}"))
+                    .replace("group-", &format!("group-{number}-"));
                 fs::write(folder.join(format!("checklists/generated-{number}.toml")), text)?;
             }
             Ok(folder)
