@@ -121,6 +121,7 @@ impl Learner {
             watched,
             targets: BTreeMap::new(),
             elapsed: Duration::from_millis(5),
+            evidence: vec![],
             attempts: vec![],
         }
     }
