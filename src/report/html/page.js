@@ -108,6 +108,8 @@
     const body = lines.map((line) => element("tr", {}, ...line.map((cell) => element("td", {}, cell))));
     return element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
   }
+  // The unit of a plain number is "1" (UCUM).
+  const unit = (name) => (name === "1" ? "" : ` ${name}`);
   const number = (value) => Number(value.toPrecision(6)).toString();
   const seconds = (millis) => `${(millis / 1000).toFixed(1)} s`;
   function record(item, one) {
@@ -123,7 +125,7 @@
     }
     if (one.figures.length > 0) {
       made.push(said("figures", "h4"), table(["figure", "value", "of"],
-        one.figures.map((figure) => [`${figure.name} ${figure.statistic}`.trim(), `${number(figure.value)} ${figure.unit}`, String(figure.samples)])));
+        one.figures.map((figure) => [`${figure.name} ${figure.statistic}`.trim(), `${number(figure.value)}${unit(figure.unit)}`, String(figure.samples)])));
     }
     if (one.evidence.length > 0) {
       made.push(said("evidence", "h4"), table(["exhibit", "size", "digest"],
