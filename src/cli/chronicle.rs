@@ -62,12 +62,11 @@ impl Chronicle {
         } else {
             repository.revisions_after(workspace.root(), &head, &told.tip)?
         };
-        let later = match later {
-            Some(later) => later,
-            None => {
-                told = Self::default();
-                repository.revisions(workspace.root(), &head)?
-            }
+        let later = if let Some(later) = later {
+            later
+        } else {
+            told = Self::default();
+            repository.revisions(workspace.root(), &head)?
         };
         let shipped = Shelf::open(None)?;
         let chosen = wanted.map(|wanted| wanted.iter().copied().cloned().collect());
