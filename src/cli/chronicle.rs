@@ -11,7 +11,10 @@ use std::str::{FromStr, SplitWhitespace};
 use jiff::Timestamp;
 
 use super::context::Context;
+use super::failure::Failure;
 use super::project::Project;
+use super::shelf::Shelf;
+use super::timeline::Timeline;
 use crate::model::{
     Change, CheckId, Digest, Hasher, ItemId, Point, Settings, Staleness, Status, Tally, plain,
 };
@@ -35,9 +38,54 @@ const FORMAT: &str = "mustdo history 1";
 const NOTHING: &str = "-";
 
 impl Chronicle {
+    /// What the commits of a workspace tell of `wanted`, or of every item: up to `HEAD`, or up to the commit `until`.
+    ///
+    /// What was told before is not found out again. Of another end of the line nothing is kept: it would push out what was told
+    /// of this one.
+    pub(crate) fn told(
+        context: &Context,
+        project: &Project,
+        repository: &Repository,
+        wanted: Option<&[&ItemId]>,
+        until: Option<String>,
+    ) -> Result<Self, Failure> {
+        let Some(workspace) = &project.workspace else { return Ok(Self::default()) };
+        let place = Self::place(context, project, repository, wanted).filter(|_| until.is_none());
+        let mut told = place.as_deref().map(Self::read).unwrap_or_default();
+        let head = match until {
+            Some(commit) => Some(commit),
+            None => repository.head_id()?,
+        };
+        let Some(head) = head.filter(|head| *head != told.tip) else { return Ok(told) };
+        let later = if told.tip.is_empty() {
+            None
+        } else {
+            repository.revisions_after(workspace.root(), &head, &told.tip)?
+        };
+        let later = if let Some(later) = later {
+            later
+        } else {
+            told = Self::default();
+            repository.revisions(workspace.root(), &head)?
+        };
+        let shipped = Shelf::open(None)?;
+        let chosen = wanted.map(|wanted| wanted.iter().copied().cloned().collect());
+        let mut timeline = Timeline::new(context, repository, workspace, &shipped, &project.catalog, chosen)
+            .after(told.statuses);
+        for revision in &later {
+            told.points.push(timeline.point(revision)?);
+        }
+        told.tip = head;
+        told.statuses = timeline.into_statuses();
+        if let Some(place) = &place {
+            told.write(place);
+        }
+        Ok(told)
+    }
+
     /// Where it is kept: the name depends on everything that a commit's standing depends on and that is not in the commit.
     /// None where nothing is kept.
-    pub(crate) fn place(
+    fn place(
         context: &Context,
         project: &Project,
         repository: &Repository,
@@ -73,12 +121,12 @@ impl Chronicle {
     }
 
     /// Reads it; nothing told where there is none that can be used.
-    pub(crate) fn read(place: &Path) -> Self {
+    fn read(place: &Path) -> Self {
         read_text(place).ok().flatten().and_then(|text| Self::parse(&text)).unwrap_or_default()
     }
 
     /// Keeps it. That it can not be kept costs time and nothing else.
-    pub(crate) fn write(&self, place: &Path) {
+    fn write(&self, place: &Path) {
         let _kept = keep(place, self.text().as_bytes());
     }
 

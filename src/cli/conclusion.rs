@@ -5,7 +5,7 @@ use super::context::Context;
 use super::exit::Exit;
 use super::failure::Failure;
 use super::gate::Gate;
-use super::output::{ReportSink, report, view};
+use super::output::{ReportSink, report, view, with_past};
 use super::printer::{self, answer};
 use super::project::Project;
 use super::server::Announcement;
@@ -42,6 +42,7 @@ impl Conclusion {
         let items = outcome.items.iter().filter_map(|id| project.catalog.item(id)).collect();
         let kept = outcome.kept.iter().map(|kept| (kept.item.clone(), kept.check.clone()));
         let report = report(context, project, shelf, selection, items, &self.gate)?.keeping(&kept.collect());
+        let report = with_past(context, project, report, &self.sinks);
         // Where nothing ran, what was said about why is the answer; a table of what was known before would bury it.
         if !self.to_stdout && !outcome.is_empty() {
             answer(&write(&report, Format::Table, &view(context, project, self.items)))?;

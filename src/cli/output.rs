@@ -5,10 +5,11 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::chronicle::Chronicle;
 use super::context::Context;
 use super::failure::Failure;
 use super::gate::Gate;
-use super::printer::{answer, orders};
+use super::printer::{answer, orders, warn};
 use super::project::Project;
 use super::shelf::Shelf;
 use crate::model::{Item, Judged, Judgement, Place, Selection};
@@ -101,6 +102,11 @@ impl ReportSink<CohortFormat> {
 }
 
 impl ReportSink {
+    /// Whether what is written there shows more than one moment.
+    fn shows_past(&self) -> bool {
+        self.format == Format::Html
+    }
+
     /// Writes the report: to a file with every item, to standard output with those only where `items` says so; with the reasons
     /// where `why` says so.
     pub(crate) fn write(
@@ -197,6 +203,35 @@ pub(crate) fn report(
         narrowed: !selection.is_all(),
         files,
     }))
+}
+
+/// The report with what the commits before it held, where one of `sinks` shows that. That it can not be told keeps no report
+/// back.
+pub(crate) fn with_past(
+    context: &Context,
+    project: &Project,
+    report: Report,
+    sinks: &[ReportSink],
+) -> Report {
+    if !sinks.iter().any(ReportSink::shows_past) {
+        return report;
+    }
+    let repository = project.workspace.as_ref().map_or(Ok(None), Workspace::repository);
+    let until = project.past.as_ref().map(|past| past.revision.id.clone());
+    let told = match repository {
+        Ok(None) => return report,
+        Ok(Some(repository)) => {
+            Chronicle::told(context, project, &repository, report.selected().as_deref(), until)
+        }
+        Err(error) => Err(error.into()),
+    };
+    match told {
+        Ok(told) => report.after(told.points),
+        Err(failure) => {
+            warn(&format!("warning: the page does not show what the commits held: {}", failure.line()));
+            report
+        }
+    }
 }
 
 /// Where things stand in the repository around the workspace; outside one, in the workspace.

@@ -64,6 +64,19 @@ pub(crate) enum Outcome {
     Marked,
 }
 
+impl Outcome {
+    /// The word that programs are told.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Same => "same",
+            Self::New => "new",
+            Self::Updated => "updated",
+            Self::Merged => "merged",
+            Self::Marked => "marked",
+        }
+    }
+}
+
 impl Renewal {
     /// A checklist that is taken as it is.
     pub(crate) fn first(name: String, offer: &Offer, offered: &Offered) -> Self {

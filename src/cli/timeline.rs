@@ -219,8 +219,8 @@ impl<'a> Timeline<'a> {
     }
 
     /// Where the items stood in the last commit that could be read, by the id of today.
-    pub(crate) fn statuses(&self) -> &HashMap<ItemId, Status> {
-        &self.statuses
+    pub(crate) fn into_statuses(self) -> HashMap<ItemId, Status> {
+        self.statuses
     }
 
     /// The next commit.

@@ -1,6 +1,7 @@
 //! One verification from selection to recorded verdicts: plan, grants, targets, run, record.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::pin::pin;
@@ -29,8 +30,8 @@ use super::secret::Secrets;
 use super::shelf::Shelf;
 use super::transcript;
 use crate::model::{
-    CheckId, Digest, Flaky, Item, ItemId, Mask, Outcome, PluginId, Record, Selection, Settings, Span,
-    TargetName, Text, Undecided, Verdict,
+    CheckId, Digest, Exhibit, Flaky, Item, ItemId, Mask, Outcome, PluginId, Record, Selection, Settings,
+    Span, TargetName, Text, Undecided, Verdict,
 };
 use crate::report::Report;
 use crate::store::Workspace;
@@ -465,6 +466,7 @@ impl Verification<'_> {
             // Whatever answered after the program ended was something else: neither a pass nor a fail can be believed.
             if let Some(name) = task.targets.values().find(|name| dead.contains(*name)) {
                 recorded.record.fault = true;
+                recorded.record.evidence = vec![];
                 recorded.record.verdict = Verdict::undecided(Text::new(
                     format!("the target {name} ended while it was checked"),
                     format!("检查期间目标 {name} 已退出"),
@@ -482,13 +484,14 @@ impl Verification<'_> {
         started: &Started,
         seed: u64,
     ) -> Recorded {
-        let (verdict, fault, elapsed, attempts) = match result {
-            Ok(run) => (Verdict { evidence: vec![], ..run.verdict }, false, run.elapsed, run.attempts),
+        let (mut verdict, fault, elapsed, attempts) = match result {
+            Ok(run) => (run.verdict, false, run.elapsed, run.attempts),
             Err(error) => {
                 let verdict = Verdict::undecided(Text::same(error.to_string()));
                 (verdict, true, error.trace.elapsed, error.trace.attempts)
             }
         };
+        let evidence = mem::take(&mut verdict.evidence).iter().map(Exhibit::from).collect();
         let identity = |name: &TargetName| Some((name.clone(), started.identity(name)?.to_owned()));
         let record = Record {
             verdict,
@@ -503,6 +506,7 @@ impl Verification<'_> {
             watched: origin.watched.get(&task.id).copied(),
             targets: task.targets.values().filter_map(identity).collect(),
             elapsed,
+            evidence,
             attempts,
         };
         Recorded { item: task.item.clone(), check: task.definition.uses.clone(), record }

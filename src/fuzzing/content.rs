@@ -1,12 +1,12 @@
 //! Files that people write, and that others may have sent them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Digest, Grant, Home, Merged};
+use crate::model::{Digest, Entry, Grant, Home, ItemId, Merged, merge_entries};
 use crate::syntax::{
-    self, Diagnostic, Prefer, Read, Source, checklist_base, combine_checklists, grant, link, point_cases,
-    read_cases, read_checklist, read_cohort, read_lock, read_progress, read_result, read_settings,
-    read_user_settings, render, write_lock, write_progress, write_result,
+    self, Diagnostic, Prefer, ProgressReader, Read, Source, checklist_base, combine_checklists, grant, link,
+    merge_progress, point_cases, read_cases, read_checklist, read_cohort, read_lock, read_progress,
+    read_result, read_settings, read_user_settings, render, write_lock, write_progress, write_result,
 };
 
 use super::assert_plain;
@@ -91,6 +91,54 @@ pub(super) fn progress(bytes: &[u8]) {
     assert!(again.value.is_some_and(|again| same(&again, &progress)), "{unchanged}");
 }
 
+/// Several texts as one input: each ends at such a line.
+const NEXT: &str = "%%\n";
+
+/// The merged text holds what the rule of the model says of every item, whichever side is which.
+pub(super) fn merge(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut texts = text.splitn(3, NEXT);
+    let [base, ours, theirs] = std::array::from_fn(|_| texts.next().unwrap_or_default());
+    if bytes.len() > LONGEST {
+        return;
+    }
+    let Ok(merged) = merge_progress(base, ours, theirs) else { return };
+    let [base, one, other, both] = [base, ours, theirs, &*merged].map(entries);
+    let nothing = Entry::default();
+    for id in base.keys().chain(one.keys()).chain(other.keys()).chain(both.keys()).collect::<BTreeSet<_>>() {
+        let of = |known: &BTreeMap<ItemId, Entry>| known.get(id).unwrap_or(&nothing).clone();
+        let wanted = merge_entries(&of(&base), &of(&one), &of(&other));
+        assert!(same(&of(&both), &wanted), "{id}\n{text}\n{merged}");
+    }
+}
+
+/// What a progress file says of each item; nothing where there is none, or where it can not be read.
+fn entries(text: &str) -> BTreeMap<ItemId, Entry> {
+    read_progress(&Source::new("", text)).value.map(|progress| progress.entries).unwrap_or_default()
+}
+
+/// However much of a version was read before, it says what it says alone.
+pub(super) fn versions(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if bytes.len() > LONGEST {
+        return;
+    }
+    let mut reader = ProgressReader::default();
+    for version in text.split(NEXT) {
+        let source = Source::new("progress/x.toml", version);
+        match (reader.read(&source), read_progress(&source)) {
+            (Ok(version), Read { value: Some(alone), .. }) => {
+                let items = version.items.iter().map(|item| (&item.id, &item.entry));
+                assert_eq!(version.checklist, alone.checklist);
+                assert!(same(&items.collect::<BTreeMap<_, _>>(), &alone.entries.iter().collect()), "{text}");
+            }
+            (Err(found), Read { value: None, .. }) => hold(&found),
+            (Ok(_), Read { value: None, .. }) => panic!("read in parts and not as a whole: {version:?}"),
+            (Err(_), Read { value: Some(_), .. }) => panic!("read as a whole and not in parts: {version:?}"),
+        }
+    }
+}
+
 pub(super) fn result(bytes: &[u8]) {
     let Some((_, result)) = read(bytes, "result.toml", read_result) else { return };
     let text = write_result(&result);
@@ -111,7 +159,7 @@ pub(super) fn result(bytes: &[u8]) {
 pub(super) fn cases(bytes: &[u8]) {
     let Some((source, file)) = read(bytes, "cases.toml", read_cases) else { return };
     let mut wanted = file.cases().clone();
-    let mut places = std::collections::BTreeMap::new();
+    let mut places = BTreeMap::new();
     for case in &mut wanted.cases {
         let place = format!("cases/{}.jsonl", case.name);
         case.recording = Some(place.clone());

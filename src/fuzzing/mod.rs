@@ -15,6 +15,10 @@ pub enum Door {
     Settings,
     /// A progress file.
     Progress,
+    /// Three versions of a progress file, to be merged.
+    Merge,
+    /// The versions of a progress file in the commits of a workspace.
+    Versions,
     /// A plugin's `cases.toml`.
     Cases,
     /// The file that `mustdo cohort` reads.
@@ -39,10 +43,12 @@ pub enum Door {
 
 impl Door {
     /// Every door.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Checklist,
         Self::Settings,
         Self::Progress,
+        Self::Merge,
+        Self::Versions,
         Self::Cases,
         Self::Cohort,
         Self::Bundle,
@@ -62,6 +68,8 @@ impl Door {
             Self::Checklist => "checklist",
             Self::Settings => "settings",
             Self::Progress => "progress",
+            Self::Merge => "merge",
+            Self::Versions => "versions",
             Self::Cases => "cases",
             Self::Cohort => "cohort",
             Self::Bundle => "bundle",
@@ -85,6 +93,8 @@ impl Door {
             Self::Checklist => content::checklist(bytes),
             Self::Settings => content::settings(bytes),
             Self::Progress => content::progress(bytes),
+            Self::Merge => content::merge(bytes),
+            Self::Versions => content::versions(bytes),
             Self::Cases => content::cases(bytes),
             Self::Cohort => content::cohort(bytes),
             Self::Bundle => crate::plugin::fuzz::bundle(bytes),

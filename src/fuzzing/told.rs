@@ -7,8 +7,8 @@ use semver::Version;
 
 use crate::fetch::read_registry;
 use crate::model::{
-    Asked, Catalog, Digest, Entry, ItemId, Language, Need, Outcome, Policy, Progress, Record, Settings,
-    Verdict,
+    Asked, Catalog, Digest, Entry, Exhibit, ItemId, Language, Need, Outcome, Policy, Progress, Record,
+    Settings, Verdict,
 };
 use crate::plugin::{Recording, fuzz};
 use crate::report::{self, Format, Input, Report, View};
@@ -78,6 +78,7 @@ pub(super) fn verdict(bytes: &[u8]) {
     };
     hold(&verdict);
     let record = Record {
+        evidence: verdict.evidence.iter().map(Exhibit::from).collect(),
         verdict,
         fault: false,
         at: Timestamp::UNIX_EPOCH,

@@ -64,7 +64,7 @@ pub use partition::{Cost, Division, ParsePartitionError, Partition};
 pub use pattern::{ArgumentError, Arguments, Pattern};
 pub use plain::{disarmed, is_invisible, plain, plain_line, plain_text};
 pub use policy::{Ask, Demand, Figures, Flaky, Policy, Undecided, Unproven};
-pub use progress::{Attempt, CheckRecord, Claim, Entry, Progress, Record, Waiver};
+pub use progress::{Attempt, CheckRecord, Claim, Entry, Exhibit, Progress, Record, Waiver};
 pub use proof::Proof;
 pub use reach::Reach;
 pub use regression::{Comparison, Decline, Fallen, Pair, Share, Worse};

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use semver::Version;
 
-use super::{CheckId, ChecklistId, Digest, ItemId, Outcome, TargetName, Text, Verdict};
+use super::{CheckId, ChecklistId, Digest, Evidence, ItemId, Outcome, TargetName, Text, Verdict};
 
 /// The progress file of one checklist.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +95,7 @@ impl CheckRecord {
 /// A verdict and what it was given under.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record {
-    /// The verdict, its evidence left out.
+    /// The verdict; of its evidence stands below what it was, without the bytes.
     pub verdict: Verdict,
     /// The run gave no verdict and the summary says why: the plugin's or the host's fault.
     pub fault: bool,
@@ -119,8 +119,35 @@ pub struct Record {
     pub targets: BTreeMap<TargetName, String>,
     /// How long it took.
     pub elapsed: Duration,
+    /// What the verdict stands on, in the plugin's order. The bytes stay on the machine of the run.
+    pub evidence: Vec<Exhibit>,
     /// Attempts of the same run before it, none of which could tell, in order.
     pub attempts: Vec<Attempt>,
+}
+
+/// A piece of what a check saw, without its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exhibit {
+    /// What it is.
+    pub label: String,
+    /// IANA media type.
+    pub media_type: String,
+    /// How many bytes it has.
+    pub size: u64,
+    /// The bytes, secrets masked.
+    pub digest: Digest,
+}
+
+impl From<&Evidence> for Exhibit {
+    fn from(evidence: &Evidence) -> Self {
+        let Evidence { label, media_type, body } = evidence;
+        Self {
+            label: label.clone(),
+            media_type: media_type.clone(),
+            size: u64::try_from(body.len()).unwrap_or(u64::MAX),
+            digest: Digest::of(body),
+        }
+    }
 }
 
 /// An attempt that could not tell, and after which the check was asked again.
@@ -160,6 +187,7 @@ mod tests {
             watched: None,
             targets: BTreeMap::new(),
             elapsed: Duration::ZERO,
+            evidence: vec![],
             attempts: vec![],
         }
     }

@@ -340,6 +340,7 @@ mod tests {
                 watched: None,
                 targets: BTreeMap::new(),
                 elapsed: std::time::Duration::ZERO,
+                evidence: vec![],
                 attempts: vec![],
             };
             let known: &mut CheckRecord = self.entry.checks.entry(asked.definition.uses.clone()).or_default();

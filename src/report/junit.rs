@@ -30,6 +30,7 @@ pub(super) fn junit(report: &Report, language: Language) -> String {
         judgement,
         soft,
         files: _,
+        past: _,
     } = report;
     let gate = gate_properties(judgement, *soft, language);
     let mut document = quick_junit::Report::new(format!("mustdo {version}"));
@@ -63,10 +64,8 @@ pub(super) fn junit(report: &Report, language: Language) -> String {
                 suite.add_test_case(case);
             }
         }
-        for check in section.rows().flat_map(|row| &row.checks).filter(|check| check.kept) {
-            if let Some(record) = &check.decided {
-                suite.add_property(Property::new("kept", phrase::kept(&check.id, record.at, language)));
-            }
+        for (check, at) in section.rows().flat_map(Row::kept) {
+            suite.add_property(Property::new("kept", phrase::kept(check, at, language)));
         }
         for (plugin, proven) in proven(section) {
             suite.add_property(Property::new(format!("plugin.{plugin}.proven"), proven.to_string()));

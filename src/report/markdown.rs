@@ -26,6 +26,7 @@ pub(super) fn markdown(report: &Report, view: View) -> String {
         judgement: _,
         soft: _,
         files: _,
+        past: _,
     } = report;
     let View { language, color: _, width: _, items, why } = view;
     let mut text = String::from("## mustdo\n\n");

@@ -28,6 +28,7 @@ mod sarif;
 mod table;
 mod transcript;
 mod tree;
+mod update;
 mod why;
 mod word;
 mod wrap;
@@ -51,6 +52,7 @@ pub use phrase::staleness;
 pub use place::Files;
 pub use transcript::{Transcript, TranscriptAccess, TranscriptTarget, transcript};
 pub use tree::{Input, Report};
+pub use update::{ParseUpdateFormatError, UPDATE_SCHEMA, UpdateFormat, UpdatedChecklist, update_json};
 pub use wrap::paragraph;
 
 use crate::model::{Language, Outcome, Status};

@@ -269,9 +269,7 @@ fn left_out(row: &Row, language: Language) -> Vec<Line> {
 
 /// The checks whose pass was kept, and of when it is.
 fn kept(row: &Row, language: Language) -> Vec<Line> {
-    let kept = row.checks.iter().filter(|check| check.kept);
-    let kept = kept.filter_map(|check| Some((&check.id, check.decided.as_ref()?.at)));
-    kept.map(|(check, at)| Line::Text(phrase::kept(check, at, language))).collect()
+    row.kept().map(|(check, at)| Line::Text(phrase::kept(check, at, language))).collect()
 }
 
 /// Targets that checks name and nothing is bound to, with the lines to paste.

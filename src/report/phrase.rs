@@ -152,7 +152,9 @@ pub(super) fn figure(figure: &Measurement, language: Language) -> String {
         (samples, Language::En) => format!(" (of {samples})"),
         (samples, Language::Zh) => format!("（{samples} 次）"),
     };
-    format!("{name}{statistic} = {value} {unit}{of}")
+    // The unit of a plain number is "1" (UCUM).
+    let unit = if unit == "1" { String::new() } else { format!(" {unit}") };
+    format!("{name}{statistic} = {value}{unit}{of}")
 }
 
 /// Where a finding was seen.

@@ -9,10 +9,10 @@ use semver::Version;
 pub(super) use super::View;
 use super::{Files, Input, Report};
 use crate::model::{
-    Ask, Asked, Base, Catalog, CheckId, CheckUse, Checklist, Claim, Comparison, Decline, Demand, Digest,
-    Entry, Fallen, Figures, Finding, Group, Item, ItemId, Kind, Language, Level, Location, Measurement, Need,
-    Outcome, Policy, Record, Score, Settings, Severity, Share, Span, Status, Step, TargetName, Text, Verdict,
-    Waiver, Weight, Worse,
+    Ask, Asked, Attempt, Base, Catalog, CheckId, CheckUse, Checklist, Claim, Comparison, Decline, Demand,
+    Digest, Entry, Evidence, Exhibit, Fallen, Figures, Finding, Group, Item, ItemId, Kind, Language, Level,
+    Location, Measurement, Need, Outcome, Policy, Record, Score, Settings, Severity, Share, Span, Status,
+    Step, TargetName, Text, Verdict, Waiver, Weight, Worse,
 };
 
 /// English, plain, 80 columns, no items.
@@ -132,6 +132,11 @@ pub(super) fn hostile() -> Report {
             message: Text::same(format!("{NASTY}!")),
             at: Some(Location::Note(NASTY.to_owned())),
             hint: Some(Text::same(NASTY)),
+        });
+        verdict.evidence.push(Evidence {
+            label: NASTY.to_owned(),
+            media_type: NASTY.to_owned(),
+            body: NASTY.as_bytes().to_vec(),
         });
         verdict.measurements.push(Measurement {
             name: NASTY.to_owned(),
@@ -453,6 +458,11 @@ fn failed() -> Verdict {
             "给保存请求键的列加上唯一索引，第二次请求返回第一次的结果。",
         )),
     });
+    verdict.evidence.push(Evidence {
+        label: "requests".to_owned(),
+        media_type: "text/plain".to_owned(),
+        body: b"POST /orders 201\nPOST /orders 201\nGET /orders 200\n".to_vec(),
+    });
     verdict.measurements.push(Measurement {
         name: "latency".to_owned(),
         value: 12.5,
@@ -468,6 +478,11 @@ fn inconclusive() -> Verdict {
         Outcome::Inconclusive,
         Text::new("the form could not be found on /login", "在 /login 上找不到表单"),
     )
+}
+
+fn unanswered() -> Attempt {
+    let summary = Text::new("the service answered 503", "服务返回 503");
+    Attempt { summary, fault: false, elapsed: Duration::from_millis(310) }
 }
 
 fn fault() -> Verdict {
@@ -522,9 +537,10 @@ impl Sample {
     fn record(&mut self, id: &str, verdict: Verdict, hours_ago: i64) {
         let item = self.catalog.item(&id.parse().unwrap()).unwrap();
         let definition = Settings::default().definitions(item).remove(0);
+        // What is flaky was asked more than once.
+        let attempts = if verdict.outcome == Outcome::Flaky { vec![unanswered()] } else { vec![] };
         let record = Record {
             fault: verdict.summary.en.contains("was stopped"),
-            verdict,
             at: Self::now() - SignedDuration::from_hours(hours_ago),
             plugin: Digest::of(b"plugin"),
             version: Version::new(0, 1, 0),
@@ -535,7 +551,9 @@ impl Sample {
             watched: None,
             targets: [("web".parse().unwrap(), "started: flask run".to_owned())].into(),
             elapsed: Duration::from_millis(1250),
-            attempts: vec![],
+            evidence: verdict.evidence.iter().map(Exhibit::from).collect(),
+            verdict,
+            attempts,
         };
         self.entry(id).checks.entry(definition.uses).or_default().remember(record);
     }

@@ -37,6 +37,7 @@ pub(super) fn table(report: &Report, view: View) -> String {
         judgement: _,
         soft: _,
         files: _,
+        past: _,
     } = report;
     let View { language, color, width, items, why } = view;
     let width = usize::from(width.unwrap_or(USUAL_WIDTH).max(LEAST_WIDTH));

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::model::{Capability, CheckId, Digest, ItemId, TargetName, Verdict, plain_line, plain_text};
+use crate::model::{
+    Capability, CheckId, Digest, Evidence, Exhibit, ItemId, TargetName, Verdict, plain_line, plain_text,
+};
 
 /// Bytes of a transcript: what a person can still search. What has no more room in its own part of them is counted.
 const BYTES: usize = 512 << 10;
@@ -103,9 +105,12 @@ pub fn transcript(of: &Transcript<'_>) -> String {
         let refused = access.refused.map_or(String::new(), |why| format!("  ✗ {why}"));
         format!("  {:>9}  {}{refused}", seconds(access.at), access.what)
     });
-    listed(&mut text, accesses, BYTES / 8 * 3);
+    listed(&mut text, accesses, BYTES / 4);
+    let evidence = of.conclusion.as_ref().map_or(&[][..], |verdict| &verdict.evidence);
+    text.push_str(&format!("\nevidence ({})\n", evidence.len()));
+    listed(&mut text, evidence.iter().flat_map(seen), BYTES / 4);
     text.push_str(&format!("\nlog ({})\n", of.log.len()));
-    listed(&mut text, of.log.iter().map(|line| format!("  {line}")), BYTES / 2);
+    listed(&mut text, of.log.iter().map(|line| format!("  {line}")), BYTES / 8 * 3);
     text
 }
 
@@ -124,9 +129,16 @@ fn steps(verdict: &Verdict) -> Vec<String> {
         let what = format!("{} {} {} {}", figure.name, figure.statistic, figure.value, figure.unit);
         lines.push(format!("    measured {} of {}", line(&what), figure.samples));
     }
-    for piece in &verdict.evidence {
-        let (label, kind) = (line(&piece.label), line(&piece.media_type));
-        lines.push(format!("    saw {label} ({kind}, {} bytes)", piece.body.len()));
+    lines
+}
+
+/// What a piece of evidence is, and its lines where it is text.
+fn seen(piece: &Evidence) -> Vec<String> {
+    let Exhibit { label, media_type, size, digest } = Exhibit::from(piece);
+    let [label, media_type] = [label, media_type].map(|words| plain_line(&words, LINE));
+    let mut lines = vec![format!("  {label} ({media_type}, {size} bytes, {digest})")];
+    if let Ok(text) = str::from_utf8(&piece.body) {
+        lines.extend(text.lines().map(|line| format!("    {}", plain_line(line, LINE))));
     }
     lines
 }
@@ -167,6 +179,15 @@ mod tests {
             outcome: Outcome::Fail,
             summary: Text::same("created \u{1b}[31mtwo"),
         });
+        let piece = |label: &str, media_type: &str, body: &[u8]| Evidence {
+            label: label.to_owned(),
+            media_type: media_type.to_owned(),
+            body: body.to_vec(),
+        };
+        verdict.evidence = vec![
+            piece("requests", "text/plain", b"POST /orders 201\nPOST /orders \x1b[2J201\n"),
+            piece("screen", "image/png", b"\x89PNG\xff"),
+        ];
         verdict
     }
 
@@ -221,12 +242,13 @@ mod tests {
         let accesses: Vec<(&str, Option<&str>)> = (0..2_000).map(|_| (long.as_str(), None)).collect();
         let log = vec![format!("info: {long}"); 2_000];
         let mut verdict = verdict();
+        verdict.evidence[0].body = format!("{long}\n").repeat(2_000).into_bytes();
         verdict.steps = vec![Step { summary: Text::same(long.as_str()), ..verdict.steps[0].clone() }; 2_000];
         let text = written(Ok(&verdict), &accesses, &log);
         assert!(text.len() < BYTES + 1_000, "{}", text.len());
         assert!(text.contains("\naccesses (2000)\n") && text.contains("\nlog (2000)\n"));
-        assert_eq!(text.matches(" more\n").count(), 3);
-        for (part, least) in [("(must): x", 50), (" s  x", 150), ("  info: x", 200)] {
+        assert_eq!(text.matches(" more\n").count(), 4);
+        for (part, least) in [("(must): x", 50), (" s  x", 100), ("\n    xxx", 100), ("  info: x", 150)] {
             assert!(text.matches(part).count() > least, "{part}");
         }
     }

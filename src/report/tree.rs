@@ -8,9 +8,9 @@ use semver::Version;
 use super::place::Files;
 use crate::model::{
     Asked, Attempt, Base, Catalog, CheckId, CheckRecord, Checklist, ChecklistId, Claim, Comparison, Digest,
-    Entry, Finding, Group, GroupId, Item, ItemId, Judged, Judgement, Kind, Level, Location, Measurement,
-    Policy, Record, Span, Standing, Status, Step, Tag, Tally, TargetName, Text, Verdict, Violation, Waiver,
-    Weight, Worse, plain,
+    Entry, Exhibit, Finding, Group, GroupId, Item, ItemId, Judged, Judgement, Kind, Level, Location,
+    Measurement, Point, Policy, Record, Span, Standing, Status, Step, Tag, Tally, TargetName, Text, Verdict,
+    Violation, Waiver, Weight, Worse, plain,
 };
 
 /// What is known of a selection of items at one moment, in catalog order.
@@ -41,6 +41,8 @@ pub struct Report {
     pub(super) soft: bool,
     /// Where things stand in the learner's repository.
     pub(super) files: Files,
+    /// What the commits held, the oldest first; empty where nobody looked.
+    pub(super) past: Vec<Point>,
 }
 
 /// What a report is made of.
@@ -207,6 +209,7 @@ impl Report {
             judgement,
             soft,
             files: self::files(files),
+            past: vec![],
         }
     }
 
@@ -220,6 +223,18 @@ impl Report {
             }
         }
         self
+    }
+
+    /// The same, with what the commits before it held of the same items, the oldest first.
+    #[must_use]
+    pub fn after(self, past: Vec<Point>) -> Self {
+        Self { past, ..self }
+    }
+
+    /// The selected items, in catalog order; none where that is every item there is.
+    #[must_use]
+    pub fn selected(&self) -> Option<Vec<&ItemId>> {
+        self.narrowed.then(|| self.rows().map(|row| &row.id).collect())
     }
 
     /// How the policy was judged on the selected items.
@@ -401,6 +416,12 @@ impl Row {
             waiver: entry.and_then(|entry| entry.waiver.as_ref()).map(waiver),
         }
     }
+
+    /// The checks whose pass was not seen again, and when it was.
+    pub(super) fn kept(&self) -> impl Iterator<Item = (&CheckId, Timestamp)> {
+        let kept = self.checks.iter().filter(|check| check.kept);
+        kept.filter_map(|check| Some((&check.id, check.decided.as_ref()?.at)))
+    }
 }
 
 impl Check {
@@ -483,6 +504,7 @@ fn record(record: &Record) -> Record {
         watched,
         targets,
         elapsed,
+        evidence,
         attempts,
     } = record;
     let Verdict { outcome, summary, score, steps, findings, evidence: _, measurements } = verdict;
@@ -507,11 +529,17 @@ fn record(record: &Record) -> Record {
         watched: *watched,
         targets: targets.iter().map(|(name, identity)| (name.clone(), line(identity))).collect(),
         elapsed: *elapsed,
+        evidence: evidence.iter().map(exhibit).collect(),
         attempts: attempts
             .iter()
             .map(|attempt| Attempt { summary: text(&attempt.summary), ..*attempt })
             .collect(),
     }
+}
+
+fn exhibit(exhibit: &Exhibit) -> Exhibit {
+    let Exhibit { label, media_type, size, digest } = exhibit;
+    Exhibit { label: line(label), media_type: line(media_type), size: *size, digest: *digest }
 }
 
 fn step(step: &Step) -> Step {

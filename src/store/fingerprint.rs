@@ -17,8 +17,8 @@ const MOST: usize = 50_000;
 /// changed. No program sets that last moment (`st_ctime`, see inode(7)), so nothing that was changed can look unchanged;
 /// what was written again with the same bytes looks changed. Where a link leads counts as well.
 ///
-/// What git keeps for itself is left out, and of the workspace at `root` what mustdo writes there. None where there is too much, or something that
-/// is neither file, folder nor link.
+/// What git keeps for itself is left out, and of the workspace at `root` what mustdo writes there. None where there is too much,
+/// or something that is neither file, folder nor link.
 pub fn fingerprint(path: &Path, root: &Path) -> io::Result<Option<Digest>> {
     let path = path.canonicalize()?;
     let root = root.canonicalize()?;

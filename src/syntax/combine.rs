@@ -1,16 +1,23 @@
 //! A checklist that was changed here and where it came from: both changes in one text.
 //!
 //! Items, groups, checks and cards are told apart by their ids, and what stands in them by its keys ([`part`](super::part)).
-//! What one side alone changed is taken from there byte for byte; comments of the user's stay. Where both changed one value, or
-//! one changed what the other took away, nobody but the user knows what is right.
+//! What one side alone changed is taken from there byte for byte; comments of the user's stay. Of lists whose order means nothing
+//! ([`SETS`]), each entry is a thing of its own. Where both changed one other value, or one changed what the other took away, nobody
+//! but the user knows what is right.
 
 use std::collections::{HashMap, HashSet};
+use std::mem;
 
 use semver::Version;
+use toml_edit::{Array, Value};
 
 use super::edit::Shape;
 use super::part::{Body, Name, Part, Parted};
 use super::{Code, Diagnostic, Source};
+
+/// Keys of blocks whose list may stand in any order and mean the same.
+const SETS: [(&str, &str); 4] =
+    [("item ", "tags "), ("item ", "needs "), ("item ", "formerly "), ("check ", "watch ")];
 
 /// What to write where both sides changed one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -272,6 +279,10 @@ impl Work<'_> {
         if let Some(value) = values.settled().flatten().or_else(higher) {
             return format!("{lead}{key}{value}{rest}");
         }
+        let is_set = SETS.iter().any(|(kind, key)| above.starts_with(kind) && told.starts_with(key));
+        if let Some(value) = is_set.then(|| entries(values)).flatten() {
+            return format!("{lead}{key}{value}{rest}");
+        }
         let (Some(ours), Some(theirs)) = (three.ours, three.theirs) else { return String::new() };
         let message = format!("{told} was changed here and in {}", self.theirs.name);
         let conflict =
@@ -304,6 +315,47 @@ fn highest(values: Three<Option<&str>>) -> Option<&str> {
     let version = |value: &str| value.trim_matches(['"', '\'']).parse::<Version>().ok();
     let (ours, theirs) = (values.ours?, values.theirs?);
     Some(if version(ours)? >= version(theirs)? { ours } else { theirs })
+}
+
+/// The list that has what either side added and nothing that either took out, laid out as this side's; none where a side is no list
+/// of different strings, or where a comment would be lost.
+fn entries(values: Three<Option<&str>>) -> Option<String> {
+    let strings = |array: &Array| -> Option<Vec<String>> {
+        let found: Option<Vec<_>> = array.iter().map(|entry| entry.as_str().map(str::to_owned)).collect();
+        let found = found?;
+        (found.iter().collect::<HashSet<_>>().len() == found.len()).then_some(found)
+    };
+    let array = |value: &str| value.parse::<Value>().ok()?.as_array().cloned();
+    let mut list = array(values.ours?)?;
+    let base = values.base.map_or(Some(vec![]), |base| strings(&array(base)?))?;
+    let (ours, theirs) = (strings(&list)?, strings(&array(values.theirs?)?)?);
+    for (at, _) in
+        ours.iter().enumerate().rev().filter(|(_, entry)| base.contains(entry) && !theirs.contains(entry))
+    {
+        if list.remove(at).to_string().contains('#') {
+            return None;
+        }
+    }
+    // What is new stands as the last entry does, without its comments; an entry that became the first, as the first did.
+    let before = |entry: &Value| {
+        entry.decor().prefix().and_then(|prefix| prefix.as_str()).unwrap_or_default().to_owned()
+    };
+    let last = list.iter().last().map(before).unwrap_or_default();
+    let indent = last.rfind('\n').map_or(" ", |at| &last[at..]);
+    if let Some(first) = list.get_mut(0).filter(|first| before(first).trim_start_matches(' ').is_empty()) {
+        first.decor_mut().set_prefix("");
+    }
+    // A comment behind the last entry stays there.
+    let end = list.trailing().as_str().unwrap_or_default().to_owned();
+    let (mut comment, end) = end.split_at(end.rfind('\n').filter(|_| end.contains('#')).unwrap_or(0));
+    for entry in theirs.iter().filter(|entry| !ours.contains(entry) && !base.contains(entry)) {
+        let mut entry = Value::from(entry.as_str());
+        let indent = if list.is_empty() { "" } else { indent };
+        entry.decor_mut().set_prefix(format!("{}{indent}", mem::take(&mut comment)));
+        list.set_trailing(end);
+        list.push_formatted(entry);
+    }
+    Some(list.to_string())
 }
 
 /// The parts of a side by the names they have in `base`: an item that was given another id is the one it was.

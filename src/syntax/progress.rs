@@ -9,12 +9,12 @@ use std::time::Duration;
 use super::table::{Field, Table, document};
 use super::{Code, Read, Severity, Source};
 use crate::model::{
-    Attempt, CheckRecord, ChecklistId, Claim, Entry, Finding, Location, Measurement, Need, Outcome, Progress,
-    Record, Score, Step, TargetName, Text, Verdict, Waiver,
+    Attempt, CheckRecord, ChecklistId, Claim, Entry, Exhibit, Finding, Location, Measurement, Need, Outcome,
+    Progress, Record, Score, Step, TargetName, Text, Verdict, Waiver,
 };
 
 /// The keys of a record, in the order in which they are written.
-pub(super) const RECORD: [&str; 18] = [
+pub(super) const RECORD: [&str; 19] = [
     "outcome",
     "at",
     "summary",
@@ -33,6 +33,7 @@ pub(super) const RECORD: [&str; 18] = [
     "steps",
     "findings",
     "figures",
+    "evidence",
 ];
 
 /// Reads a progress file. Where anything is wrong there is no value, so that nothing is ever written over what could
@@ -166,6 +167,7 @@ fn record<'a>(table: &mut Table<'a>) -> Option<(Record, Field<'a>)> {
     let steps = all(table.optional("steps"), step);
     let findings = all(table.optional("findings"), finding);
     let measurements = all(table.optional("figures"), figure);
+    let evidence = all(table.optional("evidence"), exhibit);
     let outcome_field = outcome_field?;
     let verdict = Verdict {
         outcome: outcome?,
@@ -202,6 +204,7 @@ fn record<'a>(table: &mut Table<'a>) -> Option<(Record, Field<'a>)> {
         watched,
         targets,
         elapsed: Duration::from_millis(u64::try_from(millis?).ok()?),
+        evidence,
         attempts,
     };
     Some((record, outcome_field))
@@ -314,6 +317,17 @@ fn figure(field: &Field<'_>) -> Option<Measurement> {
     table.close_open();
     let samples = u32::try_from(samples?).ok()?;
     Some(Measurement { name: name?, value: value?, unit: unit?, samples, statistic: statistic? })
+}
+
+fn exhibit(field: &Field<'_>) -> Option<Exhibit> {
+    let mut table = field.table("a piece of evidence")?;
+    let label = string(table.required("label"));
+    let media_type = string(table.required("type"));
+    let size = table.required("size").and_then(|field| field.integer_within(0, i64::MAX));
+    let digest = table.required("digest").and_then(|field| field.parse(Code::BadDigest));
+    table.close_open();
+    let size = u64::try_from(size?).ok()?;
+    Some(Exhibit { label: label?, media_type: media_type?, size, digest: digest? })
 }
 
 pub(super) fn time(field: Option<Field<'_>>) -> Option<jiff::Timestamp> {

@@ -114,7 +114,7 @@ fn items(field: &Field<'_>) -> BTreeSet<crate::model::ItemId> {
     items
 }
 
-/// The text of a result. Times are kept to the millisecond, evidence is not kept.
+/// The text of a result. Times are kept to the millisecond; of evidence, the bytes are not kept.
 #[must_use]
 pub fn write_result(result: &PartitionResult) -> String {
     let PartitionResult { partition, basis, started, selection, division, items, missed, checks } = result;
@@ -199,6 +199,7 @@ mod tests {
             watched: Some(Digest::of(b"watched")),
             targets: [("web".parse().unwrap(), "http://127.0.0.1:1".to_owned())].into(),
             elapsed: Duration::from_millis(7),
+            evidence: vec![],
             attempts: vec![],
         }
     }

@@ -98,6 +98,8 @@ pub(super) struct Table<'a> {
     /// How many of the keys asked for were there.
     found: usize,
     missing: Vec<&'static str>,
+    /// What to do about what is missing.
+    help: Option<String>,
 }
 
 impl<'a> Table<'a> {
@@ -107,7 +109,16 @@ impl<'a> Table<'a> {
         span: Range<usize>,
         what: &'static str,
     ) -> Self {
-        Self { problems, entries, span, what, asked: Vec::with_capacity(16), found: 0, missing: vec![] }
+        Self {
+            problems,
+            entries,
+            span,
+            what,
+            asked: Vec::with_capacity(16),
+            found: 0,
+            missing: vec![],
+            help: None,
+        }
     }
 
     /// Whether the file's `format` is one this version reads, and this version is as new as `needs-mustdo` asks. Where it
@@ -123,7 +134,10 @@ impl<'a> Table<'a> {
             self.seal(format!("this file needs mustdo ≥ {oldest}; this is {}", own_version()), &field);
             return None;
         }
-        let Some(field) = self.required(key) else { return Some(()) };
+        let Some(field) = self.required(key) else {
+            self.help = Some(format!("write {key} = {FORMAT} as the first line"));
+            return Some(());
+        };
         let format = field.integer()?;
         if format > FORMAT {
             let own = own_version();
@@ -200,7 +214,11 @@ impl<'a> Table<'a> {
         if !self.missing.is_empty() {
             let message = format!("{} needs {}", self.what, quoted(&self.missing, "and"));
             let spot = self.problems.spot(self.span);
-            self.problems.push(Diagnostic::new(Code::MissingKey, message, spot, ""));
+            let missing = Diagnostic::new(Code::MissingKey, message, spot, "");
+            self.problems.push(match self.help {
+                Some(help) => missing.help(help),
+                None => missing,
+            });
         }
     }
 }

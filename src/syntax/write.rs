@@ -8,13 +8,13 @@ use super::progress::RECORD;
 use super::table::FORMAT;
 use super::{BrokenText, Source, read_progress};
 use crate::model::{
-    Attempt, CheckId, CheckRecord, Claim, Entry, Finding, Location, Measurement, Progress, Record, Score,
-    Step, Verdict, Waiver,
+    Attempt, CheckId, CheckRecord, Claim, Entry, Exhibit, Finding, Location, Measurement, Progress, Record,
+    Score, Step, Verdict, Waiver,
 };
 
 /// The text of a progress file: `old` with everything changed that `progress` says otherwise. Items are sorted; items
 /// that did not change keep every byte; comments and keys of a newer version survive. Times are kept to the
-/// millisecond, evidence is not kept. [`BrokenText`] where `old` is not empty and [`read_progress`] gives no value for
+/// millisecond; of evidence, the bytes are not kept. [`BrokenText`] where `old` is not empty and [`read_progress`] gives no value for
 /// it: then nothing may be written over it.
 pub fn write_progress(old: &str, progress: &Progress) -> Result<String, BrokenText> {
     edit(old, |document| {
@@ -148,6 +148,7 @@ fn values(record: &Record) -> Vec<Option<Value>> {
         watched,
         targets,
         elapsed,
+        evidence,
         attempts,
     } = record;
     let Verdict { outcome, summary, score, steps, findings, evidence: _, measurements } = verdict;
@@ -173,6 +174,7 @@ fn values(record: &Record) -> Vec<Option<Value>> {
         some_lines(steps.iter().map(step)),
         some_lines(findings.iter().map(finding)),
         some_lines(measurements.iter().map(figure)),
+        some_lines(evidence.iter().map(exhibit)),
     ]
 }
 
@@ -254,6 +256,16 @@ fn figure(figure: &Measurement) -> Value {
         ("unit", Some(line(unit))),
         ("samples", Some(i64::from(*samples).into())),
         ("statistic", Some(line(statistic))),
+    ])
+}
+
+fn exhibit(exhibit: &Exhibit) -> Value {
+    let Exhibit { label, media_type, size, digest } = exhibit;
+    inline([
+        ("label", Some(line(label))),
+        ("type", Some(line(media_type))),
+        ("size", Some(i64::try_from(*size).unwrap_or(i64::MAX).into())),
+        ("digest", Some(digest.to_string().into())),
     ])
 }
 

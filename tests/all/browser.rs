@@ -1,10 +1,13 @@
-//! The report's page in a real browser: `tests/browser/drive.mjs` drives the system's Chromium over it.
+//! The pages in a real browser: `tests/browser/drive.mjs` drives the system's Chromium over them.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::cached::{RUN, with_script};
+use crate::cohort::Class;
+use crate::retry::{SAFE_GET, Sleepy};
 use crate::sandbox::Sandbox;
-use crate::verify::shop;
+use crate::verify::{REPEAT, shop};
 
 const ITEMS: usize = 10_000;
 /// Ends the element that it stands in, if anything in a page lets it.
@@ -67,6 +70,17 @@ fn big(sandbox: &Sandbox, record: &str) {
     sandbox.write("progress/big.toml", &progress);
 }
 
+/// Uses pages as a reader does: what `act` of the driver asks of `pages`; what it said.
+#[track_caller]
+fn drive(sandbox: &Sandbox, act: &str, pages: &[PathBuf]) -> String {
+    let mut command = sandbox.command("node");
+    command.arg(root().join("tests/browser/drive.mjs")).arg("chromium").arg(axe()).arg(act).args(pages);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 #[test]
 fn page_is_used_by_keyboard_in_both_languages_and_bears_ten_thousand_items() {
     let sandbox = Sandbox::empty();
@@ -81,16 +95,34 @@ fn page_is_used_by_keyboard_in_both_languages_and_bears_ten_thousand_items() {
     big(&crowd, &record);
     crowd.run(&["report", "--report", "html=page.html", "--quiet"]).ends(1);
 
-    let output = sandbox
-        .command("node")
-        .arg(root().join("tests/browser/drive.mjs"))
-        .arg("chromium")
-        .arg(axe())
-        .arg(sandbox.path().join("page.html"))
-        .arg(crowd.path().join("page.html"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    assert!(String::from_utf8_lossy(&output.stdout).contains("\"frame\""), "nothing was measured");
+    let pages = [&sandbox, &crowd].map(|sandbox| sandbox.path().join("page.html"));
+    let said = drive(&sandbox, "report", &pages);
+    assert!(said.contains("\"frame\""), "nothing was measured");
+}
+
+#[test]
+fn page_of_an_item_has_the_attempts_of_a_flaky_one_and_of_when_a_kept_one_is() {
+    let flaky = Sandbox::workspace();
+    let sleepy = Sleepy::new(&flaky, 1);
+    flaky.write("mustdo.toml", &sleepy.settings(""));
+    flaky.run(&["verify", SAFE_GET, "--retries", "2", "--report", "html=page.html", "--quiet"]).ends(1);
+    let kept = with_script(RUN, true);
+    for _ in 0..2 {
+        kept.run(&["verify", REPEAT, "--cached", "--commit", "--report", "html=page.html", "--quiet"])
+            .ends(0);
+    }
+    let pages = [&flaky, &kept].map(|sandbox| sandbox.path().join("page.html"));
+    drive(&flaky, "items", &pages);
+}
+
+#[test]
+fn page_of_a_cohort_is_searched_and_sorted_by_keyboard_in_both_languages() {
+    let class = Class::new();
+    class.learner("ada", &["must-do.xss", "must-do.mq"]);
+    class.learner("bo", &["must-do.xss"]);
+    class.learner("cy", &[]);
+    let homes = [("Ada", "path = \"ada\""), ("Bo", "path = \"bo\""), (HOSTILE, "path = \"cy\"")];
+    class.file(&[&homes[..], &[("Di", "path = \"nowhere\"")]].concat());
+    class.run(&["--report", "html=page.html", "--quiet"]).ends(3);
+    drive(&class.sandbox, "cohort", &[class.sandbox.path().join("page.html")]);
 }

@@ -31,7 +31,7 @@ fn started(run: &str, more: &str) -> String {
 }
 
 /// A workspace with a script and a watched file; git ignores the script, as it would a program that is built.
-fn with_script(run: &str, watched: bool) -> Sandbox {
+pub(crate) fn with_script(run: &str, watched: bool) -> Sandbox {
     let sandbox = Sandbox::workspace();
     let watch = format!("[item.\"{REPEAT}\"]\nwatch = [\"app/**\"]\n");
     sandbox.write("mustdo.toml", &started(run, if watched { &watch } else { "" }));
@@ -49,7 +49,7 @@ fn write_script(sandbox: &Sandbox, flaw: Option<&str>) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-const RUN: &str = "[\"bin/serve\", \"{port}\"]";
+pub(crate) const RUN: &str = "[\"bin/serve\", \"{port}\"]";
 
 #[track_caller]
 fn kept(printed: Printed) -> Printed {

@@ -10,17 +10,17 @@ use crate::history::Learner;
 use crate::sandbox::{Printed, Sandbox};
 
 /// A teacher's folder, with a cache of its own.
-struct Class {
-    sandbox: Sandbox,
+pub(crate) struct Class {
+    pub(crate) sandbox: Sandbox,
 }
 
 impl Class {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { sandbox: Sandbox::empty() }
     }
 
     /// A learner with the shipped checklists who ticked `ticked`.
-    fn learner(&self, name: &str, ticked: &[&str]) {
+    pub(crate) fn learner(&self, name: &str, ticked: &[&str]) {
         self.sandbox.write(&format!("{name}/mustdo.toml"), "");
         let claims: String = ticked
             .iter()
@@ -31,13 +31,13 @@ impl Class {
     }
 
     /// The cohort's file, of these learners: name, and the lines behind it.
-    fn file(&self, learners: &[(&str, &str)]) {
+    pub(crate) fn file(&self, learners: &[(&str, &str)]) {
         let entry = |(name, home): &(&str, &str)| format!("\n[[learner]]\nname = {name:?}\n{home}\n");
         let learners: String = learners.iter().map(entry).collect();
         self.sandbox.write("class.toml", &format!("format = 1\n[cohort]\ntitle = \"Class\"\n{learners}"));
     }
 
-    fn run(&self, arguments: &[&str]) -> Printed {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Printed {
         let cache = self.sandbox.path().join("cache");
         let variables = [("XDG_CACHE_HOME", cache.to_str().unwrap())];
         let arguments: Vec<_> = ["cohort", "class.toml"].iter().chain(arguments).copied().collect();

@@ -26,6 +26,8 @@ struct Thing {
     weight: u8,
     fresh: Option<u8>,
     hints: Option<Vec<u8>>,
+    /// In any order.
+    tags: BTreeSet<u8>,
     /// By check, what it is asked with.
     checks: BTreeMap<u8, u8>,
     /// Means nothing.
@@ -39,6 +41,7 @@ enum Deed {
     Weight(u8),
     Fresh(Option<u8>),
     Hints(Option<Vec<u8>>),
+    Tag(u8),
     Check(u8, Option<u8>),
     Comment(u8),
     Rename,
@@ -53,6 +56,7 @@ fn deed() -> impl Strategy<Value = (u8, Deed)> {
         4 => (1..5_u8).prop_map(Deed::Weight),
         2 => prop::option::of(1..4_u8).prop_map(Deed::Fresh),
         2 => prop::option::of(prop::collection::vec(0..9_u8, 0..3)).prop_map(Deed::Hints),
+        3 => (0..5_u8).prop_map(Deed::Tag),
         3 => (0..3_u8, prop::option::of(0..3_u8)).prop_map(|(check, with)| Deed::Check(check, with)),
         2 => (1..9_u8).prop_map(Deed::Comment),
         1 => Just(Deed::Rename),
@@ -64,7 +68,12 @@ fn deed() -> impl Strategy<Value = (u8, Deed)> {
 }
 
 fn base() -> Content {
-    let thing = |weight| Thing { weight, checks: BTreeMap::from([(0, 0)]), ..Thing::default() };
+    let thing = |weight| Thing {
+        weight,
+        tags: BTreeSet::from([0, 1, 2]),
+        checks: BTreeMap::from([(0, 0)]),
+        ..Thing::default()
+    };
     Content {
         version: 1,
         title: 0,
@@ -89,6 +98,12 @@ fn after(base: &Content, deeds: &[(u8, Deed)], side: u8) -> Content {
             (Deed::Weight(weight), Some(thing)) => thing.weight = *weight,
             (Deed::Fresh(days), Some(thing)) => thing.fresh = *days,
             (Deed::Hints(hints), Some(thing)) => thing.hints.clone_from(hints),
+            (Deed::Tag(tag), Some(thing)) => {
+                // Whoever has it takes it out.
+                if !thing.tags.remove(tag) {
+                    thing.tags.insert(*tag);
+                }
+            }
             (Deed::Check(check, Some(with)), Some(thing)) => drop(thing.checks.insert(*check, *with)),
             (Deed::Check(check, None), Some(thing)) => drop(thing.checks.remove(check)),
             (Deed::Comment(comment), Some(thing)) => thing.comment = *comment,
@@ -113,7 +128,7 @@ fn written(content: &Content) -> String {
          title = {{ zh = \"甲{title}\", en = \"A{title}\" }}\n\n[[group]]\nid = \"own\"\ntitle = {{ zh = \"组\", en = \"G\" }}\n"
     );
     for (item, thing) in order.iter().filter_map(|item| Some((item, items.get(item)?))) {
-        let Thing { renamed, weight, fresh, hints, checks, comment } = thing;
+        let Thing { renamed, weight, fresh, hints, tags, checks, comment } = thing;
         let note = if *comment > 0 { format!("# note {item}-{comment}\n") } else { String::new() };
         let id = id(*item, *renamed);
         text.push_str(&format!("\n{note}[[item]]\nid = \"{id}\"\n"));
@@ -123,6 +138,13 @@ fn written(content: &Content) -> String {
         text.push_str(&format!(
             "group = \"own\"\ntitle = {{ zh = \"项\", en = \"I\" }}\nlevel = \"must\"\nweight = {weight}\n"
         ));
+        // Some write them in one line, others below each other.
+        let tags = tags.iter().map(|tag| format!("\"t{tag}\","));
+        text.push_str(&if item % 2 == 0 {
+            format!("tags = [{}]\n", tags.collect::<String>().replace(',', ", ").trim_end_matches(", "))
+        } else {
+            format!("tags = [\n{}]\n", tags.map(|tag| format!("  {tag}\n")).collect::<String>())
+        });
         if let Some(days) = fresh {
             text.push_str(&format!("fresh-for = \"{days}d\" # days\n"));
         }
@@ -160,6 +182,7 @@ fn content(checklist: &Checklist) -> Content {
             fresh: item.fresh_for.map(|span| number(&span.to_string())),
             // An empty list and none mean the same.
             hints: (!hints.is_empty()).then_some(hints),
+            tags: item.tags.iter().map(|tag| number(tag.as_str())).collect(),
             checks: checks.collect(),
             comment: 0,
         };
@@ -199,6 +222,13 @@ fn expected(base: &Content, ours: &Content, theirs: &Content) -> Option<Content>
                     weight: three(&old.weight, &here.weight, &there.weight)?,
                     fresh: three(&old.fresh, &here.fresh, &there.fresh)?,
                     hints: three(&old.hints, &here.hints, &there.hints)?.filter(|hints| !hints.is_empty()),
+                    tags: (0..9)
+                        .filter(|tag| {
+                            let [old, here, there] =
+                                [&old, &here, &there].map(|thing| thing.tags.contains(tag));
+                            three(&old, &here, &there).unwrap_or_default()
+                        })
+                        .collect(),
                     checks: merged,
                     comment: 0,
                 })
@@ -319,6 +349,43 @@ fn what_one_side_changed_is_taken_byte_for_byte() {
     let combined = combine(Some(&base), &ours, &theirs, None);
     let expected = ours.replace("level = \"must\"\nweight  =  5", "level = \"should\"\nweight  =  5");
     assert_eq!((combined.text, combined.conflicts), (expected, vec![]));
+}
+
+#[test]
+fn entries_of_a_list_without_an_order_are_things_of_their_own() {
+    let merged = |base: &str, ours: &str, theirs: &str| {
+        let text = |tags: &str| team().replace("tags = [\"t0\", \"t1\", \"t2\"]", tags);
+        let [base, ours, theirs] = [base, ours, theirs].map(text);
+        let combined = combine(Some(&base), &ours, &theirs, None);
+        combined.conflicts.is_empty().then(|| {
+            let from = combined.text.find("level = \"must\"\nweight = 1\n").unwrap();
+            let list = combined.text[from..].split("weight = 1\n").nth(1).unwrap();
+            list.split("\n\n").next().unwrap().to_owned()
+        })
+    };
+    let base = "tags = [\"a\", \"b\"]";
+    for (ours, theirs, expected) in [
+        (
+            "tags = [\"a\", \"b\", \"mine\"] # m",
+            "tags = [\"z\", \"b\", \"a\"]",
+            "tags = [\"a\", \"b\", \"mine\", \"z\"] # m",
+        ),
+        ("tags = [\"b\", \"a\"]", "tags = [\"b\"]", "tags = [\"b\"]"),
+        ("tags = [\"a\"]", "tags = [\"b\"]", "tags = []"),
+        ("tags = []", "tags = [\"a\", \"b\", \"z\"]", "tags = [\"z\"]"),
+        (
+            "tags = [\n  # why\n  \"a\",\n  \"b\", # and\n]",
+            "tags = [\"a\", \"b\", \"z\"]",
+            "tags = [\n  # why\n  \"a\",\n  \"b\", # and\n  \"z\",\n]",
+        ),
+    ] {
+        assert_eq!(merged(base, ours, theirs).as_deref(), Some(expected), "{ours}");
+    }
+    // A comment on what goes, an entry that is there twice, and a list in order are asked about.
+    assert_eq!(merged(base, "tags = [\n  # mine\n  \"a\",\n]", "tags = [\"b\", \"z\"]"), None);
+    assert_eq!(merged(base, "tags = [\"a\", \"a\"]", "tags = [\"b\", \"z\"]"), None);
+    let hint = |text: &str| format!("hints = [{{ zh = \"{text}\", en = \"{text}\" }}]");
+    assert_eq!(merged(&hint("1"), &hint("2"), &hint("3")), None);
 }
 
 #[test]

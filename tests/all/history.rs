@@ -128,6 +128,7 @@ impl Learner {
             watched,
             targets: BTreeMap::new(),
             elapsed: Duration::from_millis(5),
+            evidence: vec![],
             attempts: vec![],
         }
     }

@@ -62,6 +62,7 @@ fn record(outcome: Outcome, step: u32) -> Record {
         watched: None,
         targets: BTreeMap::new(),
         elapsed: Duration::from_millis(1),
+        evidence: vec![],
         attempts: vec![],
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use mustdo::model::{
-    Attempt, CheckRecord, Claim, Digest, Entry, Finding, Location, Measurement, Need, Outcome, Progress,
-    Record, Score, Severity, Step, TargetName, Text, Verdict, Waiver,
+    Attempt, CheckRecord, Claim, Digest, Entry, Exhibit, Finding, Location, Measurement, Need, Outcome,
+    Progress, Record, Score, Severity, Step, TargetName, Text, Verdict, Waiver,
 };
 use mustdo::syntax::{
     Source, grant, link, read_checklist, read_progress, read_settings, read_user_settings, render,
@@ -108,6 +108,15 @@ fn figure() -> impl Strategy<Value = Measurement> {
     })
 }
 
+fn exhibit() -> impl Strategy<Value = Exhibit> {
+    (words(), words(), 0_u64..1 << 62, digest()).prop_map(|(label, media_type, size, digest)| Exhibit {
+        label,
+        media_type,
+        size,
+        digest,
+    })
+}
+
 /// The verdict with whatever contradicts it changed: steps that bear it out, a score that can be.
 fn honest(mut verdict: Verdict) -> Verdict {
     let decided = matches!(verdict.outcome, Outcome::Pass | Outcome::Fail | Outcome::Flaky);
@@ -148,8 +157,14 @@ fn record(outcome: impl Strategy<Value = Outcome>) -> impl Strategy<Value = Reco
     let fault = any::<bool>();
     let run = (verdict, fault, time(), digest(), version, digest(), any::<u64>());
     let tree = (prop::option::of(words()), prop::option::of(digest()));
-    (run, tree, targets, 0_u64..1 << 62).prop_map(
-        |((verdict, fault, at, plugin, version, definition, seed), (commit, watched), targets, millis)| {
+    let seen = (prop::collection::vec(exhibit(), 0..3), 0_u64..1 << 62);
+    (run, tree, targets, seen).prop_map(
+        |(
+            (verdict, fault, at, plugin, version, definition, seed),
+            (commit, watched),
+            targets,
+            (evidence, millis),
+        )| {
             Record {
                 // A run that broke decides nothing.
                 fault: fault && !matches!(verdict.outcome, Outcome::Pass | Outcome::Fail | Outcome::Flaky),
@@ -180,6 +195,7 @@ fn record(outcome: impl Strategy<Value = Outcome>) -> impl Strategy<Value = Reco
                 watched,
                 targets,
                 elapsed: Duration::from_millis(millis),
+                evidence,
             }
         },
     )

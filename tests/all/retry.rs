@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use crate::sandbox::Sandbox;
 
-const SAFE_GET: &str = "frontend.idempotent-request";
+pub(crate) const SAFE_GET: &str = "frontend.idempotent-request";
 
 /// The demo's shop behind a door that answers the first requests with 503, as a proxy does whose service is not up yet.
-struct Sleepy {
+pub(crate) struct Sleepy {
     shop: Child,
     port: u16,
 }
@@ -26,7 +26,7 @@ impl Drop for Sleepy {
 }
 
 impl Sleepy {
-    fn new(sandbox: &Sandbox, first: usize) -> Self {
+    pub(crate) fn new(sandbox: &Sandbox, first: usize) -> Self {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let port = free.port().to_string();
         let shop = sandbox
@@ -51,7 +51,7 @@ impl Sleepy {
         Self { shop, port }
     }
 
-    fn settings(&self, policy: &str) -> String {
+    pub(crate) fn settings(&self, policy: &str) -> String {
         format!(
             "[targets.web]\nkind = \"http\"\nurl = \"http://127.0.0.1:{}\"\n[policy]\n{policy}",
             self.port

@@ -1,6 +1,9 @@
 //! mustdo on a build server: what it tells there, what it leaves alone, and the jobs that run it.
 
 use std::fs;
+use std::process::Command;
+
+use yaml_rust2::{Yaml, YamlLoader};
 
 use crate::sandbox::{Printed, Sandbox};
 use crate::verify::{REPEAT, shop};
@@ -94,6 +97,143 @@ fn known_server_is_asked_nothing_and_drawn_no_bars() {
     assert!(output.status.success() && !seen.contains('\u{1b}'), "{seen:?}");
 }
 
+/// A repository whose workspace, in a folder of it, has a shop with a mistake; and the job that was written for it.
+fn with_job(server: &str, path: &str, more: &[&str]) -> (Sandbox, String) {
+    let sandbox = Sandbox::empty();
+    sandbox.git(&["init", "--quiet"]);
+    sandbox.write("shop/.keep", "");
+    sandbox.run(&["-C", "shop", "init", "--quiet"]).ends(0);
+    sandbox.write("shop/mustdo.toml", &shop(Some("repeat-effect/put-appends")));
+    let fixed = ["-C", "shop", "ci", "init", server, "--from", "https://git.example.org/mustdo.git"];
+    let arguments = [&fixed[..], more].concat();
+    let printed = sandbox.run(&arguments).ends(0);
+    assert_eq!(printed.stdout, format!("wrote {path}\n"));
+    let job = sandbox.read(path);
+    assert!(job.contains("https://git.example.org/mustdo.git") && !job.contains("{source}"), "{job}");
+    sandbox.run(&arguments).ends(2);
+    assert_eq!(sandbox.read(path), job);
+    (sandbox, job)
+}
+
+/// A shell in the repository's root that finds mustdo.
+fn shell(sandbox: &Sandbox, program: &str) -> Command {
+    let folder = std::path::Path::new(env!("CARGO_BIN_EXE_mustdo")).parent().unwrap().display().to_string();
+    let mut shell = sandbox.command(program);
+    shell.env("PATH", format!("{folder}:{}", std::env::var("PATH").unwrap()));
+    shell
+}
+
+/// Runs the lines of a job as a build server does; how they ended, and what they said.
+fn play(sandbox: &Sandbox, lines: &str, variables: &[(&str, &str)]) -> (i32, String) {
+    // Two items are enough to see that they are divided.
+    let lines = lines.replace(" verify ", &format!(" verify {REPEAT} {ITEM} "));
+    let mut bash = shell(sandbox, "bash");
+    let output =
+        bash.args(["-eo", "pipefail", "-c", &lines]).envs(variables.iter().copied()).output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+fn document(job: &str) -> Yaml {
+    let mut documents = YamlLoader::load_from_str(job).unwrap_or_else(|error| panic!("{error}\n{job}"));
+    assert_eq!(documents.len(), 1, "{job}");
+    documents.remove(0)
+}
+
+/// The lines of the step of that name.
+fn step_lines<'a>(job: &'a Yaml, name: &str) -> &'a str {
+    let steps = job["steps"].as_vec().unwrap();
+    let step = steps.iter().find(|step| step["name"].as_str() == Some(name)).unwrap();
+    step["run"].as_str().unwrap()
+}
+
+fn script(job: &Yaml) -> String {
+    let lines = job["script"].as_vec().unwrap().iter();
+    lines.map(|line| format!("{}\n", line.as_str().unwrap())).collect()
+}
+
+/// That the merged run failed and every form of it has both items.
+fn merged(sandbox: &Sandbox, (code, said): (i32, String), files: &[&str]) {
+    assert_eq!(code, 1, "{said}");
+    for name in files {
+        let report = sandbox.read(&format!("shop/{name}"));
+        assert!(report.contains(REPEAT), "{name}: {said}");
+    }
+    assert!(sandbox.read("shop/mustdo.xml").contains(ITEM));
+    assert!(!sandbox.files().iter().any(|name| name.contains("progress/")), "{:?}", sandbox.files());
+}
+
+#[test]
+fn jobs_of_a_github_matrix_divide_the_run_and_one_puts_it_together() {
+    let (sandbox, job) = with_job("github", ".github/workflows/mustdo.yml", &["--jobs", "2"]);
+    insta::assert_snapshot!("job-github-matrix", job);
+    let document = document(&job);
+    let (verify, report) = (&document["jobs"]["verify"], &document["jobs"]["report"]);
+    let parts: Vec<_> = verify["strategy"]["matrix"]["part"]
+        .as_vec()
+        .unwrap()
+        .iter()
+        .map(|part| part.as_i64().unwrap())
+        .collect();
+    assert_eq!(parts, [1, 2]);
+    assert_eq!(report["needs"].as_str(), Some("verify"));
+    // What each machine hands over is collected in a folder outside the repository.
+    let handed = tempfile::tempdir().unwrap();
+    let collected = handed.path().join("parts");
+    fs::create_dir(&collected).unwrap();
+    let lines = step_lines(verify, "Verify");
+    for part in parts {
+        let part = part.to_string();
+        let (code, said) =
+            play(&sandbox, lines, &[("PART", &part), ("SEED", "7"), ("GITHUB_ACTIONS", "true")]);
+        assert_eq!(code, 0, "{said}");
+        let name = format!("mustdo-result-{part}-of-2.toml");
+        fs::rename(sandbox.path().join("shop").join(&name), collected.join(&name)).unwrap();
+    }
+    // Whatever is no verdict ends the machine's job.
+    assert_eq!(play(&sandbox, lines, &[("PART", "3"), ("SEED", "7")]).0, 2);
+    let temp = handed.path().to_str().unwrap();
+    let variables = [("RUNNER_TEMP", temp), ("BASE", ""), ("GITHUB_ACTIONS", "true")];
+    merged(
+        &sandbox,
+        play(&sandbox, step_lines(report, "Report"), &variables),
+        &["mustdo.html", "mustdo.xml"],
+    );
+    fs::remove_file(collected.join("mustdo-result-1-of-2.toml")).unwrap();
+    assert_eq!(play(&sandbox, step_lines(report, "Report"), &variables).0, 2);
+}
+
+#[test]
+fn jobs_of_gitlab_divide_the_run_and_one_puts_it_together() {
+    let (sandbox, job) = with_job("gitlab", ".gitlab-ci.yml", &["--jobs", "2"]);
+    insta::assert_snapshot!("job-gitlab-matrix", job);
+    let document = document(&job);
+    let (verify, report) = (&document["mustdo-verify"], &document["mustdo"]);
+    assert_eq!(verify["parallel"].as_i64(), Some(2));
+    assert_eq!(report["needs"][0].as_str(), Some("mustdo-verify"));
+    let root = sandbox.path().to_str().unwrap().to_owned();
+    for part in ["1", "2"] {
+        let variables =
+            [("CI_NODE_INDEX", part), ("CI_NODE_TOTAL", "2"), ("CI_PIPELINE_ID", "7"), ("GITLAB_CI", "true")];
+        let (code, said) = play(&sandbox, &script(verify), &variables);
+        assert_eq!(code, 0, "{said}");
+    }
+    let variables = [("CI_PROJECT_DIR", &*root), ("GITLAB_CI", "true")];
+    let files = ["mustdo.html", "mustdo.xml"];
+    merged(&sandbox, play(&sandbox, &script(report), &variables), &files);
+    let quality: serde_json::Value = serde_json::from_str(&sandbox.read("shop/mustdo.json")).unwrap();
+    assert_eq!(quality.as_array().unwrap().len(), 1, "{quality}");
+}
+
+#[test]
+fn one_script_is_not_divided() {
+    let sandbox = Sandbox::workspace();
+    let printed = sandbox.run(&["ci", "init", "generic", "--jobs", "2"]).ends(2);
+    assert!(printed.stderr.contains("--partition INDEX/COUNT"), "{}", printed.stderr);
+    for count in ["0", "257", "x"] {
+        sandbox.run(&["ci", "init", "github", "--print", "--jobs", count]).ends(2);
+    }
+}
+
 /// The command of a job that verifies, as a shell runs it in the repository's root.
 fn verify_line(job: &str) -> String {
     let line = job.lines().find(|line| line.contains(" verify --")).unwrap_or_else(|| panic!("{job}"));
@@ -107,25 +247,13 @@ fn job_of_every_server_does_what_it_says() {
         ("gitlab", ".gitlab-ci.yml", &[("GITLAB_CI", "true")]),
         ("generic", "ci/mustdo.sh", &[]),
     ] {
-        let sandbox = Sandbox::empty();
-        sandbox.git(&["init", "--quiet"]);
-        sandbox.write("shop/.keep", "");
-        sandbox.run(&["-C", "shop", "init", "--quiet"]).ends(0);
-        sandbox.write("shop/mustdo.toml", &shop(Some("repeat-effect/put-appends")));
-        let arguments = ["-C", "shop", "ci", "init", server, "--from", "https://git.example.org/mustdo.git"];
-        let printed = sandbox.run(&arguments).ends(0);
-        assert_eq!(printed.stdout, format!("wrote {path}\n"));
-        let job = sandbox.read(path);
-        assert!(job.contains("https://git.example.org/mustdo.git") && !job.contains("{source}"), "{job}");
+        let (sandbox, job) = with_job(server, path, &[]);
         insta::assert_snapshot!(format!("job-{server}"), job);
-        sandbox.run(&arguments).ends(2);
-        assert_eq!(sandbox.read(path), job);
-
-        let folder =
-            std::path::Path::new(env!("CARGO_BIN_EXE_mustdo")).parent().unwrap().display().to_string();
-        let path = format!("{folder}:{}", std::env::var("PATH").unwrap());
-        let mut shell = sandbox.command("sh");
-        shell.env("PATH", path).envs(variables.iter().copied());
+        if server != "generic" {
+            document(&job);
+        }
+        let mut shell = shell(&sandbox, "sh");
+        shell.envs(variables.iter().copied());
         // One item is enough to see it work.
         let output = match server {
             "generic" => shell.arg("-c").arg(

@@ -162,6 +162,29 @@ fn new_version_shows_what_is_different_and_carries_progress_over_a_rename() {
         "mustdo.toml binds \"team.c\", which is called \"team.see\" now",
     ];
     says(&sandbox.run(&["update", "--check"]).ends(1), &words);
+    let json = |code| {
+        let printed = sandbox.run(&["update", "--check", "--format", "json"]).ends(code).stdout;
+        let told: serde_json::Value = serde_json::from_str(&printed).unwrap();
+        let [schema, difference] = [mustdo::report::UPDATE_SCHEMA, mustdo::report::DIFFERENCE_SCHEMA]
+            .map(|schema| jsonschema::draft202012::new(&serde_json::from_str(schema).unwrap()).unwrap());
+        assert!(schema.is_valid(&told), "{told:#}");
+        assert!(told["difference"].is_null() || difference.is_valid(&told["difference"]), "{told:#}");
+        told
+    };
+    let told = json(1);
+    let team = &told["checklists"][0];
+    assert_eq!(
+        (&team["id"], &team["outcome"], &team["file"]),
+        (&"team".into(), &"updated".into(), &"checklists/team.toml".into())
+    );
+    assert_eq!(
+        (&team["before"], &team["after"], &told["checked"]),
+        (&"1.0.0".into(), &"2.0.0".into(), &true.into())
+    );
+    assert!(
+        told["difference"]["items"].as_array().unwrap().iter().any(|item| item["id"] == "team.d"),
+        "{told:#}"
+    );
     assert!(state(&sandbox) == before, "a check writes nothing");
     says(&sandbox.run(&["update"]).ends(0), &words);
     assert_eq!(sandbox.read("checklists/team.toml"), second());
@@ -170,6 +193,11 @@ fn new_version_shows_what_is_different_and_carries_progress_over_a_rename() {
     let shown = sandbox.run(&["show", "team.see"]).ends(0);
     says(&shown, &["read it twice"]);
     says(&sandbox.run(&["update"]).ends(0), &["2.0.0, nothing is new"]);
+    let told = json(0);
+    assert_eq!(
+        (&told["checklists"][0]["outcome"], &told["difference"]),
+        (&"same".into(), &serde_json::Value::Null)
+    );
 }
 
 #[test]

@@ -1,13 +1,14 @@
-// Uses the report's page as a reader does: node drive.mjs CHROMIUM AXE PAGE BIG-PAGE
+// Uses pages as a reader does: node drive.mjs CHROMIUM AXE ACT PAGE...
 //
-// PAGE holds a failing, a proven and a hostile item; BIG-PAGE holds ten thousand. Ends with 0 and a line of figures where
-// everything holds, else with 1 and what did not.
+// ACT "report": the first page holds a failing, a proven and a hostile item, the second ten thousand; prints a line of
+// figures. "items": the first holds a flaky item, the second one whose pass was kept. "cohort": the page of a class of four, one of
+// whom can not be read. Ends with 0 where everything holds, else with 1 and what did not.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { pathToFileURL } from "node:url";
 import { Chromium } from "./chromium.mjs";
 
-const [program, axe, small, big] = process.argv.slice(2);
+const [program, axe, act, ...files] = process.argv.slice(2);
 const rules = readFileSync(axe, "utf8");
 const settled = "new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))";
 const shown = "[...document.querySelectorAll('#list .item')].filter((row) => row.checkVisibility({ contentVisibilityAuto: false })).map((row) => row.dataset.item)";
@@ -118,6 +119,95 @@ async function reads(browser, address) {
   await page.close();
 }
 
+// An item's page shows `parts` of its data, in both languages, light and dark.
+async function opens(browser, address, choose, parts) {
+  const page = await browser.open(address);
+  const items = await page.value(
+    "JSON.parse(document.getElementById('data').textContent).report.checklists.flatMap((c) => c.groups).flatMap((g) => g.items)");
+  const item = items.find(choose);
+  const row = `[data-item='${item.id}']`;
+  await press(page, `${row} > summary`);
+  for (const lang of ["en", "zh"]) {
+    await page.value(`document.querySelector("${row}").scrollIntoView(); ${settled}`);
+    const seen = await page.value(`document.querySelector("${row}").innerText`);
+    for (const part of parts(item, lang)) assert.ok(seen.includes(part), `${part} is not in\n${seen}`);
+    await accessible(page, `${item.id}, ${lang}`);
+    await press(page, "#language");
+  }
+  await page.media("dark");
+  await accessible(page, `${item.id}, dark`);
+  await page.value("localStorage.clear()");
+  quiet(page);
+  const burnup = await page.value("document.querySelector('.burnup').innerText");
+  await page.close();
+  return burnup;
+}
+
+async function readsItems(browser, flaky, kept) {
+  const words = { en: ["flaky", "Attempts that could not tell"], zh: ["结果不稳定", "未能判定的尝试"] };
+  const uncommitted = await opens(browser, flaky, (item) => item.checks.some((check) => check.undecided?.outcome === "flaky"), (item, lang) => {
+    const { attempts, evidence } = item.checks.find((check) => check.undecided).undecided;
+    assert.ok(attempts.length > 0 && evidence.length > 0);
+    return [...words[lang], attempts[0].summary[lang], evidence[0].label, `${evidence[0].size} B`, evidence[0].digest];
+  });
+  assert.match(uncommitted, /Nothing is proven/);
+  const moment = (item) => item.checks.find((check) => check.kept).decided.at.slice(0, 16).replace("T", " ");
+  const committed = await opens(browser, kept, (item) => item.checks.some((check) => check.kept), (item, lang) =>
+    lang === "en" ? ["· kept", `kept from ${moment(item)} UTC`] : ["· 沿用", `沿用 ${moment(item)} UTC`]);
+  assert.match(committed, /What each commit held/);
+}
+
+async function readsACohort(browser, address) {
+  const page = await browser.open(address);
+  const names = "[...document.querySelectorAll('.learners tbody tr')].filter((row) => row.checkVisibility()).map((row) => row.cells[0].dataset.v)";
+  const all = await page.value(names);
+  assert.deepEqual([all.length, all[0], all[1], all[3]], [4, "Ada", "Bo", "Di"]);
+  assert.equal(await page.value("window.owned"), undefined, "a name ran as a script");
+  await accessible(page, "light");
+
+  // Sorted by the keyboard: who can not be read stands last, however it is sorted.
+  const claimed = await page.value("[...document.querySelectorAll('.learners thead th')].findIndex((head) => head.querySelector('.sort')?.innerText === 'claimed') + 1");
+  const head = `.learners thead th:nth-child(${claimed})`;
+  await press(page, `${head} .sort`);
+  assert.equal(await page.value(`document.querySelector("${head}").getAttribute("aria-sort")`), "descending");
+  assert.deepEqual(await page.value(names), all);
+  await press(page, `${head} .sort`);
+  assert.equal(await page.value(`document.querySelector("${head}").getAttribute("aria-sort")`), "ascending");
+  assert.deepEqual(await page.value(names), [all[2], "Bo", "Ada", "Di"]);
+  await accessible(page, "sorted");
+
+  // Found by words and by one choice; how many is said.
+  await page.value("document.getElementById('find-learner').focus()");
+  await page.send("Input.insertText", { text: "bo" });
+  assert.deepEqual(await page.value(names), ["Bo"]);
+  assert.match(await page.value("document.getElementById('found-learners').textContent"), /^1 of 4 /);
+  await page.value("{ const search = document.getElementById('find-learner'); search.value = ''; search.dispatchEvent(new Event('input')); const only = document.getElementById('only'); only.value = 'unreadable'; only.dispatchEvent(new Event('change')); }");
+  assert.deepEqual(await page.value(names), ["Di"]);
+  const items = "[...document.querySelectorAll('.matrix tbody tr')].filter((row) => row.checkVisibility()).map((row) => row.cells[0].dataset.v)";
+  const whole = (await page.value(items)).length;
+  await page.value("document.getElementById('find-item').focus()");
+  await page.send("Input.insertText", { text: "must-do.xss" });
+  assert.deepEqual(await page.value(items), ["must-do.xss"]);
+  assert.match(await page.value("document.getElementById('found-items').textContent"), new RegExp(`^1 of ${whole} `));
+
+  // Chinese and dark, which a reader finds again on the next visit.
+  await press(page, "#language");
+  assert.match(await page.value("document.getElementById('found-items').textContent"), /个条目$/);
+  assert.equal(await page.value("document.getElementById('find-item').placeholder"), "查找条目");
+  await accessible(page, "Chinese");
+  const ground = "getComputedStyle(document.body).backgroundColor";
+  const light = await page.value(ground);
+  await press(page, "#theme");
+  assert.notEqual(await page.value(ground), light);
+  await accessible(page, "dark");
+  quiet(page);
+  await page.go(address);
+  assert.equal(await page.value("document.documentElement.lang"), "zh");
+  assert.notEqual(await page.value(ground), light);
+  await page.value("localStorage.clear()");
+  await page.close();
+}
+
 async function readsOnAPhone(browser, address) {
   const page = await browser.open(address, { width: 360, height: 740, mobile: true });
   const { wide, view } = await page.value("({ wide: document.documentElement.scrollWidth, view: innerWidth })");
@@ -127,17 +217,17 @@ async function readsOnAPhone(browser, address) {
   await page.close();
 }
 
-async function readsWithoutScripts(browser, address) {
+async function readsWithoutScripts(browser, address, many, one) {
   const page = await browser.open("about:blank");
   await page.send("Emulation.setScriptExecutionDisabled", { value: true });
   await page.go(address);
   const { root } = await page.send("DOM.getDocument", {});
   const count = async (selector) => (await page.send("DOM.querySelectorAll", { nodeId: root.nodeId, selector })).nodeIds.length;
-  assert.ok((await count("#list .item .title")) > 5);
+  assert.ok((await count(many)) > 5);
   assert.equal(await count("html.js"), 0);
   const { nodeId } = await page.send("DOM.querySelector", { nodeId: root.nodeId, selector: ".tools" });
   await assert.rejects(page.send("DOM.getBoxModel", { nodeId }), "tools that do nothing are shown");
-  const row = await page.send("DOM.querySelector", { nodeId: root.nodeId, selector: "#list .item" });
+  const row = await page.send("DOM.querySelector", { nodeId: root.nodeId, selector: one });
   const { model } = await page.send("DOM.getBoxModel", row);
   assert.ok(model.height > 20);
   await page.close();
@@ -174,11 +264,19 @@ async function bears(browser, address) {
 
 const browser = new Chromium(program);
 try {
-  const [address, bigAddress] = [small, big].map((file) => pathToFileURL(file).href);
-  await reads(browser, address);
-  await readsOnAPhone(browser, address);
-  await readsWithoutScripts(browser, address);
-  await bears(browser, bigAddress);
+  const [address, second] = files.map((file) => pathToFileURL(file).href);
+  if (act === "report") {
+    await reads(browser, address);
+    await readsOnAPhone(browser, address);
+    await readsWithoutScripts(browser, address, "#list .item .title", "#list .item");
+    await bears(browser, second);
+  } else if (act === "items") {
+    await readsItems(browser, address, second);
+  } else {
+    await readsACohort(browser, address);
+    await readsOnAPhone(browser, address);
+    await readsWithoutScripts(browser, address, ".matrix tbody th", ".learners tbody tr");
+  }
 } catch (error) {
   console.error(error);
   process.exitCode = 1;

@@ -48,40 +48,11 @@ pub(crate) fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure
     let wanted: Vec<&ItemId> = items.iter().map(|item| &item.id).collect();
     let wanted = (!selection.is_all()).then_some(wanted);
     let repository = repository(workspace)?;
-    let head = match &args.rev {
+    let until = match &args.rev {
         Some(name) => Some(repository.revision(workspace.root(), name)?.id),
-        None => repository.head_id()?,
-    };
-    // Of another end of the line nothing is kept: it would push out what was told of this one.
-    let place =
-        Chronicle::place(context, &project, &repository, wanted.as_deref()).filter(|_| args.rev.is_none());
-    let mut told = place.as_deref().map(Chronicle::read).unwrap_or_default();
-    let later = match &head {
         None => None,
-        Some(head) if told.tip.is_empty() => Some(repository.revisions(workspace.root(), head)?),
-        Some(head) if *head == told.tip => None,
-        Some(head) => {
-            let later = repository.revisions_after(workspace.root(), head, &told.tip)?;
-            if later.is_none() {
-                told = Chronicle::default();
-            }
-            Some(later.map_or_else(|| repository.revisions(workspace.root(), head), Ok)?)
-        }
     };
-    let shipped = Shelf::open(None)?;
-    let chosen = wanted.map(|wanted| wanted.into_iter().cloned().collect());
-    let mut timeline = Timeline::new(context, &repository, workspace, &shipped, &project.catalog, chosen)
-        .after(told.statuses.clone());
-    if let (Some(later), Some(head)) = (later, head) {
-        for revision in &later {
-            told.points.push(timeline.point(revision)?);
-        }
-        told.tip = head;
-        told.statuses.clone_from(timeline.statuses());
-        if let Some(place) = &place {
-            told.write(place);
-        }
-    }
+    let told = Chronicle::told(context, &project, &repository, wanted.as_deref(), until)?;
     let mut points = told.points;
     if args.rev.is_none() {
         let settings = project.effective_settings();
@@ -90,6 +61,10 @@ pub(crate) fn run(context: &Context, args: &HistoryArgs) -> Result<Exit, Failure
             let standing = project.standing(context, item, &settings, &shelf)?;
             standings.push((item, standing, project.entry(item)));
         }
+        let shipped = Shelf::open(None)?;
+        let chosen = wanted.map(|wanted| wanted.into_iter().cloned().collect());
+        let mut timeline = Timeline::new(context, &repository, workspace, &shipped, &project.catalog, chosen)
+            .after(told.statuses);
         points.push(timeline.now(context.environment.now, standings.into_iter()));
     }
     let titles = items.iter().map(|item| (item.id.clone(), item.title.clone()));

@@ -7,7 +7,7 @@ use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::gate::{Gate, GateArgs};
-use crate::cli::output::{ReportFile, report, select};
+use crate::cli::output::{ReportFile, report, select, with_past};
 use crate::cli::project::Project;
 use crate::cli::server::Announcement;
 use crate::cli::shelf::Shelf;
@@ -60,6 +60,7 @@ pub(crate) fn run(context: &Context, args: &ReportArgs) -> Result<Exit, Failure>
     let selection = args.selection.selection();
     let items = select(context, &project, &shelf, &selection)?;
     let report = report(context, &project, &shelf, &selection, items, &gate)?;
+    let report = with_past(context, &project, report, &sinks);
     for sink in sinks {
         sink.write(&report, context, &project, args.items, args.why)?;
     }

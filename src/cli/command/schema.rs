@@ -39,6 +39,8 @@ pub(crate) enum SchemaFile {
     History,
     /// `mustdo diff --format json`
     Diff,
+    /// `mustdo update --format json`
+    Update,
 }
 
 /// Prints the schema (JSON Schema, draft 2020-12).
@@ -55,6 +57,7 @@ pub(crate) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
         SchemaFile::Report => crate::report::JSON_SCHEMA,
         SchemaFile::History => crate::report::HISTORY_SCHEMA,
         SchemaFile::Diff => crate::report::DIFFERENCE_SCHEMA,
+        SchemaFile::Update => crate::report::UPDATE_SCHEMA,
     };
     answer(schema)?;
     Ok(Exit::Holds)

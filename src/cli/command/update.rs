@@ -16,7 +16,7 @@ use crate::cli::project::{Files, Project};
 use crate::cli::renewal::{Bases, Local, Outcome, Renewal, locals, write};
 use crate::cli::shelf::read_lock;
 use crate::model::{ChecklistId, Lock, LockedChecklist, Origin, nearest};
-use crate::report::{DifferenceFormat, write_difference};
+use crate::report::{DifferenceFormat, UpdateFormat, UpdatedChecklist, update_json, write_difference};
 use crate::store::{CHECKLISTS, TextFile, Workspace};
 use crate::syntax::{self, Code, Diagnostic, Prefer, Source, read_checklist};
 
@@ -39,6 +39,9 @@ pub(crate) struct UpdateArgs {
     /// Take a tag that leads to another commit than when it was taken
     #[arg(long)]
     accept_moved: bool,
+    /// In which form: text or json
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    format: UpdateFormat,
     /// Commit what was written
     #[arg(long, conflicts_with = "check")]
     commit: bool,
@@ -75,16 +78,28 @@ pub(crate) fn run(context: &Context, args: &UpdateArgs) -> Result<Exit, Failure>
     let offers = update.offers(&before)?;
     let renewals = update.renewals(&offers)?;
     let after = update.after(&before, &renewals)?;
-    for renewal in &renewals {
-        answer(&line(renewal))?;
+    let changes = renewals.iter().any(Renewal::changes);
+    let after = after.filter(|_| changes);
+    let difference =
+        after.as_ref().map(|after| difference(context, &workspace, &before, after)).transpose()?;
+    match args.format {
+        UpdateFormat::Json => {
+            let checklists: Vec<_> = renewals.iter().map(updated).collect();
+            answer(&update_json(args.check, &checklists, difference.as_ref()))?;
+        }
+        UpdateFormat::Text => {
+            for renewal in &renewals {
+                answer(&line(renewal))?;
+            }
+            if let (Some(after), Some(difference)) = (&after, &difference) {
+                answer("\n")?;
+                answer(&write_difference(difference, DifferenceFormat::Text, &view(context, after, false)))?;
+            }
+        }
     }
     update.later(&offers);
-    let changes = renewals.iter().any(Renewal::changes);
-    if let Some(after) = after.filter(|_| changes) {
-        let difference = difference(context, &workspace, &before, &after)?;
-        answer("\n")?;
-        answer(&write_difference(&difference, DifferenceFormat::Text, &view(context, &after, false)))?;
-        renamed(context, &before, &after);
+    if let Some(after) = &after {
+        renamed(context, &before, after);
     }
     if args.check {
         return Ok(if changes { Exit::Fails } else { Exit::Holds });
@@ -362,6 +377,20 @@ impl Update<'_> {
                 self.context.printer.note(&note);
             }
         }
+    }
+}
+
+/// One checklist for programs.
+fn updated(renewal: &Renewal) -> UpdatedChecklist<'_> {
+    let Renewal { id, name, before, outcome, entry, .. } = renewal;
+    UpdatedChecklist {
+        id,
+        file: name,
+        outcome: outcome.word(),
+        before: before.as_ref().map(|before| &before.version),
+        after: &entry.version,
+        source: entry.source.to_string(),
+        digest: &entry.digest,
     }
 }
 

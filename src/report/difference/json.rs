@@ -19,7 +19,7 @@ pub(super) fn json(difference: &Difference) -> String {
 }
 
 #[derive(Serialize)]
-struct DifferenceView<'a> {
+pub(in crate::report) struct DifferenceView<'a> {
     format: u32,
     tool: String,
     at: String,
@@ -33,7 +33,7 @@ struct DifferenceView<'a> {
 }
 
 impl<'a> DifferenceView<'a> {
-    fn new(difference: &'a Difference) -> Self {
+    pub(in crate::report) fn new(difference: &'a Difference) -> Self {
         let Difference { version, workspace, input } = difference;
         let DifferenceInput { at, from, to, before, after, checklists, items } = input;
         Self {

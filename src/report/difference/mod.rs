@@ -14,6 +14,8 @@ use thiserror::Error;
 use super::View;
 use crate::model::{Aspect, CheckId, ItemId, Staleness, Status, Tally, Text, plain};
 
+pub(super) use json::DifferenceView;
+
 /// The JSON Schema (2020-12) of [`DifferenceFormat::Json`].
 pub const DIFFERENCE_SCHEMA: &str = include_str!("../schema/difference.json");
 

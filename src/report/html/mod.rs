@@ -24,7 +24,7 @@ use frame::{add, both, escape, filled, option, other, policy, said, worded};
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
-const SCRIPT: &str = include_str!("page.js");
+const SCRIPT: &str = concat!(include_str!("frame.js"), include_str!("page.js"));
 
 /// The page; `language` is the one it opens in.
 pub(super) fn html(report: &Report, language: Language) -> String {
@@ -40,6 +40,7 @@ pub(super) fn html(report: &Report, language: Language) -> String {
         judgement: _,
         soft: _,
         files: _,
+        past: _,
     } = report;
     let fill = |name: &str| -> Option<String> {
         Some(match name {
@@ -149,11 +150,11 @@ fn judgement(report: &Report) -> String {
 fn burnup(report: &Report) -> String {
     let mut text = format!(r#"<figure class="card burnup"><h3>{}</h3>"#, term("burnup"));
     match chart::growth(report) {
-        Some(chart::Growth { days: [first, last], picture }) => add(
+        Some(chart::Growth { ends: [first, last], picture, of_commits }) => add(
             &mut text,
             format_args!(
                 r#"<div class="plot">{picture}</div><div class="axis"><span>{first}</span><span>{last}</span></div><figcaption>{}</figcaption>"#,
-                term("burnup-shows")
+                term(if of_commits { "burnup-commits" } else { "burnup-today" })
             ),
         ),
         None => add(&mut text, format_args!("<figcaption>{}</figcaption>", term("burnup-empty"))),
@@ -363,7 +364,7 @@ fn item(text: &mut String, row: &Row, report: &Report) {
     add(
         text,
         format_args!(
-            r#"<details class="item" id="i-{id}" data-item="{id}"><summary><span class="status s-{word}"><span class="sign" aria-hidden="true">{sign}</span>{status}{unsure}</span><span class="title">{title}</span><span class="meta"><code>{id}</code> · {level}</span></summary><div class="body">"#,
+            r#"<details class="item" id="i-{id}" data-item="{id}"><summary><span class="status s-{word}"><span class="sign" aria-hidden="true">{sign}</span>{status}{unsure}</span><span class="title">{title}</span><span class="meta"><code>{id}</code> · {level}{mark}</span></summary><div class="body">"#,
             id = row.id,
             word = status.word(),
             sign = symbol(status),
@@ -372,12 +373,17 @@ fn item(text: &mut String, row: &Row, report: &Report) {
                 if row.standing.inconclusive.is_empty() { "" } else { r#" <span class="s-unsure">?</span>"# },
             title = both(&row.title.en, &row.title.zh),
             level = said(|language| fixed::level(row.level, language).to_owned()),
+            mark = row.kept().next().map_or(String::new(), |_| format!(" · {}", term("kept"))),
         ),
     );
     let details = Language::ALL.map(|language| note::details(row, report.generated, language));
     let [en, zh] = &details;
     for ((_, en), (_, zh)) in en.iter().zip(zh) {
         add(text, format_args!(r#"<p class="why">{}</p>"#, both(en, zh)));
+    }
+    for (check, at) in row.kept() {
+        let kept = said(|language| phrase::kept(check, at, language));
+        add(text, format_args!(r#"<p class="why">{kept}</p>"#));
     }
     text.push_str("</div></details>\n");
 }
@@ -410,6 +416,7 @@ fn data(report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Point;
     use crate::report::sample;
 
     #[test]
@@ -484,11 +491,54 @@ mod tests {
     #[test]
     fn growth_counts_what_stands_today_and_ends_at_the_report() {
         let report = sample::mixed();
-        let chart::Growth { days, picture } = chart::growth(&report).unwrap();
-        assert_eq!(days[1], "2026-06-01");
+        let chart::Growth { ends, picture, of_commits } = chart::growth(&report).unwrap();
+        assert_eq!((ends[1].as_str(), of_commits), ("2026-06-01 · 25%", false));
         assert!(picture.contains("f-proven") && picture.contains("H100V100Z"), "{picture}");
         assert!(chart::growth(&sample::untouched()).is_none());
         assert!(html(&sample::untouched(), Language::En).contains("Nothing is proven or claimed yet."));
+    }
+
+    #[test]
+    fn growth_is_what_the_commits_held_where_they_are_known() {
+        let point = |at: &str, tally| Point {
+            revision: Some("a".repeat(40)),
+            at: at.parse().unwrap(),
+            summary: String::new(),
+            tally,
+            changes: vec![],
+        };
+        let tally = |proven_weight, weight| Tally { proven_weight, weight, ..Tally::default() };
+        let report = sample::mixed().after(vec![
+            point("2025-01-01T00:00:00Z", Ok(tally(0, 0))),
+            point("2026-01-01T00:00:00Z", Ok(tally(5, 10))),
+            // Broken, and committed where the clock was wrong.
+            point("2026-02-01T00:00:00Z", Err("no value".to_owned())),
+            point("2025-06-01T00:00:00Z", Ok(tally(2, 40))),
+        ]);
+        let chart::Growth { ends, picture, of_commits } = chart::growth(&report).unwrap();
+        assert_eq!((ends[0].as_str(), of_commits), ("2026-01-01 · 50%", true));
+        let whole = picture.split(r#"class="whole" d=""#).nth(1).unwrap().split('"').next().unwrap();
+        let now = format!("{:.2}", 100.0 - f64::from(report.total.weight) / 0.4);
+        assert_eq!(whole, format!("M0 75.00H0.00V0.00H100.00V{now}H100"));
+        let page = html(&report, Language::En);
+        let (markup, _) = page.split_once(r#"id="data""#).unwrap();
+        assert!(markup.contains("What each commit held") && !markup.contains("What stands today:"));
+    }
+
+    #[test]
+    fn page_marks_what_was_kept_and_says_of_when_it_is() {
+        let page = html(&sample::worse(), Language::En);
+        let row = page.split(r#"id="i-must-do.xss""#).nth(1).unwrap().split("</details>").next().unwrap();
+        assert!(row.contains("kept</span>") && row.contains("kept from 2026-05-31 10:00 UTC"), "{row}");
+        assert_eq!(page.matches("kept from").count(), 1);
+    }
+
+    #[test]
+    fn script_has_a_sign_for_every_outcome() {
+        let signs = SCRIPT.split("const outcomes = {").nth(1).unwrap().split("};").next().unwrap();
+        for outcome in Outcome::ALL {
+            assert!(signs.contains(&format!("{}: [", outcome.word())), "{}", outcome.word());
+        }
     }
 
     #[test]

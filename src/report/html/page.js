@@ -1,15 +1,10 @@
-"use strict";
 // What is on the page is there without this script; it finds, filters, and opens an item's page from the data below it.
 (() => {
-  const root = document.documentElement;
-  const byId = (id) => document.getElementById(id);
-  const data = JSON.parse(byId("data").textContent);
+  const data = JSON.parse(document.getElementById("data").textContent);
   const words = data.words;
-  root.classList.add("js");
+  const { byId, word, wanted, start } = frame(words);
 
   // Both languages stand side by side; the page's own decides which is seen.
-  const language = () => (root.lang === "zh" ? 1 : 0);
-  const word = (key) => words[key][language()];
   function element(name, attributes = {}, ...inside) {
     const made = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
@@ -46,7 +41,7 @@
   const selects = ["checklist", "level", "tag"].map(byId);
   const buttons = [...document.querySelectorAll(".statuses button")];
   function filter() {
-    const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const parts = wanted(search);
     const [checklist, level, tag] = selects.map((select) => select.value);
     const statuses = new Set(buttons.filter((b) => b.getAttribute("aria-pressed") === "true").map((b) => b.value));
     const stands = ({ item }) => statuses.has(item.status) || (statuses.has("inconclusive") && item.inconclusive.length > 0);
@@ -54,7 +49,7 @@
     for (const one of rows) {
       const fits = (statuses.size === 0 || stands(one)) && (!checklist || one.checklist === checklist) &&
         (!level || one.item.level === level) && (!tag || one.item.tags.includes(tag)) &&
-        wanted.every((part) => one.text.includes(part));
+        parts.every((part) => one.text.includes(part));
       if (fits !== one.shown) one.row.hidden = !fits;
       one.shown = fits;
       if (fits) shown.add(one.row);
@@ -66,9 +61,10 @@
       if (block.className === "lot") block.style.containIntrinsicBlockSize = `${left * height}px`;
     }
     byId("none").hidden = shown.size > 0;
-    count(shown.size);
+    count();
   }
-  function count(number = rows.filter((one) => one.shown).length) {
+  function count() {
+    const number = rows.filter((one) => one.shown).length;
     byId("found").textContent = word("found").replace("{}", number).replace("{}", rows.length);
   }
   let waiting = 0;
@@ -89,7 +85,7 @@
   document.querySelector(".tools").addEventListener("submit", (event) => event.preventDefault());
 
   // An item's page, made when it is opened.
-  const outcomes = { pass: ["✔", "s-proven"], fail: ["✘", "s-failing"], inconclusive: ["?", "s-unsure"], skip: ["⊘", "s-waived"] };
+  const outcomes = { pass: ["✔", "s-proven"], fail: ["✘", "s-failing"], inconclusive: ["?", "s-unsure"], skip: ["⊘", "s-waived"], flaky: ["?", "s-unsure"] };
   function outcome(name) {
     const [sign, ink] = outcomes[name];
     return element("span", { class: `status ${ink}` }, element("span", { class: "sign", "aria-hidden": "true" }, sign), said(name));
@@ -112,9 +108,16 @@
     const body = lines.map((line) => element("tr", {}, ...line.map((cell) => element("td", {}, cell))));
     return element("table", {}, element("thead", {}, head), element("tbody", {}, ...body));
   }
+  // The unit of a plain number is "1" (UCUM).
+  const unit = (name) => (name === "1" ? "" : ` ${name}`);
   const number = (value) => Number(value.toPrecision(6)).toString();
+  const seconds = (millis) => `${(millis / 1000).toFixed(1)} s`;
   function record(item, one) {
     const made = [element("p", {}, outcome(one.outcome), " ", text(one.summary))];
+    if (one.attempts.length > 0) {
+      made.push(said("attempts", "h4"), table(["attempt", "seen", "took"],
+        one.attempts.map((attempt, place) => [String(place + 1), text(attempt.summary), seconds(attempt.elapsed_ms)])));
+    }
     made.push(...one.findings.map(finding));
     if (one.steps.length > 0) {
       made.push(said("steps", "h4"), table(["result", "step", "need", "seen"],
@@ -122,11 +125,15 @@
     }
     if (one.figures.length > 0) {
       made.push(said("figures", "h4"), table(["figure", "value", "of"],
-        one.figures.map((figure) => [`${figure.name} ${figure.statistic}`.trim(), `${number(figure.value)} ${figure.unit}`, String(figure.samples)])));
+        one.figures.map((figure) => [`${figure.name} ${figure.statistic}`.trim(), `${number(figure.value)}${unit(figure.unit)}`, String(figure.samples)])));
+    }
+    if (one.evidence.length > 0) {
+      made.push(said("evidence", "h4"), table(["exhibit", "size", "digest"],
+        one.evidence.map((exhibit) => [`${exhibit.label} (${exhibit.media_type})`, `${exhibit.size} B`, element("code", {}, exhibit.digest)])));
     }
     const how = element("dl", { class: "how" });
     const fact = (key, value) => value && how.append(said(key, "dt"), element("dd", {}, value));
-    fact("ran", `${one.at.slice(0, 16).replace("T", " ")} UTC · ${(one.elapsed_ms / 1000).toFixed(1)} s`);
+    fact("ran", `${one.at.slice(0, 16).replace("T", " ")} UTC · ${seconds(one.elapsed_ms)}`);
     fact("plugin", `${one.plugin_version} ${one.plugin.slice(0, 19)}`);
     if (one.plugin_proven === false) fact("trust", word("unproven"));
     fact("commit", one.commit);
@@ -161,7 +168,7 @@
       made.push(box);
     }
     if (item.checks.some((check) => check.decided || check.undecided))
-      made.push(element("p", { class: "why" }, said("evidence"), " ", element("code", {}, `mustdo show ${item.id} --transcript`)));
+      made.push(element("p", { class: "why" }, said("transcript"), " ", element("code", {}, `mustdo show ${item.id} --transcript`)));
     return made;
   }
   const anchor = (id) => `i-${id}`;
@@ -189,29 +196,6 @@
   });
   addEventListener("afterprint", () => { for (const { row } of opened) row.open = false; });
 
-  // Language and theme; a page from a file may not be allowed to remember.
-  const remember = (key, value) => { try { localStorage.setItem(`mustdo.${key}`, value); } catch { /* nowhere to */ } };
-  const remembered = (key) => { try { return localStorage.getItem(`mustdo.${key}`); } catch { return null; } };
-  function speak(lang) {
-    root.lang = lang;
-    const other = lang === "zh" ? "en" : "zh";
-    byId("language").lang = other;
-    byId("language").textContent = other === "zh" ? "中文" : "English";
-    for (const one of document.querySelectorAll("[data-label]")) one.setAttribute("aria-label", word(one.dataset.label));
-    for (const one of document.querySelectorAll("[data-placeholder]")) one.placeholder = word(one.dataset.placeholder);
-    for (const one of document.querySelectorAll("option[data-word]")) one.textContent = word(one.dataset.word);
-    for (const one of document.querySelectorAll("option[data-en]")) one.textContent = one.dataset[lang];
-    count();
-  }
-  byId("language").addEventListener("click", () => { speak(root.lang === "zh" ? "en" : "zh"); remember("language", root.lang); });
-  byId("theme").addEventListener("click", () => {
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
-    remember("theme", root.dataset.theme);
-  });
-  const theme = remembered("theme");
-  if (theme === "dark" || theme === "light") root.dataset.theme = theme;
-  const spoken = remembered("language");
-  speak(spoken === "en" || spoken === "zh" ? spoken : root.lang);
+  start(count);
   visit();
 })();

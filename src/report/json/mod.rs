@@ -10,8 +10,8 @@ use serde::Serialize;
 use self::gate::{JudgementView, PolicyView};
 use super::tree::{Check, Heading, Report, Row, Section};
 use crate::model::{
-    Attempt, CheckId, Claim, Finding, GroupId, ItemId, Location, Measurement, Record, Score, Staleness,
-    Standing, Step, Tag, Tally, TargetName, Text, Verdict, Waiver,
+    Attempt, CheckId, Claim, Exhibit, Finding, GroupId, ItemId, Location, Measurement, Record, Score,
+    Staleness, Standing, Step, Tag, Tally, TargetName, Text, Verdict, Waiver,
 };
 
 /// The number of the shape: keys may be added under it; removing or changing one is the next.
@@ -55,6 +55,7 @@ impl<'a> ReportView<'a> {
             judgement,
             soft,
             files: _,
+            past: _,
         } = report;
         Self {
             format: FORMAT,
@@ -375,7 +376,24 @@ struct RecordView<'a> {
     steps: Vec<StepView<'a>>,
     findings: Vec<FindingView<'a>>,
     figures: Vec<FigureView<'a>>,
+    evidence: Vec<ExhibitView<'a>>,
     attempts: Vec<AttemptView<'a>>,
+}
+
+/// A piece of what the check saw.
+#[derive(Serialize)]
+struct ExhibitView<'a> {
+    label: &'a str,
+    media_type: &'a str,
+    size: u64,
+    digest: String,
+}
+
+impl<'a> ExhibitView<'a> {
+    fn new(exhibit: &'a Exhibit) -> Self {
+        let Exhibit { label, media_type, size, digest } = exhibit;
+        Self { label, media_type, size: *size, digest: digest.to_string() }
+    }
 }
 
 /// An attempt that could not tell.
@@ -412,9 +430,10 @@ impl<'a> RecordView<'a> {
             watched,
             targets,
             elapsed,
+            evidence,
             attempts,
         } = record;
-        // Evidence is no part of a record: it stays in the transcript of its run.
+        // The bytes of evidence stay in the transcript of its run.
         let Verdict { outcome, summary, score, steps, findings, evidence: _, measurements } = verdict;
         Self {
             outcome: outcome.word(),
@@ -433,8 +452,9 @@ impl<'a> RecordView<'a> {
             score: score.as_ref().map(ScoreView::new),
             steps: steps.iter().map(StepView::new).collect(),
             findings: findings.iter().map(FindingView::new).collect(),
-            attempts: attempts.iter().map(AttemptView::new).collect(),
             figures: measurements.iter().map(FigureView::new).collect(),
+            evidence: evidence.iter().map(ExhibitView::new).collect(),
+            attempts: attempts.iter().map(AttemptView::new).collect(),
         }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum, value_parser};
 
 use crate::cli::context::Context;
 use crate::cli::exit::Exit;
 use crate::cli::failure::Failure;
 use crate::cli::printer::answer;
+use crate::model::Partition;
 use crate::store::{Sink, write_program};
 
 /// What can follow `mustdo ci`.
@@ -25,6 +26,9 @@ pub(crate) struct InitArgs {
     /// The git address that the job installs mustdo from [default: the one in a variable of the job]
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
+    /// Divide the run over this many jobs, and put their results together in one more (github, gitlab)
+    #[arg(long, value_name = "COUNT", default_value_t = 1, value_parser = value_parser!(u16).range(1..=i64::from(Partition::MOST)))]
+    jobs: u16,
     /// Print the job and write nothing
     #[arg(long)]
     print: bool,
@@ -42,13 +46,16 @@ enum Kind {
 }
 
 impl Kind {
-    /// The job, with names in braces.
-    fn template(self) -> &'static str {
-        match self {
-            Self::Github => include_str!("github.yml"),
-            Self::Gitlab => include_str!("gitlab.yml"),
-            Self::Generic => include_str!("generic.sh"),
-        }
+    /// The job, with names in braces: one machine's, or one of several; none where the server has no such jobs.
+    fn template(self, several: bool) -> Option<&'static str> {
+        Some(match (self, several) {
+            (Self::Github, false) => include_str!("github.yml"),
+            (Self::Github, true) => include_str!("github-matrix.yml"),
+            (Self::Gitlab, false) => include_str!("gitlab.yml"),
+            (Self::Gitlab, true) => include_str!("gitlab-matrix.yml"),
+            (Self::Generic, false) => include_str!("generic.sh"),
+            (Self::Generic, true) => return None,
+        })
     }
 
     /// Where it goes, in the repository.
@@ -84,7 +91,7 @@ fn init(context: &Context, args: &InitArgs) -> Result<Exit, Failure> {
         None => workspace.root().to_owned(),
     };
     let inside = below(&root, workspace.root());
-    let job = job(args.server, args.from.as_deref(), &inside)?;
+    let job = job(args, &inside)?;
     if args.print {
         answer(&job)?;
         return Ok(Exit::Holds);
@@ -116,13 +123,14 @@ fn below(root: &Path, workspace: &Path) -> String {
 }
 
 /// The job; what is filled in is plain enough to mean itself in YAML and in a shell.
-fn job(kind: Kind, from: Option<&str>, inside: &str) -> Result<String, Failure> {
+fn job(args: &InitArgs, inside: &str) -> Result<String, Failure> {
+    let InitArgs { server, from, jobs, print: _ } = args;
     let plain = |text: &str| {
         text.chars().all(|c| c.is_alphanumeric() || "-._~:/@+".contains(c))
             && !text.starts_with(['-', '~', ':', '@', '+'])
             && !text.ends_with(':')
     };
-    for text in from.into_iter().chain([inside]) {
+    for text in from.as_deref().into_iter().chain([inside]) {
         if !plain(text) {
             let error = format!("{text:?} has a character that a job can not take as it is");
             return Err(Failure::usage(error).hint("letters, digits and -._~:/@+"));
@@ -130,14 +138,21 @@ fn job(kind: Kind, from: Option<&str>, inside: &str) -> Result<String, Failure> 
     }
     let directory = if inside.is_empty() { String::new() } else { format!(" -C {inside}") };
     let folder = if inside.is_empty() { String::new() } else { format!("{inside}/") };
-    let source = from.unwrap_or(kind.source());
-    let lines = kind.template().lines();
+    let source = from.as_deref().unwrap_or(server.source());
+    let template = server.template(*jobs > 1).ok_or_else(|| {
+        Failure::usage("one script does not know the other machines")
+            .hint("mustdo verify --partition INDEX/COUNT on each, then mustdo merge: docs/ci.md")
+    })?;
+    let parts: Vec<_> = (1..=*jobs).map(|part| part.to_string()).collect();
+    let lines = template.lines();
     // A variable without a value would hide the one that the server has.
     let lines = lines.filter(|line| !(source.is_empty() && line.ends_with("MUSTDO_GIT: {source}")));
     let job: String = lines.map(|line| format!("{line}\n")).collect();
     Ok(job
         .replace("{source}", source)
         .replace("{version}", env!("CARGO_PKG_VERSION"))
+        .replace("{jobs}", &jobs.to_string())
+        .replace("{parts}", &parts.join(", "))
         .replace("{directory}", &directory)
         .replace("{inside}", &folder))
 }

@@ -15,7 +15,7 @@ use crate::model::{Language, Status};
 
 const TEMPLATE: &str = include_str!("page.html");
 const STYLE: &str = concat!(include_str!("../../html/page.css"), include_str!("page.css"));
-const SCRIPT: &str = include_str!("page.js");
+const SCRIPT: &str = concat!(include_str!("../../html/frame.js"), include_str!("page.js"));
 
 /// The page; `language` is the one it opens in.
 pub(super) fn html(report: &CohortReport, language: Language) -> String {

@@ -1,11 +1,6 @@
-"use strict";
 // What is on the page is there without this script; it finds, sorts, and speaks the other language.
 (() => {
-  const root = document.documentElement;
-  const byId = (id) => document.getElementById(id);
-  const words = JSON.parse(byId("data").textContent);
-  const word = (key) => words[key][root.lang === "zh" ? 1 : 0];
-  root.classList.add("js");
+  const { root, byId, word, wanted, start } = frame(JSON.parse(document.getElementById("data").textContent));
 
   // A table whose rows are filtered by their text and by one choice, and sorted by a heading.
   function live(table, search, choice, found, key) {
@@ -15,11 +10,11 @@
     let shown = rows.length;
     const count = () => { byId(found).textContent = word(key).replace("{}", shown).replace("{}", rows.length); };
     function filter() {
-      const wanted = search.value.toLowerCase().split(/\s+/).filter(Boolean);
+      const parts = wanted(search);
       shown = 0;
       for (const { row, text } of rows) {
         const kinds = row.dataset.kind.split(" ");
-        const fits = (!choice.value || kinds.includes(choice.value)) && wanted.every((part) => text.includes(part));
+        const fits = (!choice.value || kinds.includes(choice.value)) && parts.every((part) => text.includes(part));
         row.hidden = !fits;
         shown += Number(fits);
       }
@@ -53,27 +48,5 @@
     live(document.querySelector("table.matrix"), byId("find-item"), byId("checklist"), "found-items", "found-items"),
   ];
 
-  // Language and theme; a page from a file may not be allowed to remember.
-  const remember = (key, value) => { try { localStorage.setItem(`mustdo.${key}`, value); } catch { /* nowhere to */ } };
-  const remembered = (key) => { try { return localStorage.getItem(`mustdo.${key}`); } catch { return null; } };
-  function speak(lang) {
-    root.lang = lang;
-    const other = lang === "zh" ? "en" : "zh";
-    byId("language").lang = other;
-    byId("language").textContent = other === "zh" ? "中文" : "English";
-    for (const one of document.querySelectorAll("[data-label]")) one.setAttribute("aria-label", word(one.dataset.label));
-    for (const one of document.querySelectorAll("[data-placeholder]")) one.placeholder = word(one.dataset.placeholder);
-    for (const one of document.querySelectorAll("option[data-en]")) one.textContent = one.dataset[lang];
-    for (const count of counts) count();
-  }
-  byId("language").addEventListener("click", () => { speak(root.lang === "zh" ? "en" : "zh"); remember("language", root.lang); });
-  byId("theme").addEventListener("click", () => {
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
-    remember("theme", root.dataset.theme);
-  });
-  const theme = remembered("theme");
-  if (theme === "dark" || theme === "light") root.dataset.theme = theme;
-  const spoken = remembered("language");
-  speak(spoken === "en" || spoken === "zh" ? spoken : root.lang);
+  start(() => counts.forEach((count) => count()));
 })();
