@@ -124,7 +124,8 @@ fn matrix() -> Matrix {
         page: PLUGIN,
         introduction: "\
 Every site is the reference site, inside the test, with one thing different. A mistake is asked about by its own check and by
-five others that are quick.",
+five others that are quick. `challenge.web-security` asks ten of these checks together and has none of its own, so one mistake
+of theirs is enough to refuse it.",
         columns: columns(),
         rows: rows.chain([elsewhere.only(&[STORAGE])]).collect(),
         entangled: ENTANGLED.to_vec(),
@@ -229,13 +230,18 @@ mod flask {
     ];
 
     /// Those of the interface, whose login answers with a bearer token; `interface.py` has them by these names.
-    const INTERFACE_FLAWS: [(&str, &str); 13] = [
+    const INTERFACE_FLAWS: [(&str, &str); 15] = [
         (
             "sqli/name-in-path",
             "The name in the path of a member goes into the query as it is: a quote is answered 500.",
         ),
         ("token-forgery/key-random", "Tokens are signed with the key random."),
         ("token-forgery/payload-only", "The claims of a token are read without looking at its signature."),
+        ("xss/book-as-html", "A book is answered as a page, with its secret as it was sent."),
+        (
+            "csrf/token-in-cookie",
+            "The token is kept in a cookie as well, which names no site, and a body counts as JSON whatever it says it is.",
+        ),
         ("enumeration/interface-tells", "An unknown name and a wrong password get different messages."),
         ("access-control/book-of-others", "Whoever is logged in reads the secret of any book."),
         ("access-control/rewrites-others", "Whoever is logged in changes any book by PUT."),

@@ -48,7 +48,7 @@ if FLAW and FLAW not in FLAWS:
 # Wrong passwords in a row that are answered at once, and the seconds that an account waits after that.
 FREE, PENALTY = 10, 3
 # Seconds by which each wrong password behind those makes the next answer slower, and the longest.
-SLOWER, SLOWEST = 0.3, 3
+SLOWER, SLOWEST = 0.5, 4
 SLOWS = "SITE_SLOWS" in os.environ
 
 LAYOUT = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title></head><body>

@@ -27,6 +27,8 @@ FLAWS = {
     "sqli/name-in-path": "The name in the path of a member goes into the query as it is: a quote is answered 500.",
     "token-forgery/key-random": "Tokens are signed with the key random.",
     "token-forgery/payload-only": "The claims of a token are read without looking at its signature.",
+    "xss/book-as-html": "A book is answered as a page, with its secret as it was sent.",
+    "csrf/token-in-cookie": "The token is kept in a cookie as well, which names no site, and a body counts as JSON whatever it says it is.",
     "enumeration/interface-tells": "An unknown name and a wrong password get different messages.",
     "access-control/book-of-others": "Whoever is logged in reads the secret of any book.",
     "access-control/rewrites-others": "Whoever is logged in changes any book by PUT.",
@@ -131,6 +133,8 @@ def claimed(token):
 def begin():
     g.db, g.member = connect(), None
     kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if FLAW == "csrf/token-in-cookie" and not token:
+        kind, token = "Bearer", request.cookies.get("auth_token", "")
     g.session, name = claimed(token) if kind == "Bearer" else (None, None)
     found = "SELECT members.* FROM members JOIN sessions ON members.id = member WHERE sessions.id = ?"
     g.member = g.db.execute(found, (g.session,)).fetchone()
@@ -151,7 +155,7 @@ def refused(error):
 
 def sent(*names):
     """Those fields of the body, each a text."""
-    body = request.get_json(silent=True)
+    body = request.get_json(silent=True, force=FLAW == "csrf/token-in-cookie")
     if not isinstance(body, dict) or any(not isinstance(body.get(name), str) for name in names):
         abort(400)
     return [body[name] for name in names]
@@ -189,7 +193,10 @@ def login():
     right = is_kept(known["hash"] if known else NOBODY, password)
     if known and (right or FLAW == "register-login/interface-any-password"):
         g.db.execute("DELETE FROM guesses WHERE name = ?", (name,))
-        return jsonify(auth_token=issued(known))
+        answer = jsonify(auth_token=issued(known))
+        if FLAW == "csrf/token-in-cookie":
+            answer.set_cookie("auth_token", answer.get_json()["auth_token"], httponly=True)
+        return answer
     count(name)
     if FLAW == "enumeration/interface-tells":
         return jsonify(error="Password is not correct." if known else "Username does not exist."), 401
@@ -275,6 +282,8 @@ def own_book(wanted, whose_ever):
 def book(wanted):
     member()
     row = own_book(wanted, "access-control/book-of-others")
+    if FLAW == "xss/book-as-html":
+        return f"<h1>{row['title']}</h1><p>{row['secret']}</p>"
     return jsonify(id=row["id"], title=row["title"], secret=row["secret"])
 
 
