@@ -33,13 +33,18 @@ def work(channel, method, properties, body):
     channel.basic_ack(method.delivery_tag)
 
 
+def declare(channel):
+    """Both queues, which outlive the broker; what is rejected in the first goes to the second."""
+    channel.queue_declare(DEAD, durable=True)
+    dead_letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": DEAD}
+    channel.queue_declare(QUEUE, durable=True, arguments=dead_letters)
+
+
 def main():
     port = int(os.environ.get("SHOP_MQ_PORT", "5672"))
     with pika.BlockingConnection(pika.ConnectionParameters("127.0.0.1", port)) as connection:
         channel = connection.channel()
-        channel.queue_declare(DEAD, durable=True)
-        dead_letters = {"x-dead-letter-exchange": "", "x-dead-letter-routing-key": DEAD}
-        channel.queue_declare(QUEUE, durable=True, arguments=dead_letters)
+        declare(channel)
         channel.basic_qos(prefetch_count=10)  # the rest stays in the queue, for others
         channel.basic_consume(QUEUE, work)
         channel.start_consuming()

@@ -11,6 +11,7 @@ mod celery;
 mod celery_reliable;
 mod celery_retry;
 mod effects;
+mod login;
 mod redis;
 mod request;
 mod trouble;

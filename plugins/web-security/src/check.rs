@@ -26,9 +26,11 @@ macro_rules! visiting {
                 pub(crate) logout: Option<mustdo_plugin::service::Template> = None,
                 /// A page or document that shows the user's name to that user and to nobody else.
                 pub(crate) whoami: Option<mustdo_plugin::service::Template> = None,
+                /// Sets a new password: a request with `{password}`, and with `{user}` or `{email}` where it says whose. Without it: the form that a user finds.
+                pub(crate) new_password: Option<mustdo_plugin::service::Template> = None,
                 /// Headers of every request.
                 pub(crate) headers: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new(),
-                /// Where one writes and others read: requests with `{text}`, each with the page that shows it. Without any: the forms that a user finds.
+                /// Where one writes and others read: requests with `{text}`, each with the page that shows it; where `Location` or the id of an answer leads is looked at as well. Without any: the forms that a user finds.
                 pub(crate) sinks: Vec<crate::sink::Written> = Vec::new(),
                 /// What goes into queries: addresses with `{value}`. Without any: the search forms and the numbers in links that a user finds.
                 pub(crate) inputs: Vec<String> = Vec::new(),
@@ -61,16 +63,17 @@ macro_rules! visiting {
                     whoami: self.whoami.as_ref(),
                     advice: $advice,
                     features: crate::check::Features {
-                    sinks: &self.sinks,
-                    inputs: &self.inputs,
-                    values: &self.values,
-                    endpoints: &self.endpoints,
-                    admin: &self.admin,
-                    shared: self.shared,
-                    redirects: &self.redirects,
-                    previews: &self.previews,
-                    commands: &self.commands,
-                    signing_key: self.signing_key.as_deref(),
+                        new_password: self.new_password.as_ref(),
+                        sinks: &self.sinks,
+                        inputs: &self.inputs,
+                        values: &self.values,
+                        endpoints: &self.endpoints,
+                        admin: &self.admin,
+                        shared: self.shared,
+                        redirects: &self.redirects,
+                        previews: &self.previews,
+                        commands: &self.commands,
+                        signing_key: self.signing_key.as_deref(),
                     },
                 }
             }
@@ -81,6 +84,7 @@ macro_rules! visiting {
 /// What the learner wrote of the site's features: one description for all checks, each reads what it needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Features<'check> {
+    pub(crate) new_password: Option<&'check mustdo_plugin::service::Template>,
     pub(crate) sinks: &'check [crate::sink::Written],
     pub(crate) inputs: &'check [String],
     pub(crate) values: &'check [String],

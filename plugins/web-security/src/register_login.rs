@@ -9,9 +9,9 @@ use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text};
 use crate::account::Account;
 use crate::advice::{problem, unknown_site};
 use crate::browser::Browser;
+use crate::carrier::session_cookie;
 use crate::check::{reach, run, visiting};
 use crate::flow::{AnswerKind, Flow, Member};
-use crate::session_cookie::session_cookie;
 
 const ADVICE: Advice = Advice { item: "must-do.register-login", with: "min_len = 8" };
 

@@ -1,4 +1,4 @@
-//! `session`: is the session cookie well made?
+//! `session`: is what carries the login well made?
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text};
 
 use crate::advice::problem;
 use crate::browser::Browser;
+use crate::carrier::Carrier;
 use crate::check::{reach, run, visiting};
 use crate::flow::{Flow, Member};
 use crate::register_login::{log_out, new_session, stays_dead};
-use crate::session_cookie::session_cookie;
 
 const ADVICE: Advice = Advice { item: "challenge.web-security", with: "whoami = \"/\"" };
 
@@ -35,8 +35,8 @@ impl Check for Session {
         CheckInfo {
             title: Text::new("The session cookie is well made", "会话 cookie 做得可靠"),
             description: Text::new(
-                "Finds the cookie that carries the login, logs ten people in three times each and compares the values; plants a value before the login; looks for the value in addresses and pages. Passes when scripts cannot read it, every login has a new one that nobody guesses, and none that somebody else chose.",
-                "找出承载登录的 cookie，让十个人各登录三次，比较它的值；登录前先放一个值进去；再看地址和页面里有没有出现它。脚本读不到、每次登录都是猜不到的新值、别人选的值不算数，才算通过。",
+                "Finds the cookie or the bearer token that carries the login, logs ten people in three times each and compares the values; plants a value before the login; looks for the value in addresses and pages. Passes when scripts cannot read it, every login has a new one that nobody guesses, and none that somebody else chose. What is about cookies alone is not asked of a bearer token.",
+                "找出承载登录的 cookie 或 Bearer 令牌，让十个人各登录三次，比较它的值；登录前先放一个值进去；再看地址和页面里有没有出现它。脚本读不到、每次登录都是猜不到的新值、别人选的值不算数，才算通过。Bearer 令牌不问只和 cookie 有关的部分。",
             ),
             capabilities: vec![reach()],
             typical: Duration::from_secs(15),
@@ -56,56 +56,57 @@ impl Check for Session {
 impl Session {
     pub(crate) fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let found = Flow::find(probe, self.doors()).and_then(|(flow, member)| {
-            let cookie = session_cookie(probe, &flow, &member)?;
-            Ok((flow, member, cookie))
+            let carrier = Carrier::find(probe, &flow, &member)?.ok_or_else(nowhere)?;
+            Ok((flow, member, carrier))
         });
-        let (flow, member, cookie) =
-            report.judge("session", Need::Must, found, |(_, _, cookie)| match cookie {
-                Some(name) => Text::new(
+        let (flow, member, carrier) =
+            report.judge("session", Need::Must, found, |(_, _, carrier)| match carrier {
+                Carrier::Cookie(name) => Text::new(
                     format!("the cookie `{name}` carries the login"),
                     format!("cookie `{name}` 承载登录"),
                 ),
-                None => Text::new("the login is in a bearer token", "登录状态在 Bearer 令牌里"),
+                Carrier::Bearer => Text::new(
+                    "a bearer token carries the login, which no browser sends by itself",
+                    "登录状态在 Bearer 令牌里，浏览器不会自己带上它",
+                ),
             })?;
-        let Some(cookie) = cookie else {
-            let outcome = if member.browser.bearer.is_some() { Ok(()) } else { Err(nowhere()) };
-            return report.judge("bearer", Need::Must, outcome, |()| {
-                Text::new(
-                    "no cookie carries the login, so none can be stolen or planted",
-                    "没有 cookie 承载登录，也就没有可偷可放的",
-                )
-            });
-        };
-        report.judge("http-only", Need::Must, http_only(&member, &cookie), |()| {
-            Text::new("scripts cannot read it", "脚本读不到它")
-        });
-        report.judge("same-site", Need::Should, same_site(&member, &cookie), |()| {
-            Text::new("it is not sent along with what other sites post", "别的网站发来的请求不会带上它")
-        });
-        let outcome = values(probe, &flow, &cookie);
+        if let Carrier::Cookie(cookie) = &carrier {
+            Self::judge_cookie(probe, report, &flow, &member, cookie);
+        }
+        let outcome = values(probe, &flow, &carrier);
         report.judge("values", Need::Must, outcome, |(count, bits)| {
             Text::new(
                 format!("{count} logins gave {count} values; at least {bits:.0} bits of them differ"),
                 format!("{count} 次登录得到 {count} 个不同的值，至少有 {bits:.0} 位在变"),
             )
         });
-        report.judge("not-shown", Need::Must, not_shown(probe, &flow, &member, &cookie), |()| {
+        report.judge("not-shown", Need::Must, not_shown(probe, &flow, &member, &carrier), |()| {
             Text::new("its value stands in no address and no page", "它的值不出现在地址和页面里")
-        });
-        report.judge("not-planted", Need::Must, not_planted(probe, &flow, &member, &cookie), |()| {
-            Text::new(
-                "a value that was there before the login is not the session",
-                "登录前就有的值不会成为会话",
-            )
-        });
-        report.judge("new-session", Need::Must, new_session(probe, &flow), |()| {
-            Text::new("login changes the value", "登录会换一个值")
         });
         let outcome =
             log_out(probe, &flow).and_then(|(mut before, line)| stays_dead(probe, &flow, &mut before, &line));
         report.judge("dead-after-logout", Need::Should, outcome, |()| {
             Text::new("it is worth nothing after logout", "退出之后它就失效")
         })
+    }
+
+    /// What only a cookie can get wrong.
+    fn judge_cookie(probe: &mut Probe, report: &mut Report, flow: &Flow, member: &Member, cookie: &str) {
+        report.judge("http-only", Need::Must, http_only(member, cookie), |()| {
+            Text::new("scripts cannot read it", "脚本读不到它")
+        });
+        report.judge("same-site", Need::Should, same_site(member, cookie), |()| {
+            Text::new("it is not sent along with what other sites post", "别的网站发来的请求不会带上它")
+        });
+        report.judge("not-planted", Need::Must, not_planted(probe, flow, member, cookie), |()| {
+            Text::new(
+                "a value that was there before the login is not the session",
+                "登录前就有的值不会成为会话",
+            )
+        });
+        report.judge("new-session", Need::Must, new_session(probe, flow), |()| {
+            Text::new("login changes the value", "登录会换一个值")
+        });
     }
 }
 
@@ -163,21 +164,21 @@ fn same_site(member: &Member, cookie: &str) -> Result<(), Fault> {
 }
 
 /// Values of many logins: no two alike, not counting, and with enough that differs.
-fn values(probe: &mut Probe, flow: &Flow, cookie: &str) -> Result<(usize, f64), Fault> {
+fn values(probe: &mut Probe, flow: &Flow, carrier: &Carrier) -> Result<(usize, f64), Fault> {
     let mut values = Vec::new();
     for _ in 0..PEOPLE {
         let member = flow.member(probe)?;
-        values.extend(member.browser.jar.get(cookie).map(str::to_owned));
+        values.extend(carrier.value(&member.browser).map(str::to_owned));
         for _ in 1..LOGINS {
             let attempt = flow.log_in(probe, &member.account)?;
-            values.extend(attempt.browser.jar.get(cookie).map(str::to_owned));
+            values.extend(carrier.value(&attempt.browser).map(str::to_owned));
         }
     }
     let count = values.len();
     if count < PEOPLE * LOGINS / 2 {
         return Err(Fault::inconclusive(Text::new(
-            format!("only {count} of {} logins set the cookie `{cookie}`", PEOPLE * LOGINS),
-            format!("{} 次登录只有 {count} 次设置了 cookie `{cookie}`", PEOPLE * LOGINS),
+            format!("only {count} of {} logins gave a value for {}", PEOPLE * LOGINS, carrier.words()),
+            format!("{} 次登录只有 {count} 次给出了 {} 的值", PEOPLE * LOGINS, carrier.words()),
         )));
     }
     if values.iter().all(|value| is_signed(value)) {
@@ -187,7 +188,7 @@ fn values(probe: &mut Probe, flow: &Flow, cookie: &str) -> Result<(usize, f64), 
     let distinct: BTreeSet<_> = values.iter().collect();
     if distinct.len() < count {
         return Err(guessable(
-            cookie,
+            carrier,
             ("the same user gets the same session value again", "同一个用户每次得到同样的会话值"),
             (
                 format!("{count} logins of {PEOPLE} users gave {} different values", distinct.len()),
@@ -199,7 +200,7 @@ fn values(probe: &mut Probe, flow: &Flow, cookie: &str) -> Result<(usize, f64), 
     let rises = numbers.is_sorted() || numbers.iter().rev().is_sorted();
     if rises {
         return Err(guessable(
-            cookie,
+            carrier,
             ("session values count", "会话值是递增的"),
             (
                 format!(
@@ -214,7 +215,7 @@ fn values(probe: &mut Probe, flow: &Flow, cookie: &str) -> Result<(usize, f64), 
         return Ok((count, bits));
     }
     Err(guessable(
-        cookie,
+        carrier,
         ("session values are too short", "会话值太短"),
         (
             format!(
@@ -227,14 +228,14 @@ fn values(probe: &mut Probe, flow: &Flow, cookie: &str) -> Result<(usize, f64), 
     ))
 }
 
-fn guessable(cookie: &str, (en, zh): (&str, &str), (why, why_zh): (String, String)) -> Fault {
+fn guessable(carrier: &Carrier, (en, zh): (&str, &str), (why, why_zh): (String, String)) -> Fault {
     let hint = Text::new(
         "make the id of a session of 128 bits from the system's secure random source",
         "用系统的安全随机源生成 128 位的会话编号",
     );
     Fault::fail(Text::new(en, zh)).with(problem(
         "web-security.guessable-session",
-        &format!("Set-Cookie: {cookie}"),
+        &carrier.words(),
         Text::new(why, why_zh),
         hint,
     ))
@@ -279,16 +280,19 @@ fn differing_bits(values: &[String]) -> f64 {
     alphabet.log2() * f64::from(u32::try_from(moving).unwrap_or(u32::MAX))
 }
 
-/// The value in an address gets into logs and into what other sites see.
-fn not_shown(probe: &mut Probe, flow: &Flow, member: &Member, cookie: &str) -> Result<(), Fault> {
+/// The value in an address gets into logs and into what other sites see. The answer to a login is where a bearer token is
+/// handed out.
+fn not_shown(probe: &mut Probe, flow: &Flow, member: &Member, carrier: &Carrier) -> Result<(), Fault> {
     let attempt = flow.log_in(probe, &member.account)?;
     let mut browser = attempt.browser.clone();
-    let Some(value) = browser.jar.get(cookie).map(str::to_owned) else { return Ok(()) };
+    let Some(value) = carrier.value(&browser).map(str::to_owned) else { return Ok(()) };
     let page = flow.look(probe, &mut browser)?;
     let addresses = attempt.visit.led_to.iter().chain([&attempt.visit.path]);
     let place = if addresses.clone().any(|path| path.contains(&value)) {
         ("an address", "地址")
-    } else if page.response.text().contains(&value) || attempt.visit.response.text().contains(&value) {
+    } else if page.response.text().contains(&value)
+        || (*carrier != Carrier::Bearer && attempt.visit.response.text().contains(&value))
+    {
         ("a page", "页面")
     } else {
         return Ok(());
@@ -297,17 +301,19 @@ fn not_shown(probe: &mut Probe, flow: &Flow, member: &Member, cookie: &str) -> R
         Text::new(format!("the session value stands in {}", place.0), format!("会话的值出现在{}里", place.1));
     let message = Text::new(
         format!(
-            "logged in by {}; the value of the cookie `{cookie}` then stands in {}, where logs, other sites and scripts see it",
+            "logged in by {}; the value of {} then stands in {}, where logs, other sites and scripts see it",
             flow.login_line(),
+            carrier.words(),
             place.0
         ),
         format!(
-            "用{}登录后，cookie `{cookie}` 的值出现在{}里，日志、别的网站和脚本都能看到",
+            "用{}登录后，{} 的值出现在{}里，日志、别的网站和脚本都能看到",
             flow.login_line(),
+            carrier.words(),
             place.1
         ),
     );
-    let hint = Text::new("carry the session in the cookie only", "会话只放在 cookie 里");
+    let hint = Text::new("carry the session in that header only", "会话只放在这个请求头里");
     Err(Fault::fail(summary).with(problem("web-security.session-shown", &flow.login_line(), message, hint)))
 }
 

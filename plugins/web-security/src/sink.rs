@@ -1,7 +1,8 @@
 //! Places where one writes and another reads: a field of a form, or a request that the learner wrote, and the pages that
 //! show what was sent.
 
-use mustdo_plugin::service::{Advice, Placeholders, Probe, Template};
+use mustdo_plugin::http::{Request, Response};
+use mustdo_plugin::service::{Advice, Placeholders, Probe, Template, id_of, location_path, row_of};
 use mustdo_plugin::verdict::{Finding, Severity};
 use mustdo_plugin::{Fault, Parameter, Text};
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,8 @@ const NEW_LINKS: usize = 3;
 pub(crate) struct Written {
     /// A request with `{text}`.
     pub(crate) submit: Template,
-    /// A page that shows the text; without it, the answer itself.
+    /// A page that shows the text; without it, the answer itself. Where a request that stores says where its text now is,
+    /// that is looked at as well.
     #[serde(default)]
     pub(crate) view: Option<Template>,
 }
@@ -80,6 +82,19 @@ pub(crate) struct Sink {
     pub(crate) is_public: bool,
     /// Whether something may be stored: it is no GET.
     pub(crate) stores: bool,
+    /// Whether its answer says where the text now is, and it is there.
+    names_address: bool,
+}
+
+/// Where to look for what was sent, beside the views.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Trail<'sent> {
+    /// What it was answered.
+    pub(crate) answer: Option<&'sent Visit>,
+    /// Where the answer says that it is: [`Sink::address`].
+    pub(crate) address: Option<String>,
+    /// Links of the views from before, which lead to something else.
+    pub(crate) known: &'sent [String],
 }
 
 impl Sink {
@@ -115,11 +130,10 @@ impl Sink {
         probe: &mut Probe,
         browser: &mut Browser,
         text: &str,
-    ) -> Result<Option<mustdo_plugin::http::Request>, Fault> {
+    ) -> Result<Option<Request>, Fault> {
         let token = probe.generator().token(12);
         if let Source::Request(template) = &self.source {
-            let form = !matches!(template.body, Some(Value::Object(_) | Value::Array(_)));
-            return Ok(Some(template.fill(&Filled { text, token: &token, form })));
+            return Ok(Some(filled(template, text, &token)));
         }
         let form = self.form(probe, browser)?;
         Ok(form.map(|form| form.request(&self.pairs(&form, text, &token))))
@@ -143,24 +157,51 @@ impl Sink {
         Ok(request.map(|request| browser.visit(probe, request)).transpose()?)
     }
 
-    /// Everything that shows the marker to this browser: the answer, the views, and what they newly link to.
+    /// Where an interface says that what it was sent now is: `Location`, else the address of the collection with the id.
+    pub(crate) fn address(&self, answer: &Response) -> Option<String> {
+        let Source::Request(template) = &self.source else { return None };
+        if !self.stores || !answer.is_success() {
+            return None;
+        }
+        let by_id = || Some(row_of(template.collection(), &id_of(answer)?));
+        location_path(answer).or_else(by_id)
+    }
+
+    /// The request that the learner wrote, sent to one row by another method; none for a form.
+    pub(crate) fn about_row(
+        &self,
+        probe: &mut Probe,
+        method: &str,
+        address: &str,
+        text: &str,
+    ) -> Option<Request> {
+        let Source::Request(template) = &self.source else { return None };
+        let template = Template { method: method.to_owned(), path: address.to_owned(), ..template.clone() };
+        Some(filled(&template, text, &probe.generator().token(12)))
+    }
+
+    /// Whether what somebody else sends would be seen: without the answer, which is theirs.
+    pub(crate) fn is_observed(&self) -> bool {
+        self.names_address || !self.views.is_empty()
+    }
+
+    /// Everything that shows the marker to this browser: the answer, where it leads, the views, and what they newly link to.
     pub(crate) fn shown(
         &self,
         probe: &mut Probe,
         browser: &mut Browser,
-        answer: Option<&Visit>,
-        known: &[String],
+        trail: &Trail,
         marker: &str,
     ) -> Result<Vec<Visit>, Fault> {
-        let mut seen: Vec<Visit> = answer.cloned().into_iter().collect();
-        for path in &self.views {
+        let mut seen: Vec<Visit> = trail.answer.cloned().into_iter().collect();
+        for path in trail.address.iter().chain(&self.views) {
             if !seen.iter().any(|visit| visit.path == *path) {
                 seen.push(browser.open(probe, path)?);
             }
         }
         if self.stores {
             let mut new: Vec<String> =
-                seen.iter().flat_map(crawl::links).filter(|link| !known.contains(link)).collect();
+                seen.iter().flat_map(crawl::links).filter(|link| !trail.known.contains(link)).collect();
             new.sort_unstable();
             new.dedup();
             for link in new.into_iter().rev().take(NEW_LINKS) {
@@ -185,6 +226,12 @@ impl Sink {
 /// Whether an answer has the marker anywhere in it.
 pub(crate) fn shows(visit: &Visit, marker: &str) -> bool {
     visit.response.text().contains(marker)
+}
+
+/// The request with the text in place and `token` for what has to be unique.
+fn filled(template: &Template, text: &str, token: &str) -> Request {
+    let form = !matches!(template.body, Some(Value::Object(_) | Value::Array(_)));
+    template.fill(&Filled { text, token, form })
 }
 
 /// What goes into a field: the text into the one that is tried, something harmless into the others.
@@ -276,7 +323,8 @@ pub(crate) fn find(
     for Written { submit, view } in written {
         let views = view.iter().map(|template| template.path.clone()).collect();
         let stores = submit.method != "GET";
-        candidates.push(Sink { source: Source::Request(submit.clone()), views, is_public: false, stores });
+        let source = Source::Request(submit.clone());
+        candidates.push(Sink { source, views, is_public: false, stores, names_address: false });
     }
     let mut sinks: Vec<Sink> = Vec::new();
     let mut refused = Vec::new();
@@ -314,6 +362,7 @@ pub(crate) fn of_form(form: &Form) -> Vec<Sink> {
         views: Vec::new(),
         is_public: false,
         stores: form.posts,
+        names_address: false,
     };
     form.fields.iter().filter(takes_text).map(sink).collect()
 }
@@ -335,10 +384,11 @@ fn control(
     }
     let mut views = sink.views.clone();
     if sink.stores {
-        views.extend(answer.led_to.iter().map(|_| answer.path.clone()));
+        views.push(answer.path.clone());
         if !answer.response.is_success() || !shows(&answer, &word) {
             views.extend(paths.iter().cloned());
         }
+        views.extend(sink.written_at());
     }
     views.sort_unstable();
     views.dedup();
@@ -350,11 +400,24 @@ fn control(
             sink.views.push(path);
         }
     }
-    let is_shown = !sink.views.is_empty() || (answer.response.is_success() && shows(&answer, &word));
+    if let Some(path) = sink.address(&answer.response) {
+        sink.names_address = shows(&people.writer.browser.open(probe, &path)?, &word);
+        sink.is_public |= sink.names_address && shows(&people.reader.browser.open(probe, &path)?, &word);
+    }
+    let is_shown = sink.is_observed() || (answer.response.is_success() && shows(&answer, &word));
     Ok(if is_shown { Control::Shown } else { Control::Unseen })
 }
 
 impl Sink {
+    /// Where one writes, which is often where one reads: the page of the form, the collection of an interface.
+    fn written_at(&self) -> Option<String> {
+        let path = match &self.source {
+            Source::Form { page, .. } => page,
+            Source::Request(template) => template.collection(),
+        };
+        (!path.contains('{')).then(|| path.to_owned())
+    }
+
     /// A text with this word that any such field takes: a field of an address takes nothing but one.
     pub(crate) fn plain_text(
         &self,

@@ -24,9 +24,15 @@ const LOCK: Duration = Duration::from_mins(1);
 /// Between two looks whether it is open again.
 const PAUSE: Duration = Duration::from_secs(3);
 
-/// A delay that grows by this factor, and to this at least, makes guessing slow.
-const GROWTH: u32 = 4;
+/// Answers that take this many times as long at last, and longer by this, may be slowed down.
+const SLOWER: u32 = 2;
 const SLOW: Duration = Duration::from_millis(200);
+
+/// A growth that is no accident, whatever its cause.
+const GROWTH: u32 = 4;
+
+/// Logins of another user, which show how slow the site is by itself.
+const OTHERS: usize = 3;
 
 visiting! {
     /// How people log in.
@@ -44,8 +50,8 @@ impl Check for Throttle {
         CheckInfo {
             title: Text::new("Guessing passwords is slowed down", "猜密码会被拖慢或拦住"),
             description: Text::new(
-                "Sends wrong passwords for one account as fast as the site answers, each from a fresh browser with another X-Forwarded-For, then the right one. Passes when guessing gets blocked or slow, the account works again within a minute, and others can log in.",
-                "对一个账号尽快连续发送错误密码，每次都用新浏览器和不同的 X-Forwarded-For，然后发正确的密码。猜测会被拦住或变慢、账号一分钟内恢复、其他用户仍能登录，才算通过。",
+                "Sends wrong passwords for one account as fast as the site answers, each from a fresh browser with another X-Forwarded-For, then the right one. Passes when guessing gets blocked or slow, the account works again within a minute, and others can log in. Slow counts for the account alone: where another user with the right password waits as long, the machine may just be busy.",
+                "对一个账号尽快连续发送错误密码，每次都用新浏览器和不同的 X-Forwarded-For，然后发正确的密码。猜测会被拦住或变慢、账号一分钟内恢复、其他用户仍能登录，才算通过。变慢只看这个账号：另一个用户用正确的密码登录也一样慢的话，可能只是机器忙。",
             ),
             capabilities: vec![reach()],
             typical: Duration::from_secs(20),
@@ -74,7 +80,7 @@ impl Throttle {
                 format!("正确的密码能用{}登录", flow.login_line()),
             )
         })?;
-        let series = self.guess(probe, &flow, &victim);
+        let series = self.guess(probe, &flow, &victim, &bystander);
         let wait = report.judge("guessing", Need::Must, series, |stopped: &Stopped| stopped.words())?;
         let outcome = recovers(probe, &flow, &victim, wait.wait);
         report.judge("recovers", Need::Must, outcome, |took| {
@@ -92,7 +98,13 @@ impl Throttle {
     }
 
     /// Guesses, and then tries the right password at once.
-    fn guess(&self, probe: &mut Probe, flow: &Flow, victim: &Account) -> Result<Stopped, Fault> {
+    fn guess(
+        &self,
+        probe: &mut Probe,
+        flow: &Flow,
+        victim: &Account,
+        bystander: &Account,
+    ) -> Result<Stopped, Fault> {
         let begun = probe.clock();
         let mut times = Vec::new();
         let mut statuses = Vec::new();
@@ -113,10 +125,12 @@ impl Throttle {
         let half = times.len().min(5);
         let (first, last) = (median(&times[..half]), median(&times[times.len() - half..]));
         let count = times.len();
-        if last >= first * GROWTH && last >= SLOW {
+        let is_slower = is_slower(first, last);
+        if is_slower && is_slow_alone(probe, flow, victim, bystander)? {
             return Ok(Stopped { statuses, slowed: Some((first, last)), wait });
         }
-        if probe.clock().saturating_sub(begun) > WINDOW {
+        let is_slow = is_slower && last >= first * GROWTH;
+        if !is_slow && probe.clock().saturating_sub(begun) > WINDOW {
             return Err(Fault::inconclusive(Text::new(
                 format!("only {count} wrong logins were answered in a minute, too few to see a limit"),
                 format!("一分钟只回应了 {count} 次错误登录，太少，看不出限制"),
@@ -136,6 +150,9 @@ impl Throttle {
         }
         if !inside {
             return Ok(Stopped { statuses, slowed: None, wait });
+        }
+        if is_slow {
+            return Err(slow_for_all(first, last));
         }
         let line = flow.login_line();
         let seen: std::collections::BTreeSet<u16> = statuses.iter().copied().collect();
@@ -205,6 +222,41 @@ fn guess_once(probe: &mut Probe, flow: &Flow, victim: &Account) -> Result<Respon
     let request = flow.login_request(probe, &mut browser, &victim.with_password(wrong))?;
     let request = request.header("X-Forwarded-For", address(probe));
     Ok(browser.send(probe, request)?)
+}
+
+/// Whether guessing at this account is slow, and not the whole site: in turn with logins of another user, whose password
+/// is hashed as well.
+fn is_slow_alone(
+    probe: &mut Probe,
+    flow: &Flow,
+    victim: &Account,
+    bystander: &Account,
+) -> Result<bool, Fault> {
+    let (mut own, mut other) = (Duration::MAX, Duration::MAX);
+    for _ in 0..OTHERS {
+        // The shortest: a busy machine makes answers longer, and never shorter.
+        own = own.min(guess_once(probe, flow, victim)?.timing.total);
+        let mut browser = Browser::default();
+        let request = flow.login_request(probe, &mut browser, bystander)?;
+        other = other.min(browser.send(probe, request)?.timing.total);
+    }
+    Ok(is_slower(other, own))
+}
+
+fn is_slower(before: Duration, now: Duration) -> bool {
+    now >= before.saturating_mul(SLOWER) && now.saturating_sub(before) >= SLOW
+}
+
+fn slow_for_all(first: Duration, last: Duration) -> Fault {
+    let (first, last) = (first.as_millis(), last.as_millis());
+    Fault::inconclusive(Text::new(
+        format!(
+            "the answers slow down from {first} to {last} ms, and so they do for another user with the right password: it cannot be told whether you slow guessing down or the machine is busy; slow it down by account, or answer 429"
+        ),
+        format!(
+            "回应从 {first} 毫秒拖慢到 {last} 毫秒，另一个用户用正确的密码登录也一样慢：看不出是在拖慢猜测，还是机器忙；请按账号拖慢，或返回 429"
+        ),
+    ))
 }
 
 /// Whether this account logs in now, and what it was answered. A 429 is not waited for.

@@ -7,10 +7,9 @@ use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text};
 
 use crate::advice::problem;
-use crate::browser::Browser;
+use crate::carrier::Carrier;
 use crate::check::{reach, run, visiting};
 use crate::flow::{Flow, Member};
-use crate::session_cookie::session_cookie;
 use crate::signed::{Kind, Signed, renamed};
 
 const ADVICE: Advice = Advice { item: "challenge.web-security", with: "whoami = \"/\"" };
@@ -78,45 +77,10 @@ impl Check for TokenForgery {
     }
 }
 
-/// Where the token is carried.
-enum Carrier {
-    Cookie(String),
-    Bearer,
-}
-
-impl Carrier {
-    fn value<'a>(&self, browser: &'a Browser) -> Option<&'a str> {
-        match self {
-            Self::Cookie(name) => browser.jar.get(name),
-            Self::Bearer => browser.bearer.as_deref(),
-        }
-    }
-
-    fn with(&self, browser: &Browser, value: &str) -> Browser {
-        let mut other = browser.clone();
-        match self {
-            Self::Cookie(name) => other.jar.set(name, value),
-            Self::Bearer => other.bearer = Some(value.to_owned()),
-        }
-        other
-    }
-
-    fn words(&self) -> String {
-        match self {
-            Self::Cookie(name) => format!("Cookie: {name}"),
-            Self::Bearer => "Authorization: Bearer".to_owned(),
-        }
-    }
-}
-
 impl TokenForgery {
     fn judge(&self, probe: &mut Probe, report: &mut Report) -> Option<()> {
         let found = Flow::find(probe, self.doors()).and_then(|(flow, member)| {
-            let carrier = match session_cookie(probe, &flow, &member)? {
-                Some(name) => Carrier::Cookie(name),
-                None if member.browser.bearer.is_some() => Carrier::Bearer,
-                None => return Err(nowhere()),
-            };
+            let carrier = Carrier::find(probe, &flow, &member)?.ok_or_else(nowhere)?;
             let value = carrier.value(&member.browser).unwrap_or_default().to_owned();
             Ok((flow, member, carrier, value))
         });

@@ -12,7 +12,7 @@ use crate::check::{reach, run, visiting};
 use crate::flow::Flow;
 use crate::markup::{Breakout, breakout};
 use crate::page::Page;
-use crate::sink::{self, People, Sink};
+use crate::sink::{self, People, Sink, Trail};
 
 pub(crate) const ADVICE: Advice = Advice {
     item: "must-do.xss",
@@ -186,7 +186,8 @@ pub(crate) fn send(
     let Some(answer) = sink.submit(probe, &mut people.writer.browser, text)? else { return Ok(Vec::new()) };
     let reader = if sink.is_public { &mut people.reader.browser } else { &mut people.writer.browser };
     let own = (!sink.is_public).then_some(&answer);
-    sink.shown(probe, reader, own, &known, marker)
+    let trail = Trail { answer: own, address: sink.address(&answer.response), known: &known };
+    sink.shown(probe, reader, &trail, marker)
 }
 
 /// A text that a template would calculate: nobody but a template knows the product.

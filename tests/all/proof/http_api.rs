@@ -105,7 +105,8 @@ pub(crate) fn matrix() -> Matrix {
         introduction: "\
 Every service is the reference program `api`, inside the test, with one thing different. `http-basics` and `rest-crud` are
 asked twice, with the minimal and the full profile: a mistake that the minimal one does not look for is refused by the full
-one.",
+one. `missing-method` is what the JSON stores of the field get wrong; that they answer 404 to a PUT of an id that nobody has is
+their right, and no mistake.",
         columns: columns(),
         rows: std::iter::once(row(None, Kind::Good)).chain(flawed).collect(),
         entangled: entangled(),

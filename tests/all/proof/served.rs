@@ -33,6 +33,10 @@ enum Server {
     Nginx(u32),
     /// `flask run --debug`.
     Development,
+    /// `wsgiref` of the standard library, which serves one connection after the other.
+    Wsgiref,
+    /// `python -m http.server`, on a folder with a page.
+    Files,
 }
 
 /// A group of processes with a folder of its own; it ends when dropped.
@@ -102,6 +106,17 @@ impl Server {
             Self::Threads(count) => gunicorn(&["--worker-class=gthread", &format!("--threads={count}")]),
             Self::Sync => gunicorn(&["--workers=2"]),
             Self::Nginx(connections) => return in_front(address, folder, connections),
+            Self::Wsgiref => {
+                let mut command = program("python");
+                command.args(["-m", "one_at_a_time", &port]);
+                command
+            }
+            Self::Files => {
+                std::fs::write(folder.path().join("index.html"), "<!doctype html><p>Welcome.").unwrap();
+                let mut command = program("python");
+                command.args(["-m", "http.server", "--bind", "127.0.0.1", &port]);
+                command
+            }
             Self::Development => {
                 let mut command = program("flask");
                 command.args(["--app", "service", "run", "--debug", "--no-reload", "--port", &port]);
@@ -172,9 +187,24 @@ fn http_api_of_servers_of_the_field() {
             Server::Development,
         )
         .only(&[http_api::BASICS, http_api::ROUTING, http_api::PRODUCTION]),
+        row(
+            "wsgiref",
+            "The server of `wsgiref`, which serves one connection after the other; it does not say what it is.",
+            Kind::Flaw(vec![http_api::PRODUCTION]),
+            Server::Wsgiref,
+        )
+        .only(&[http_api::PRODUCTION]),
+        row(
+            "http.server",
+            "`python -m http.server`, which answers in HTTP/1.0 and closes.",
+            Kind::Flaw(vec![http_api::BASICS, http_api::BASICS_FULL]),
+            Server::Files,
+        )
+        .only(&[http_api::BASICS, http_api::BASICS_FULL]),
     ];
     let introduction = "\
-The service of `tests/servers/api` in Flask, as the servers of the field serve it. These run with the feature `live-servers`.";
+The service of `tests/servers/api` in Flask, as the servers of the field serve it; `http.server` has a page alone. These run
+with the feature `live-servers`.";
     let matrix = http_api::matrix();
     Matrix { page: "http-api-served", introduction, rows, entangled: vec![], ..matrix }.prove();
 }

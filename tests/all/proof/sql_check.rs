@@ -194,6 +194,12 @@ mod live {
                 Definition { key: ", UNIQUE KEY uq_no (user_id, no, created_at)", ..GOOD },
             ),
             of("losers-500", "Whoever comes second gets 500.", guard(), GOOD),
+            of(
+                "looks-first",
+                "The service looks whether the number is there, answers 409 if so, and inserts: of many at once one row is made, and those whom the unique key stops get 500.",
+                guard(),
+                GOOD,
+            ),
             of("insert-ignore", "INSERT IGNORE hides the duplicate and every other error.", guard(), GOOD),
         ];
         Matrix {

@@ -124,7 +124,8 @@ fn matrix() -> Matrix {
         page: PLUGIN,
         introduction: "\
 Every site is the reference site, inside the test, with one thing different. A mistake is asked about by its own check and by
-five others that are quick.",
+five others that are quick. `challenge.web-security` asks ten of these checks together and has none of its own, so one mistake
+of theirs is enough to refuse it.",
         columns: columns(),
         rows: rows.chain([elsewhere.only(&[STORAGE])]).collect(),
         entangled: ENTANGLED.to_vec(),
@@ -184,18 +185,28 @@ async fn where_no_site_is_nothing_is_told() {
 /// The site in Flask under gunicorn: another language, other libraries, processes of their own and a database.
 #[cfg(feature = "live-servers")]
 mod flask {
-    use std::{collections::BTreeMap, path::Path};
+    use std::{collections::BTreeMap, path::Path, process::Command};
 
     use mustdo::model::{Address, Launch, Place};
 
     use super::*;
-    use crate::flask::gunicorn;
-    use crate::launch::READY_TIMEOUT;
+    use crate::{
+        flask::gunicorn,
+        launch::{READY_TIMEOUT, free_address},
+        proof::served::run,
+    };
+
+    /// What the interface signs its tokens with.
+    const KEY: &str = "a key that no tutorial has, of more than 256 bits";
 
     /// Its mistakes, each with what is different; `app.py` has them by these names.
-    const FLAWS: [(&str, &str); 14] = [
+    const FLAWS: [(&str, &str); 15] = [
         ("sqli/concatenates", "The search puts its word into the query as it is."),
         ("sqli/doubles-quotes-only", "Quotes are doubled, and a number goes into the query as it is."),
+        (
+            "sqli/number-in-table",
+            "The number of a page goes into its query as it is: a false condition shows a table without rows, a quote 500.",
+        ),
         ("sqli/drops-and", "The word AND is taken out, and the rest goes into the query as it is."),
         ("sqli/refuses-quotes", "Whatever has a quote in it is answered 400."),
         ("sqli/login-concatenates", "The login puts the name into its query as it is."),
@@ -217,6 +228,37 @@ mod flask {
         ("template-escape/twice", "Values are escaped before they come to templates that escape."),
         ("template-escape/when-stored", "Values are escaped when they are stored, and put out with `| n`."),
         ("template-escape/quotes", "A filter escapes angle brackets and leaves quotes alone."),
+    ];
+
+    /// Those of the interface, whose login answers with a bearer token; `interface.py` has them by these names.
+    const INTERFACE_FLAWS: [(&str, &str); 15] = [
+        (
+            "sqli/name-in-path",
+            "The name in the path of a member goes into the query as it is: a quote is answered 500.",
+        ),
+        ("token-forgery/key-random", "Tokens are signed with the key random."),
+        ("token-forgery/payload-only", "The claims of a token are read without looking at its signature."),
+        ("xss/book-as-html", "A book is answered as a page, with its secret as it was sent."),
+        (
+            "csrf/token-in-cookie",
+            "The token is kept in a cookie as well, which names no site, and a body counts as JSON whatever it says it is.",
+        ),
+        ("enumeration/interface-tells", "An unknown name and a wrong password get different messages."),
+        ("access-control/book-of-others", "Whoever is logged in reads the secret of any book."),
+        ("access-control/rewrites-others", "Whoever is logged in changes any book by PUT."),
+        ("access-control/admin-in-json", "A field admin at registration is taken over."),
+        (
+            "access-control/password-by-name",
+            "Whoever is logged in sets the password of the member that the path names.",
+        ),
+        ("register-login/interface-any-password", "Any password logs in, as long as the name is known."),
+        ("register-login/token-outlives-logout", "A logout is answered as done, and the token works on."),
+        (
+            "session/tokens-count",
+            "Instead of a signed token the login answers with the number of the session.",
+        ),
+        ("throttle/interface-none", "Passwords can be guessed as fast as the interface answers."),
+        ("password-storage/interface-clear", "Passwords are kept as they were sent."),
     ];
 
     /// The application `module` with its folder of rows; `also` are variables of its environment.
@@ -273,12 +315,82 @@ mod flask {
         ] }))
     }
 
+    /// Registration, login and whoami are found; what an interface does not link to is said.
+    fn interface(flaw: Option<&str>) -> Subject {
+        application("interface:app", flaw, &[("SITE_KEY", KEY)]).asked_with(json!({
+            "new_password": {
+                "method": "PUT",
+                "path": "/members/{user}/password",
+                "body": { "password": "{password}" },
+            },
+            "sinks": [{ "submit": { "path": "/books", "body": { "title": "{token}", "secret": "{text}" } } }],
+            "inputs": ["/members/{value}"],
+            "values": ["librarian"],
+            "admin": ["/members"],
+            "signing_key": KEY,
+        }))
+    }
+
+    /// nginx with a page at / and a style sheet below `location`; above the folder of the latter lies what nobody serves.
+    fn files(location: &str) -> Subject {
+        let (address, folder) = (free_address(), tempfile::tempdir().unwrap());
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        let settings = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/servers/site/nginx.conf");
+        let settings = std::fs::read_to_string(settings).unwrap();
+        let user = if rustix::process::geteuid().is_root() { "user root;\n" } else { "" };
+        let settings = settings.replace("PORT", &address.port().to_string()).replace("LOCATION", location);
+        write("nginx.conf", &format!("{user}{settings}"));
+        write("pages/index.html", "<!doctype html><link rel=stylesheet href=/s/style.css><p>Welcome.");
+        write("static/style.css", "body { margin: 2em }\n");
+        write("mustdo.toml", "[targets.web]\nkind = \"http\"\n");
+        let mut nginx = Command::new("/usr/sbin/nginx");
+        nginx.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
+        Subject::http("api", address).keeping(run(nginx, folder, address))
+    }
+
+    /// The column of the check that a mistake is for.
+    fn own(name: &str) -> &'static str {
+        let check = name.split('/').next().unwrap_or_default();
+        columns().into_iter().find(|column| column.check == check).unwrap().label
+    }
+
+    /// Rows of the interface, and of files that nginx serves.
+    fn beside_the_pages() -> Vec<Row> {
+        let asked = [REGISTER, XSS, CSRF, SESSION, SQLI, ACCESS, ENUMERATION, THROTTLE, TOKENS];
+        let good = Row::new(
+            "interface",
+            "Accounts and books as JSON, and a login that answers with a bearer token: a JSON Web Token that a logout takes back.",
+            Kind::Good,
+            || interface(None),
+        );
+        let stored = Row::new(
+            "interface-scrypt",
+            "The same; its passwords have werkzeug's scrypt.",
+            Kind::Odd,
+            || interface(None),
+        );
+        let flawed = INTERFACE_FLAWS.map(|(name, summary)| {
+            let start = move || interface(Some(name));
+            Row::new(name, summary, Kind::Flaw(vec![own(name)]), start).only(&[own(name)])
+        });
+        let served =
+            Row::new("nginx", "nginx: `location /s/ { alias static/; }`.", Kind::Good, || files("/s/"));
+        let off_by_slash = Row::new(
+            "path-traversal/nginx-alias",
+            "nginx: `location /s { alias static/; }`, so what follows /s is put behind the folder.",
+            Kind::Flaw(vec![PATHS]),
+            || files("/s"),
+        );
+        let rows = [good.only(&asked), stored.only(&[STORAGE]), served.only(&[PATHS])];
+        rows.into_iter().chain(flawed).chain([off_by_slash.only(&[PATHS])]).collect()
+    }
+
     #[test]
     fn a_real_application_is_told_right_from_wrong() {
-        let own = |name: &str| {
-            let check = name.split('/').next().unwrap_or_default();
-            columns().into_iter().find(|column| column.check == check).unwrap().label
-        };
         // It serves no files of its own, and its templates show what needs no account in the search only.
         let asked: Vec<_> = columns()
             .iter()
@@ -301,20 +413,40 @@ mod flask {
         let pbkdf2 = Row::new("pbkdf2", "Passwords have PBKDF2 with 600,000 rounds.", Kind::Good, || {
             application("app:app", None, &[("SITE_HASH", "pbkdf2:sha256:600000")])
         });
+        let slowing = Row::new(
+            "slows-down",
+            "Guessing at an account is answered more slowly each time, and never refused.",
+            Kind::Good,
+            || application("app:app", None, &[("SITE_SLOWS", "1")]).asked_with(json!({ "tries": 20 })),
+        );
+        let slow_for_all = Row::new(
+            "throttle/slow-for-all",
+            "Each wrong password makes every login slower, whoever logs in, as on a machine that has too much to do.",
+            Kind::Flaw(vec![THROTTLE]),
+            || site(Some("throttle/slow-for-all")).asked_with(json!({ "tries": 20 })),
+        );
+        let slow_for_all = slow_for_all.depending_on_load().only(&[THROTTLE]);
         let escaping = Row::new("mako", "Mako with `default_filters=['h']`.", Kind::Good, || mako(None))
             .only(&[TEMPLATES]);
         let unescaping = TEMPLATE_FLAWS.map(|(name, summary)| {
             Row::new(name, summary, Kind::Flaw(vec![TEMPLATES]), move || mako(Some(name))).only(&[TEMPLATES])
         });
-        let right = [good.only(&asked), found.only(&[TEMPLATES]), pbkdf2.only(&[STORAGE]), escaping];
+        let right = [
+            good.only(&asked),
+            found.only(&[TEMPLATES]),
+            pbkdf2.only(&[STORAGE]),
+            slowing.only(&[THROTTLE]),
+            escaping,
+        ];
         Matrix {
             plugin: PLUGIN,
             page: "web-security-flask",
             introduction: "\
 Every site is the application of `tests/servers/site` under gunicorn with two processes: Flask, Jinja, itsdangerous, werkzeug's
-scrypt and SQLite; or the pages beside it that Mako makes. Each mistake is asked about by its own check.",
+scrypt and SQLite; the pages beside it that Mako makes; an interface in JSON whose login answers with a bearer token; or files
+that nginx serves. Each mistake is asked about by its own check.",
             columns: columns(),
-            rows: right.into_iter().chain(flawed).chain(unescaping).collect(),
+            rows: right.into_iter().chain(flawed).chain(unescaping).chain(beside_the_pages()).chain([slow_for_all]).collect(),
             entangled: Vec::new(),
         }
         .prove();

@@ -6,6 +6,7 @@ rows SQLite's. Environment:
   SITE_DATABASE  the file that holds the rows
   SITE_FLAW      the name of one mistake, see FLAWS below
   SITE_HASH      how passwords are hashed, as werkzeug names it
+  SITE_SLOWS     guessing at an account is answered more slowly each time, instead of being refused
 
 Run it with `gunicorn app:app` in this folder (`--chdir`).
 """
@@ -25,6 +26,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 FLAWS = {
     "sqli/concatenates": "The search puts its word into the query as it is.",
     "sqli/doubles-quotes-only": "Quotes are doubled everywhere, and a number without quotes goes into the query as it is.",
+    "sqli/number-in-table": "The number of a page goes into its query as it is: a false condition shows a table without rows, a quote 500.",
     "sqli/drops-and": "The word AND is taken out of what is searched for, and the rest goes into the query as it is.",
     "sqli/refuses-quotes": "Whatever has a quote in it is answered 400.",
     "sqli/login-concatenates": "The login puts the name into its query as it is.",
@@ -34,6 +36,7 @@ FLAWS = {
     "csrf/no-token": "Forms have no token, and the session cookie has Flask's own default: no SameSite.",
     "enumeration/two-messages": "An unknown name and a wrong password get different messages, as in the Flask tutorial.",
     "throttle/none": "Passwords can be guessed as fast as the site answers.",
+    "throttle/slow-for-all": "Each wrong password makes every login slower, whoever logs in.",
     "password-storage/sha256": "Passwords are kept as their SHA-256.",
     "password-storage/salted-md5": "Passwords are kept as one MD5 of a salt and the password.",
     "password-storage/one-salt": "Passwords are kept as scrypt with one salt for everybody.",
@@ -44,6 +47,9 @@ if FLAW and FLAW not in FLAWS:
 
 # Wrong passwords in a row that are answered at once, and the seconds that an account waits after that.
 FREE, PENALTY = 10, 3
+# Seconds by which each wrong password behind those makes the next answer slower, and the longest.
+SLOWER, SLOWEST = 0.5, 4
+SLOWS = "SITE_SLOWS" in os.environ
 
 LAYOUT = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title></head><body>
 <nav><a href="/">Home</a> <a href="/posts">Posts</a> <a href="/search">Search</a></nav>
@@ -64,6 +70,9 @@ TEMPLATES = {
 {% for post in posts %}<article title="{{ post.title }}"><h2><a href="/post?id={{ post.id }}">{{ post.title }}</a></h2>
 <div>{% if raw %}{{ post.body|safe }}{% else %}{{ post.body }}{% endif %}</div></article>{% endfor %}{% endblock %}""",
     "post.html": """{% extends 'layout.html' %}{% block content %}<article><div>{{ post.body }}</div></article>{% endblock %}""",
+    "table.html": """{% extends 'layout.html' %}{% block content %}<table>
+{% for post in posts %}<tr><td>{{ post.id }}</td><td>{{ post.author }}</td><td>{{ post.title }}</td><td>{{ post.body }}</td></tr>
+{% endfor %}</table>{% endblock %}""",
     "search.html": """{% extends 'layout.html' %}{% block content %}<form><input name="q" value="{{ q }}"><button>Search</button></form>
 {% if q %}<p>{{ posts|length }} found for {{ q }}</p>{% endif %}
 <ul>{% for post in posts %}<li>{{ post.title }}</li>{% endfor %}</ul>{% endblock %}""",
@@ -241,7 +250,14 @@ def find_user(name):
 def waits(name):
     if FLAW == "throttle/none":
         return 0
+    if FLAW == "throttle/slow-for-all":
+        known = g.db.execute("SELECT total(count) FROM guesses").fetchone()[0]
+        time.sleep(min(SLOWEST, SLOWER * max(0, known - FREE)))
+        return 0
     row = g.db.execute("SELECT * FROM guesses WHERE name = ?", (name,)).fetchone()
+    if SLOWS:
+        time.sleep(min(SLOWEST, SLOWER * max(0, row["count"] - FREE if row else 0)))
+        return 0
     return row["last"] + PENALTY - time.time() if row and row["count"] > FREE else 0
 
 
@@ -249,7 +265,7 @@ def count(name):
     row = g.db.execute("SELECT * FROM guesses WHERE name = ?", (name,)).fetchone()
     known = row["count"] if row else 0
     # After a penalty a few more tries are free.
-    known = FREE - 2 if known > FREE else known
+    known = FREE - 2 if known > FREE and not SLOWS and FLAW != "throttle/slow-for-all" else known
     g.db.execute("REPLACE INTO guesses VALUES (?, ?, ?)", (name, known + 1, time.time()))
 
 
@@ -274,6 +290,9 @@ def posts():
 @app.get("/post")
 def post():
     wanted = request.args.get("id", "")
+    if FLAW == "sqli/number-in-table":
+        rows = g.db.execute(f"SELECT * FROM posts WHERE id = {wanted}").fetchall()
+        return render_template("table.html", title="Post", posts=rows)
     if FLAW == "sqli/doubles-quotes-only":
         doubled = wanted.replace("'", "''")
         try:

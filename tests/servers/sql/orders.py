@@ -53,12 +53,16 @@ def create():
             if there:
                 return jsonify(there), 200
             time.sleep(0.05)
+        if FLAW == "looks-first":
+            if find(cursor, order["no"]):
+                return jsonify(error="there is such an order"), 409
+            time.sleep(0.05)
         try:
             insert(cursor, order)
             connection.commit()
             status = 201
         except pymysql.err.IntegrityError as error:
-            if error.args[0] != DUPLICATE or FLAW == "losers-500":
+            if error.args[0] != DUPLICATE or FLAW in ("losers-500", "looks-first"):
                 raise
             connection.rollback()
             status = 200

@@ -14,14 +14,13 @@ use std::time::Duration;
 use mustdo_plugin::process::Command;
 use mustdo_plugin::service::Advice;
 use mustdo_plugin::verdict::Need;
-use mustdo_plugin::{
-    Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text, parameters,
-};
+use mustdo_plugin::{Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text};
 
 use self::failure::Kept;
 use self::kill::kills;
-use crate::amqp::{self, Broker, Login, Message, Queue};
+use crate::amqp::{self, Broker, Message, Queue};
 use crate::effects::Effects;
+use crate::login::logging_in;
 use crate::request;
 use crate::trouble::unfound;
 use crate::worker::Worker;
@@ -68,7 +67,7 @@ const FAILING: Advice = Advice {
 /// Messages behind the broken one, and messages that are sent twice.
 const REST: usize = 5;
 
-parameters! {
+logging_in! {
     /// Where messages go, what they say, and where their effect is seen.
     pub struct AckRedeliver {
         /// The queue that your worker consumes.
@@ -81,12 +80,6 @@ parameters! {
         dead: String = String::new(),
         /// A message with `{id}` whose work fails each time: an order of what does not exist. Needed where effects are a page, or a file that your worker keeps open: there nothing else makes work fail. Empty: what is in the way of the file of effects does.
         failing: String = String::new(),
-        /// Who logs in at the broker.
-        user: String = "guest".to_owned(),
-        /// The password; `{ env = "NAME" }` takes it from a variable.
-        password: String = "guest".to_owned(),
-        /// The virtual host.
-        vhost: String = "/".to_owned(),
         /// How many messages are published.
         #[range(20..=2000)]
         n: u32 = 200,
@@ -206,10 +199,6 @@ impl Plan {
 }
 
 impl AckRedeliver {
-    fn login(&self) -> Login<'_> {
-        Login { user: &self.user, password: &self.password, vhost: &self.vhost }
-    }
-
     fn body(&self, id: &str, work: u64) -> String {
         self.message.replace("{id}", id).replace("{work_ms}", &work.to_string())
     }

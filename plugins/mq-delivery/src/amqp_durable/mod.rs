@@ -5,20 +5,21 @@
 //! the confirmation says that it failed, and who does not says that all is well, however fast the machine is. What the queue
 //! is made of is asked of the broker itself.
 
+mod claim;
 mod relay;
+mod survival;
 
 use std::time::Duration;
 
-use mustdo_plugin::process::{Command, Exit, without};
+use mustdo_plugin::process::{Command, Exit};
 use mustdo_plugin::scratch::Workspace;
 use mustdo_plugin::service::Advice;
 use mustdo_plugin::verdict::Need;
-use mustdo_plugin::{
-    Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text, parameters,
-};
+use mustdo_plugin::{Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text};
 
 use self::relay::{Mode, Noted, Relay};
-use crate::amqp::{Broker, Fetched, Login, PERSISTENT, TARGET};
+use crate::amqp::{Broker, Fetched, TARGET};
+use crate::login::logging_in;
 use crate::request;
 use crate::trouble::{failed, unfound};
 use crate::worker::Worker;
@@ -47,7 +48,7 @@ const ADVICE: Advice = Advice {
     with: "queue = \"jobs\"\nargs = [\"{url}\", \"{id}\"]\ndead = \"jobs.dead\"",
 };
 
-parameters! {
+logging_in! {
     /// How the publisher is started, and where its message goes.
     pub struct AmqpDurable {
         /// The queue where the message goes. Nobody consumes it while the check runs.
@@ -56,12 +57,6 @@ parameters! {
         args: Vec<String> = vec!["{url}".to_owned(), "{id}".to_owned()],
         /// The queue where messages end that can not be worked on; empty without one.
         dead: String = String::new(),
-        /// Who logs in at the broker.
-        user: String = "guest".to_owned(),
-        /// The password; `{ env = "NAME" }` takes it from a variable.
-        password: String = "guest".to_owned(),
-        /// The virtual host.
-        vhost: String = "/".to_owned(),
     }
 }
 
@@ -124,10 +119,6 @@ impl Check for AmqpDurable {
 }
 
 impl AmqpDurable {
-    fn login(&self) -> Login<'_> {
-        Login { user: &self.user, password: &self.password, vhost: &self.vhost }
-    }
-
     /// The program, with the address of a relay in its arguments.
     fn command(&self, port: u16, id: &str) -> Command {
         let [user, password, vhost] = [&self.user, &self.password, &self.vhost].map(|text| escaped(text));
@@ -186,7 +177,7 @@ impl Run<'_, '_, '_> {
                 "按声明的参数，队列在服务器重启后还在",
             )
         });
-        report.judge("persistent", Need::Must, persistent(&message), |()| {
+        report.judge("persistent", Need::Must, survival::persistent(&message), |()| {
             Text::new("the message is persistent (delivery_mode 2)", "消息是持久化的（delivery_mode 2）")
         });
         let outcome = self.confirmed(&noted);
@@ -277,183 +268,6 @@ impl Run<'_, '_, '_> {
         Ok((published.noted, message))
     }
 
-    fn durable(&mut self) -> Result<(), Fault> {
-        let name = self.check.queue.clone();
-        let Some(words) = self.broker.is_passing(&name)? else { return Ok(()) };
-        // A channel that was closed gives back what it held.
-        Err(failed(
-            PROGRAM,
-            "durable",
-            Text::new(
-                format!("the queue {name} does not survive: {words}"),
-                format!("队列 {name} 留不住：{words}"),
-            ),
-            Text::new(
-                "queue_declare(queue, durable=True): neither exclusive nor auto_delete; a queue that is there keeps what it was made with, so delete it first",
-                "queue_declare(queue, durable=True)：不要 exclusive，也不要 auto_delete；已有的队列不会改变参数，要先删掉",
-            ),
-        ))
-    }
-
-    /// Refuses a message, and looks what the publisher says of that.
-    fn confirmed(&mut self, noted: &Noted) -> Result<(), Fault> {
-        let hint = Text::new(
-            "confirm_delivery() before you publish, wait for the broker's word, and end with an error or try again where it says no",
-            "发布前先 confirm_delivery()，等服务器确认；被拒绝时以错误退出或者重试",
-        );
-        if noted.unconfirmed || !noted.confirmed {
-            return Err(failed(
-                PROGRAM,
-                "unconfirmed",
-                Text::new(
-                    "the message was published without confirm.select or tx.select: whether the broker took it nobody knows",
-                    "发布时没有用 confirm.select 或 tx.select：服务器收没收下，没有人知道",
-                ),
-                hint,
-            ));
-        }
-        let id = self.ids[1].clone();
-        let published = self.publish(&id, Mode::Refuse, REFUSED)?;
-        if published.noted.published == 0 {
-            return Err(Fault::inconclusive(Text::new(
-                format!("the publisher published nothing the second time; it said: {}", published.said),
-                format!("第二次发布程序什么也没有发布；它说：{}", published.said),
-            )));
-        }
-        if !published.claims() {
-            return Ok(());
-        }
-        Err(failed(
-            PROGRAM,
-            "refused",
-            Text::new(
-                "the broker refused a message (basic.nack), and the publisher ended with 0, as if all were well",
-                "服务器拒绝了消息（basic.nack），发布程序却以 0 退出，好像一切正常",
-            ),
-            hint,
-        ))
-    }
-
-    /// Lets a message reach no queue.
-    fn mandatory(&mut self, noted: &Noted) -> Result<(), Fault> {
-        let hint = Text::new(
-            "basic_publish(…, mandatory=True), and take what comes back (basic.return) for a failure: else a message without a queue is thrown away, and confirmed",
-            "basic_publish(…, mandatory=True)，并把退回的消息（basic.return）当作失败：否则没有队列的消息会被丢掉，而且照样确认",
-        );
-        if noted.mandatory < noted.published {
-            let came = Text::new(
-                "the message is not mandatory: where no queue takes it, it is thrown away, and confirmed",
-                "消息没有设置 mandatory：没有队列接收时会被丢掉，而且照样确认",
-            );
-            return Err(failed(PROGRAM, "mandatory", came, hint));
-        }
-        let id = self.ids[2].clone();
-        let published = self.publish(&id, Mode::Return, REFUSED)?;
-        if published.noted.published == 0 {
-            return Err(Fault::inconclusive(Text::new(
-                format!("the publisher published nothing the third time; it said: {}", published.said),
-                format!("第三次发布程序什么也没有发布；它说：{}", published.said),
-            )));
-        }
-        if !published.claims() {
-            return Ok(());
-        }
-        let came = Text::new(
-            "a message came back because no queue took it (basic.return), and the publisher ended with 0",
-            "消息因为没有队列接收而被退回（basic.return），发布程序却以 0 退出",
-        );
-        Err(failed(PROGRAM, "mandatory", came, hint))
-    }
-
-    /// Rejects the message and looks where it went.
-    fn dead_letter(&mut self, message: &Fetched) -> Result<(), Fault> {
-        let (queue, dead, id) = (self.check.queue.clone(), self.check.dead.clone(), self.ids[0].clone());
-        if dead.is_empty() {
-            return Err(unfound(
-                "dead-letter",
-                Text::new("no dead-letter queue is named", "没有写明死信队列"),
-                ADVICE.hint(
-                    "give the queue an x-dead-letter-exchange and name the queue behind it with `dead`, for example:",
-                    "给队列设置 x-dead-letter-exchange，并用 `dead` 写明它后面的队列，例如：",
-                ),
-            ));
-        }
-        // The question whether the queue is durable may have closed the channel that held it.
-        let held = match self.fetched(&queue, &id)? {
-            Some(again) => again,
-            None => message.clone(),
-        };
-        self.broker.reject(&held)?;
-        let end = self.context.monotonic() + SOON;
-        while self.context.monotonic() < end {
-            if let Some(found) = self.fetched(&dead, &id)? {
-                let was_dead = found.was_dead;
-                self.broker.remove(&found)?;
-                if was_dead {
-                    return Ok(());
-                }
-            }
-            self.context.sleep(LOOK);
-        }
-        Err(failed(
-            PROGRAM,
-            "dead-letter",
-            Text::new(
-                format!("a message of {queue} was rejected, and did not come to the queue {dead}"),
-                format!("队列 {queue} 的消息被拒绝之后，没有进入队列 {dead}"),
-            ),
-            Text::new(
-                "declare the queue with the arguments x-dead-letter-exchange and x-dead-letter-routing-key",
-                "声明队列时带上参数 x-dead-letter-exchange 和 x-dead-letter-routing-key",
-            ),
-        ))
-    }
-
-    /// Publishes a message and starts the broker again.
-    fn restarted(&mut self) -> Result<(), Fault> {
-        let what = Text::new("restarting the broker", "重启消息服务器");
-        // Also the question whether it may be done at all.
-        self.context.restart(TARGET, RESTART).map_err(|failure| without(&what, &failure))?;
-        self.broker = self.opened()?;
-        let (queue, id) = (self.check.queue.clone(), self.ids[3].clone());
-        let published = self.publish(&id, Mode::HandOn, PATIENCE)?;
-        if !published.claims() {
-            return Err(Fault::inconclusive(Text::new(
-                format!("the publisher did not publish before the restart; it said: {}", published.said),
-                format!("重启之前发布程序没有发布成功；它说：{}", published.said),
-            )));
-        }
-        self.context.restart(TARGET, RESTART).map_err(|failure| Fault::inconclusive(failure.explain()))?;
-        self.broker = self.opened()?;
-        let survived = self.broker.queue(&queue)?.is_some() && self.fetched(&queue, &id)?.is_some();
-        if survived {
-            return Ok(());
-        }
-        Err(failed(
-            PROGRAM,
-            "restart",
-            Text::new(
-                "a message that was published was gone after a restart of the broker",
-                "发布成功的消息在服务器重启后没有了",
-            ),
-            Text::new(
-                "a durable queue, delivery_mode 2, and a broker that keeps its data on a disk",
-                "durable 队列、delivery_mode 2，并且服务器要把数据保存在磁盘上",
-            ),
-        ))
-    }
-
-    /// A session with a broker that has just been started: its port may be open before it takes anybody.
-    fn opened(&self) -> Result<Broker, Fault> {
-        let end = self.context.monotonic() + RESTART;
-        loop {
-            match Broker::open(self.context, TARGET, &self.check.login()) {
-                Err(_) if self.context.monotonic() < end => self.context.sleep(LOOK * 5),
-                opened => return Ok(opened?),
-            }
-        }
-    }
-
     /// Starts the publisher on a relay, and waits for its end.
     fn publish(&self, id: &str, mode: Mode, patience: Duration) -> Result<Published, Fault> {
         let mut relay = Relay::open(self.context, mode)?;
@@ -512,24 +326,6 @@ impl Run<'_, '_, '_> {
     }
 }
 
-fn persistent(message: &Fetched) -> Result<(), Fault> {
-    if message.delivery_mode == Some(PERSISTENT) {
-        return Ok(());
-    }
-    let mode = message.delivery_mode.map_or_else(|| "none".to_owned(), |mode| mode.to_string());
-    Err(failed(
-        PROGRAM,
-        "persistent",
-        Text::new(
-            format!(
-                "the message is not persistent (delivery_mode: {mode}): a restart of the broker loses it, also from a durable queue"
-            ),
-            format!("消息不是持久化的（delivery_mode：{mode}）：队列再 durable，服务器重启后它也没了"),
-        ),
-        Text::new("BasicProperties(delivery_mode=2)", "BasicProperties(delivery_mode=2)"),
-    ))
-}
-
 /// How a program ended, in words.
 fn ended(exit: Option<Exit>) -> Text {
     match exit {
@@ -549,16 +345,5 @@ mod tests {
     fn what_stands_in_an_address_is_escaped() {
         assert_eq!(escaped("/"), "%2F");
         assert_eq!(escaped("a-b.c_d~9@:中"), "a-b.c_d~9%40%3A%E4%B8%AD");
-    }
-
-    #[test]
-    fn a_message_without_a_mode_is_not_persistent() {
-        let message = |delivery_mode| {
-            let mut message = Fetched::default();
-            message.delivery_mode = delivery_mode;
-            message
-        };
-        assert_eq!(persistent(&message(Some(2))), Ok(()));
-        assert!(persistent(&message(Some(1))).is_err() && persistent(&message(None)).is_err());
     }
 }

@@ -4,6 +4,8 @@
 //! pauses that the worker announces, and never by the time between two calls: that grows with the load too.
 
 mod attempt;
+mod endurance;
+mod outcome;
 mod provider;
 mod words;
 
@@ -12,21 +14,18 @@ use std::time::Duration;
 use mustdo_plugin::scratch::Workspace;
 use mustdo_plugin::service::Advice;
 use mustdo_plugin::verdict::Need;
-use mustdo_plugin::{
-    Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text, parameters,
-};
+use mustdo_plugin::{Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text};
 use serde_json::Value;
 
 use self::attempt::{Attempts, MOST};
 use self::provider::{First, Plan, Provider};
 use self::words::{End, Told};
-use crate::amqp::Login;
 use crate::celery::message::Task;
-use crate::celery::queue::{Place, Queue, TARGET};
-use crate::celery::result::Results;
+use crate::celery::queue::{Queue, TARGET};
 use crate::celery::{self, PROGRAM};
+use crate::login::sending_tasks;
 use crate::request;
-use crate::trouble::{failed, unfound};
+use crate::trouble::unfound;
 use crate::worker::Worker;
 
 /// How long one step of a task may take beside its pauses.
@@ -44,26 +43,13 @@ const ADVICE: Advice = Advice {
     with: "task = \"tasks.call\"\nargs = '[\"{url}\"]'\nqueue = \"celery\"\nbroker = \"amqp\"",
 };
 
-parameters! {
+sending_tasks! {
     /// Which task, and where it is sent.
     pub struct CeleryRetry {
         /// The name of a task that calls another service over HTTP, is tried again where that answers 503, and returns the number `value` of the JSON that it answers.
         task: String = "tasks.call".to_owned(),
         /// Its arguments, as a JSON array with `{url}`: what to call, once in each attempt.
         args: String = r#"["{url}"]"#.to_owned(),
-        /// The queue of the application.
-        queue: String = "celery".to_owned(),
-        /// What the application has as its broker: `amqp` or `redis`.
-        broker: String = "amqp".to_owned(),
-        /// Who logs in at the broker.
-        user: String = "guest".to_owned(),
-        /// The password; `{ env = "NAME" }` takes it from a variable.
-        password: String = "guest".to_owned(),
-        /// The virtual host of AMQP.
-        vhost: String = "/".to_owned(),
-        /// The database of Redis.
-        #[range(0..=1000)]
-        database: u32 = 0,
         /// How long all the retries of one task may take together, in seconds.
         #[range(10..=240)]
         patience: u32 = 60,
@@ -83,8 +69,8 @@ impl Check for CeleryRetry {
                 "失败的任务会重试，但不会没完没了",
             ),
             description: Text::new(
-                "Starts your Celery worker with one process and sends tasks that call a service of the check's own, which answers 503 as often as it was planned. Passes when each is tried again through Celery until it succeeds, when one that always fails is given up as failed, when the worker announces pauses between the attempts, and when results are those of the tasks, where the application keeps any. Pauses that grow, a call that is never answered and does not hold the worker, and a worker that takes no pickle add to the score. The command target `celery` is `celery -A APPLICATION` with `args = [\"-A\", \"tasks\", \"**\"]`; it runs in a copy of the directory `source`, or in an empty folder without one.",
-                "用一个进程启动你的 Celery worker，发送会调用检查自带服务的任务；那个服务按计划返回若干次 503。每个任务都由 Celery 重试到成功、总是失败的最后以失败告终、worker 宣布了重试之间的间隔、有结果存储时结果正确，才算通过。间隔逐次变长、没有回应的调用不会一直占住 worker、不接受 pickle，会加分。命令目标 `celery` 写成 `celery -A 应用`，例如 `args = [\"-A\", \"tasks\", \"**\"]`；它在目录 `source` 的副本里运行，没有绑定时在空目录里运行。",
+                "Starts your Celery worker with one process and sends tasks that call a service of the check's own, which answers 503 as often as it was planned. Passes when each is tried again through Celery until it succeeds, when one that always fails is given up as failed, when the worker announces pauses between the attempts, and when results are those of the tasks, where the application keeps any. Pauses that grow, a call that is never answered and does not hold the worker, and a worker that takes no pickle add to the score. Results of chains and groups are not looked at: the check sends single tasks. The command target `celery` is `celery -A APPLICATION` with `args = [\"-A\", \"tasks\", \"**\"]`; it runs in a copy of the directory `source`, or in an empty folder without one.",
+                "用一个进程启动你的 Celery worker，发送会调用检查自带服务的任务；那个服务按计划返回若干次 503。每个任务都由 Celery 重试到成功、总是失败的最后以失败告终、worker 宣布了重试之间的间隔、有结果存储时结果正确，才算通过。间隔逐次变长、没有回应的调用不会一直占住 worker、不接受 pickle，会加分。链（chain）和组（group）的结果不检查：只发单个任务。命令目标 `celery` 写成 `celery -A 应用`，例如 `args = [\"-A\", \"tasks\", \"**\"]`；它在目录 `source` 的副本里运行，没有绑定时在空目录里运行。",
             ),
             capabilities: vec![
                 CapabilityRequest {
@@ -169,11 +155,6 @@ impl Ids {
 }
 
 impl CeleryRetry {
-    fn place(&self) -> Place<'_> {
-        let login = Login { user: &self.user, password: &self.password, vhost: &self.vhost };
-        Place { broker: &self.broker, login, database: self.database, name: &self.queue }
-    }
-
     fn task(&self, id: &str, address: &str) -> Result<Task, Fault> {
         let written = self.args.replace("{url}", address);
         match serde_json::from_str(&written) {
@@ -247,7 +228,7 @@ impl Run<'_, '_, '_> {
                 "没有回应的调用不会一直占住 worker",
             )
         });
-        report.judge("serializer", Need::Should, json_only(&settings.conf), |()| {
+        report.judge("serializer", Need::Should, endurance::json_only(&settings.conf), |()| {
             Text::new("the worker takes no pickle", "worker 不接受 pickle")
         });
         let outcome = self.goes_on();
@@ -398,105 +379,6 @@ impl Run<'_, '_, '_> {
         sent.iter().map(seen).collect()
     }
 
-    /// Asks for results in a process of its own.
-    fn results(&mut self, settings: &Settings) -> Result<(), Fault> {
-        let results = Results::of(&settings.conf)?;
-        let ((first, value), (flaky, again)) = (&self.ids.first, &self.ids.flaky[0]);
-        if !shows(&results.ask(self.folder, first)?, *value) {
-            return Err(unfound(
-                "result",
-                Text::new(
-                    "the result of a task that succeeded does not show the number that its call brought",
-                    "任务成功了，结果里却没有调用得到的数",
-                ),
-                Text::new(
-                    "let the task return the number `value` of the JSON that it is answered",
-                    "让任务返回响应 JSON 里的数 `value`",
-                ),
-            ));
-        }
-        let hint = Text::new(
-            "return what the last attempt brought, and let the exception out when there is no more",
-            "返回最后一次尝试得到的值；不再重试时让异常抛出去",
-        );
-        if !shows(&results.ask(self.folder, flaky)?, *again) {
-            let came = Text::new(
-                "a task that succeeded after a retry has not the result of its call",
-                "重试之后成功的任务，结果不是调用得到的值",
-            );
-            return Err(failed(PROGRAM, "result", came, hint));
-        }
-        if results.ask(self.folder, &self.ids.failing[0].0)?.exit.is_success() {
-            let came = Text::new("a task that always failed has a result", "总是失败的任务却有结果");
-            return Err(failed(PROGRAM, "result", came, hint));
-        }
-        Ok(())
-    }
-
-    /// Does not answer a call, and sends another task behind it.
-    fn silence(&mut self) -> Result<(), Fault> {
-        let (silent, behind) = (self.ids.silent.clone(), self.ids.behind.clone());
-        self.send(&silent, First::Silent)?;
-        let end = self.context.monotonic() + SOON;
-        while self.provider.calls(&silent.0).is_empty() && self.context.monotonic() < end {
-            self.look(LOOK);
-        }
-        if self.provider.calls(&silent.0).is_empty() {
-            return Err(Fault::inconclusive(Text::new(
-                "a task never made its call",
-                "有一个任务一直没有发起调用",
-            )));
-        }
-        self.send(&behind, First::Fail(0))?;
-        let end = self.context.monotonic() + Duration::from_secs(self.check.hang.into());
-        while self.provider.calls(&behind.0).is_empty() {
-            if self.context.monotonic() > end {
-                // Whatever it waits for, the next step needs a worker that is free.
-                self.worker.start()?;
-                celery::ready(self.context, &mut self.queue, &mut self.worker, &self.check.queue, ADVICE)?;
-                let seconds = self.check.hang;
-                return Err(failed(
-                    PROGRAM,
-                    "unanswered",
-                    Text::new(
-                        format!(
-                            "a call that was never answered held the worker for {seconds} s, and the task behind it waited"
-                        ),
-                        format!("没有回应的调用占了 worker {seconds} 秒，后面的任务只能等着"),
-                    ),
-                    Text::new(
-                        "give the call a timeout, and the task a soft_time_limit: a worker that waits does nothing else",
-                        "给调用设置 timeout，给任务设置 soft_time_limit：等着的 worker 什么也做不了",
-                    ),
-                ));
-            }
-            self.look(LOOK);
-        }
-        Ok(())
-    }
-
-    fn goes_on(&mut self) -> Result<(), Fault> {
-        let last = self.ids.last.clone();
-        self.send(&last, First::Fail(0))?;
-        let told = self.until_end(&last.0, SOON);
-        if told.end == Some(End::Succeeded) {
-            return Ok(());
-        }
-        let said = self.worker.last_words("");
-        if self.worker.runs() {
-            return Err(Fault::inconclusive(Text::new(
-                format!("the last task did not come to its end; the worker said: {said}"),
-                format!("最后一个任务没有做完；worker 说：{said}"),
-            )));
-        }
-        Err(failed(
-            PROGRAM,
-            "ended",
-            Text::new(format!("the worker ended; it said: {said}"), format!("worker 退出了；它说：{said}")),
-            Text::new("a worker must go on whatever its tasks do", "不管任务怎么样，worker 都要继续工作"),
-        ))
-    }
-
     fn send(&mut self, (id, value): &(String, u64), first: First) -> Result<(), Fault> {
         self.provider.expect(id, Plan { first, value: *value });
         let task = self.check.task(id, &self.provider.address(id))?;
@@ -531,50 +413,5 @@ impl Run<'_, '_, '_> {
         let ids = &self.ids;
         // A queue that can not be cleaned is met as one that holds tasks, in words, by the next run.
         let _ = self.queue.clean(|body| ids.is_ours(body));
-    }
-}
-
-/// Whether the command line showed this value, and no failure.
-fn shows(finished: &mustdo_plugin::process::Finished, value: u64) -> bool {
-    let value = value.to_string();
-    finished.exit.is_success() && String::from_utf8_lossy(&finished.stdout).contains(&value)
-}
-
-/// That the worker takes no pickle, which runs whatever stands in it, by what it says of its settings; nothing there is
-/// Celery's own, which is JSON only.
-fn json_only(settings: &Value) -> Result<(), Fault> {
-    let Some(accepted) = settings.get("accept_content") else { return Ok(()) };
-    let accepted = accepted.to_string();
-    if !["pickle", "python-serialize"].iter().any(|word| accepted.contains(word)) {
-        return Ok(());
-    }
-    Err(failed(
-        PROGRAM,
-        "pickle",
-        Text::new(
-            format!(
-                "the worker takes pickle (accept_content = {accepted}): who reaches the queue runs any code in it"
-            ),
-            format!(
-                "worker 接受 pickle（accept_content = {accepted}）：谁能写队列，谁就能在 worker 里执行任意代码"
-            ),
-        ),
-        Text::new("accept_content = [\"json\"]", "accept_content = [\"json\"]"),
-    ))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn pickle_is_known_by_either_of_its_names() {
-        assert_eq!(json_only(&json!({})), Ok(()));
-        assert_eq!(json_only(&json!({ "accept_content": ["json"] })), Ok(()));
-        for name in ["pickle", "application/x-python-serialize"] {
-            assert!(json_only(&json!({ "accept_content": ["json", name] })).is_err(), "{name}");
-        }
     }
 }

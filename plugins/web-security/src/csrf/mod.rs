@@ -13,12 +13,12 @@ use mustdo_plugin::{Capability, CapabilityRequest, Check, CheckInfo, Context, Fa
 use crate::address::encode_pairs;
 use crate::advice::problem;
 use crate::browser::Browser;
+use crate::carrier::session_cookie;
 use crate::check::{reach, run, visiting};
 use crate::flow::{Flow, Member};
 use crate::form::{Form, Kind, is_token};
 use crate::jar::From;
-use crate::session_cookie::session_cookie;
-use crate::sink::{self, People, Sink};
+use crate::sink::{self, People, Sink, Trail};
 
 const ADVICE: Advice = Advice {
     item: "challenge.web-security",
@@ -77,7 +77,8 @@ impl Csrf {
             let mut people = People::join(probe, &flow, first)?;
             let found =
                 sink::find(probe, &["/", &flow.whoami], &mut people, self.doors().features.sinks, ADVICE)?;
-            let actions: Vec<Sink> = one_of_each(found.sinks.iter().filter(|sink| sink.stores));
+            let actions: Vec<Sink> =
+                one_of_each(found.sinks.iter().filter(|sink| sink.stores && sink.is_observed()));
             if actions.is_empty() {
                 found.all_take_text(ADVICE)?;
                 return Err(nothing_to_do());
@@ -192,7 +193,9 @@ fn still_done(probe: &mut Probe, people: &mut People, action: &Sink) -> Result<(
     let victim = &mut people.writer.browser;
     let text = action.plain_text(probe, victim, &word)?;
     let answer = action.submit(probe, victim, &text)?;
-    if !action.shown(probe, victim, answer.as_ref(), &[], &word)?.is_empty() {
+    let address = answer.as_ref().and_then(|answer| action.address(&answer.response));
+    let trail = Trail { answer: answer.as_ref(), address, known: &[] };
+    if !action.shown(probe, victim, &trail, &word)?.is_empty() {
         return Ok(());
     }
     let line = action.line();
@@ -210,10 +213,10 @@ fn was_done(
     word: &str,
 ) -> Result<bool, Fault> {
     let request = forgery.dressed();
-    probe.send(request)?;
+    let answer = probe.send(request)?;
     let mut victim = people.writer.browser.clone();
-    let known = Vec::new();
-    Ok(!action.shown(probe, &mut victim, None, &known, word)?.is_empty())
+    let trail = Trail { address: action.address(&answer), ..Trail::default() };
+    Ok(!action.shown(probe, &mut victim, &trail, word)?.is_empty())
 }
 
 fn forgeries(
@@ -429,7 +432,7 @@ fn in_depth(probe: &mut Probe, people: &People, action: &Sink) -> Result<(), Fau
         .header("Referer", format!("{EVIL}/"))
         .header("Sec-Fetch-Site", "cross-site");
     probe.send(request)?;
-    if action.shown(probe, &mut victim, None, &[], &word)?.is_empty() {
+    if action.shown(probe, &mut victim, &Trail::default(), &word)?.is_empty() {
         Ok(())
     } else {
         Err(done(action, &forgery))

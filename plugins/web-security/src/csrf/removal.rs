@@ -10,7 +10,7 @@ use crate::browser::{Browser, Visit};
 use crate::crawl;
 use crate::jar::From;
 use crate::offer::{Offer, difference, is_secret};
-use crate::sink::{People, Sink, shows};
+use crate::sink::{People, Sink, Trail, shows};
 
 /// Removes rows as other sites would; says how many requests changed nothing.
 pub(super) fn judge(probe: &mut Probe, people: &People, actions: &[Sink]) -> Result<usize, Fault> {
@@ -57,7 +57,9 @@ impl Row {
         let word = probe.generator().token(14);
         let text = action.plain_text(probe, victim, &word)?;
         let Some(answer) = action.submit(probe, victim, &text)? else { return Ok(None) };
-        let shown = action.shown(probe, victim, Some(&answer), &known, &word)?;
+        let address = action.address(&answer.response);
+        let trail = Trail { answer: Some(&answer), address, known: &known };
+        let shown = action.shown(probe, victim, &trail, &word)?;
         let mut row =
             Self { word, pages: Vec::new(), addresses: Vec::new(), offers: Vec::new(), beside: Vec::new() };
         for Visit { path, .. } in shown {

@@ -1,5 +1,8 @@
 //! `access-control`: can one user read or change another's things, or become an administrator?
 
+mod password;
+mod row;
+
 use std::time::Duration;
 
 use mustdo_plugin::http::Request;
@@ -12,9 +15,9 @@ use crate::advice::problem;
 use crate::browser::{Browser, Visit};
 use crate::check::{reach, run, visiting};
 use crate::crawl;
-use crate::flow::{Flow, Member};
+use crate::flow::Flow;
 use crate::form::{Field, Form, Kind, is_token};
-use crate::sink::{self, People, Sink};
+use crate::sink::{self, People, Sink, Trail};
 
 const ADVICE: Advice = Advice {
     item: "challenge.web-security",
@@ -46,8 +49,8 @@ impl Check for AccessControl {
         CheckInfo {
             title: Text::new("Users reach their own things only", "用户只能动自己的东西"),
             description: Text::new(
-                "Has one user write something, and lets another user and a stranger open it and send the forms that change and delete it; sends the owner's form for a new password as the other user; registers with fields that make an administrator. Passes when the owner can do all that and nobody else can. What a stranger can read without logging in counts as public.",
-                "让一个用户写下内容，再由另一个用户和陌生人去打开它、提交修改和删除它的表单；用别人的身份提交修改密码的表单；注册时带上管理员字段。主人都能做、别人都做不了，才算通过。不登录就能读到的内容算公开。",
+                "Has one user write something, and lets another user and a stranger open it and send the forms that change and delete it, or, where an interface says its address, PUT, PATCH and DELETE; sends the owner's form for a new password, or the request `new_password`, as the other user; registers with fields that make an administrator. Passes when the owner can do all that and nobody else can. What a stranger can read without logging in counts as public.",
+                "让一个用户写下内容，再由另一个用户和陌生人去打开它、提交修改和删除它的表单（接口给出地址时，向它发送 PUT、PATCH 和 DELETE）；用别人的身份提交修改密码的表单或 `new_password` 写的请求；注册时带上管理员字段。主人都能做、别人都做不了，才算通过。不登录就能读到的内容算公开。",
             ),
             capabilities: vec![reach()],
             typical: Duration::from_secs(8),
@@ -88,13 +91,14 @@ impl AccessControl {
             Text::new("nobody else reads what is not public", "不公开的内容别人读不到")
         });
         let outcome = changes_of_others(probe, &mut people, &things);
-        report.judge("change", Need::Must, outcome, |forms| {
+        report.judge("change", Need::Must, outcome, |ways| {
             Text::new(
-                format!("{forms} forms of the owner changed nothing when others sent them"),
-                format!("主人的 {forms} 个表单由别人提交都没有生效"),
+                format!("{ways} ways of the owner to change or delete it do nothing when others try them"),
+                format!("主人修改或删除它的 {ways} 种办法，别人用都没有生效"),
             )
         });
-        report.judge("password", Need::Must, own_password(probe, &flow), |()| {
+        let outcome = password::own(probe, &flow, self.doors().features.new_password);
+        report.judge("password", Need::Must, outcome, |()| {
             Text::new("nobody sets another user's password", "改不了别人的密码")
         });
         let outcome = self.no_rights(probe, &flow);
@@ -209,7 +213,9 @@ fn make(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<Option<Th
     let owner = &mut people.writer.browser;
     let known = sink.links(probe, owner)?;
     let Some(answer) = sink.submit(probe, owner, &secret)? else { return Ok(None) };
-    let shown = sink.shown(probe, owner, Some(&answer), &known, &secret)?;
+    let address = sink.address(&answer.response);
+    let trail = Trail { answer: Some(&answer), address: address.clone(), known: &known };
+    let shown = sink.shown(probe, owner, &trail, &secret)?;
     let Some(first) = shown.first() else { return Ok(None) };
     // The page of the thing alone is the one that is not the list.
     let list = sink.links(probe, owner)?;
@@ -223,10 +229,12 @@ fn make(probe: &mut Probe, people: &mut People, sink: &Sink) -> Result<Option<Th
         forms.extend(near(visit, &secret).into_iter().filter(of_thing));
     }
     forms.dedup_by(|one, other| one.action == other.action);
+    let address = address.filter(|path| shown.iter().any(|visit| visit.path == *path));
     Ok(Some(Thing {
         made_by: sink.clone(),
         secret,
-        page: alone.path.clone(),
+        page: address.clone().unwrap_or_else(|| alone.path.clone()),
+        address,
         pages: shown.into_iter().map(|visit| visit.path).collect(),
         forms,
     }))
@@ -240,6 +248,8 @@ struct Thing {
     secret: String,
     /// Where it is shown alone, or the list that shows it.
     page: String,
+    /// Its own address, where an interface says it.
+    address: Option<String>,
     /// All pages that showed it to its owner.
     pages: Vec<String>,
     /// The owner's forms about it.
@@ -297,18 +307,21 @@ fn through_lists(probe: &mut Probe, browser: &mut Browser, thing: &Thing) -> Res
     Ok(None)
 }
 
-/// How many forms of the owner others sent in vain.
+/// How many ways of the owner to change things others tried in vain.
 fn changes_of_others(probe: &mut Probe, people: &mut People, things: &[Thing]) -> Result<usize, Fault> {
-    let mut forms = 0;
+    let mut ways = 0;
     for thing in things {
-        forms += unchanged(probe, people, thing)?;
+        ways += unchanged(probe, people, thing)?;
+        if let Some(address) = &thing.address {
+            ways += row::unchanged(probe, people, thing, address)?;
+        }
     }
-    if forms > 0 {
-        return Ok(forms);
+    if ways > 0 {
+        return Ok(ways);
     }
     Err(Fault::skip(Text::new(
-        "not judged: no form was found by which the owner changes or deletes it",
-        "没有判断：没有找到主人用来修改或删除它的表单",
+        "not judged: no form was found by which the owner changes or deletes it, nor does an address of its own take PUT, PATCH or DELETE",
+        "没有判断：没有找到主人用来修改或删除它的表单，它自己的地址也不接受 PUT、PATCH 或 DELETE",
     )))
 }
 
@@ -328,34 +341,29 @@ fn unchanged(probe: &mut Probe, people: &mut People, thing: &Thing) -> Result<us
             if there && !owner.open(probe, &thing.page)?.response.text().contains(&word) {
                 continue;
             }
-            let summary = Text::new(
-                format!("{who} can send {line} and it is done"),
-                format!("{zh}发送 {line} 也会生效"),
-            );
-            let what = if there { ("changed", "被改了") } else { ("gone", "没了") };
-            let message = Text::new(
-                format!(
-                    "one user wrote something; {who} sent {line} ({status}); for its owner it is {} on {}",
-                    what.0, thing.page
-                ),
-                format!(
-                    "一个用户写下内容；{zh}发送 {line}（{status}）；它的主人在 {} 上看到它{}",
-                    thing.page, what.1
-                ),
-            );
-            let hint = Text::new(
-                "ask in every handler, not only in the one that reads, whether the row belongs to the user",
-                "每个处理函数都要检查数据是否属于当前用户，不只是读取的那个",
-            );
-            return Err(Fault::fail(summary).with(problem(
-                "web-security.changed-by-others",
-                &line,
-                message,
-                hint,
-            )));
+            return Err(changed((who, zh), &line, status, there, &thing.page));
         }
     }
     Ok(thing.forms.len())
+}
+
+/// `there` is whether its owner still sees it.
+fn changed((who, zh): (&str, &str), line: &str, status: u16, there: bool, page: &str) -> Fault {
+    let summary =
+        Text::new(format!("{who} can send {line} and it is done"), format!("{zh}发送 {line} 也会生效"));
+    let what = if there { ("changed", "被改了") } else { ("gone", "没了") };
+    let message = Text::new(
+        format!(
+            "one user wrote something; {who} sent {line} ({status}); for its owner it is {} on {page}",
+            what.0
+        ),
+        format!("一个用户写下内容；{zh}发送 {line}（{status}）；它的主人在 {page} 上看到它{}", what.1),
+    );
+    let hint = Text::new(
+        "ask in every handler, not only in the one that reads, whether the row belongs to the user",
+        "每个处理函数都要检查数据是否属于当前用户，不只是读取的那个",
+    );
+    Fault::fail(summary).with(problem("web-security.changed-by-others", line, message, hint))
 }
 
 /// The owner's form as somebody else sends it: with a token of their own, from a page that they can see. A request that
@@ -384,57 +392,6 @@ fn token_of(field: &Field, own: &[Field]) -> Option<String> {
     let is_same = |other: &&Field| other.name == field.name && other.kind == Kind::Hidden;
     let found = own.iter().find(is_same).filter(|_| is_token(&field.name));
     found.map(|other| other.value.clone())
-}
-
-/// One user sends another's form for a new password.
-fn own_password(probe: &mut Probe, flow: &Flow) -> Result<(), Fault> {
-    let mut owner = flow.member(probe)?;
-    let mut other = flow.member(probe)?;
-    let pages = crawl::walk(probe, &mut owner.browser, &["/", &flow.whoami])?;
-    let is_change = |form: &Form| {
-        form.posts
-            && form.asks_password()
-            && Some(form.page.as_str()) != flow.login_page()
-            && Some(form.page.as_str()) != flow.register_page()
-    };
-    let Some(form) = crawl::forms(&pages).into_iter().find(is_change) else {
-        return Err(Fault::skip(Text::new("no form for a new password was found", "没有找到修改密码的表单")));
-    };
-    let password = format!("{}-Q7", probe.generator().token(14));
-    let token_form = other
-        .browser
-        .open(probe, &form.page)?
-        .forms()
-        .into_iter()
-        .find(|theirs| theirs.action == form.action);
-    let own = token_form.map(|form| form.fields).unwrap_or_default();
-    let request = form.submit(|field| match field.kind {
-        Kind::Password => Some(password.clone()),
-        Kind::Hidden => token_of(field, &own),
-        Kind::User | Kind::Email | Kind::Text | Kind::Url | Kind::Number | Kind::Fixed | Kind::File => None,
-    });
-    let line = format!("{} {}", request.method, request.path);
-    other.browser.visit(probe, request)?;
-    if !gets_in(probe, flow, &owner.account.with_password(&password))? {
-        return Ok(());
-    }
-    let summary = Text::new("one user can set another user's password", "一个用户能改另一个用户的密码");
-    let message = Text::new(
-        format!(
-            "logged in as one user and sent {line} with the fields of another user's form; that user's account then takes the new password"
-        ),
-        format!("以一个用户登录，用另一个用户的表单字段发送 {line}；那个用户的账号就接受了新密码"),
-    );
-    let hint = Text::new(
-        "take whose password it is from the session, never from the form, and ask for the old one",
-        "改谁的密码由会话决定，不看表单，并要求输入旧密码",
-    );
-    Err(Fault::fail(summary).with(problem("web-security.password-of-others", &line, message, hint)))
-}
-
-fn gets_in(probe: &mut Probe, flow: &Flow, account: &Account) -> Result<bool, Fault> {
-    let mut member = Member { browser: flow.log_in(probe, account)?.browser, account: account.clone() };
-    flow.sees(probe, &mut member.browser, &account.name)
 }
 
 /// The registration with fields that it does not ask for.

@@ -4,23 +4,23 @@
 //! whole worker in the middle of one. Nothing of the host reaches a single process of a pool, so what happens when only that
 //! dies is read from the options of the task, as the running worker tells them.
 
+mod after;
+mod lost;
+
 use std::time::Duration;
 
 use mustdo_plugin::service::Advice;
 use mustdo_plugin::verdict::Need;
-use mustdo_plugin::{
-    Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text, parameters,
-};
+use mustdo_plugin::{Capability, CapabilityRequest, Check, CheckInfo, Context, Fault, Report, Text};
 use serde_json::Value;
 
-use crate::amqp::Login;
 use crate::celery::message::Task;
-use crate::celery::queue::{Place, Queue, TARGET};
-use crate::celery::result::Results;
+use crate::celery::queue::{Queue, TARGET};
 use crate::celery::{self, PROGRAM};
-use crate::effects::{Effects, Seen};
+use crate::effects::Effects;
+use crate::login::sending_tasks;
 use crate::request;
-use crate::trouble::{failed, unfound};
+use crate::trouble::unfound;
 use crate::worker::Worker;
 
 /// How long one task may take beside its work.
@@ -41,28 +41,15 @@ const LOOK: Duration = Duration::from_millis(25);
 /// How long a task that nobody acknowledged is kept back in Redis, unless an application says otherwise.
 const VISIBILITY: Duration = Duration::from_hours(1);
 
-parameters! {
+sending_tasks! {
     /// Which task, where it is sent, and where its effect is seen.
     pub struct CeleryReliable {
         /// The name of the task.
         task: String = "tasks.work".to_owned(),
         /// Its arguments, as a JSON array with `{id}` and `{work_ms}`: the id of the effect, and how long the work must take, in milliseconds.
         args: String = r#"["{id}", {work_ms}]"#.to_owned(),
-        /// The queue of the application.
-        queue: String = "celery".to_owned(),
-        /// What the application has as its broker: `amqp` or `redis`.
-        broker: String = "amqp".to_owned(),
         /// Where ids stand once their task is done: a file in the folder where the worker runs, or, with a slash in front, a page of the target `web`.
         effects: String = "effects.txt".to_owned(),
-        /// Who logs in at the broker.
-        user: String = "guest".to_owned(),
-        /// The password; `{ env = "NAME" }` takes it from a variable.
-        password: String = "guest".to_owned(),
-        /// The virtual host of AMQP.
-        vhost: String = "/".to_owned(),
-        /// The database of Redis.
-        #[range(0..=1000)]
-        database: u32 = 0,
         /// How many tasks are sent.
         #[range(3..=50)]
         n: u32 = 10,
@@ -162,11 +149,6 @@ impl Plan {
 }
 
 impl CeleryReliable {
-    fn place(&self) -> Place<'_> {
-        let login = Login { user: &self.user, password: &self.password, vhost: &self.vhost };
-        Place { broker: &self.broker, login, database: self.database, name: &self.queue }
-    }
-
     fn task(&self, id: &str, work: u64) -> Result<Task, Fault> {
         let written = self.args.replace("{id}", id).replace("{work_ms}", &work.to_string());
         let Ok(Value::Array(arguments)) = serde_json::from_str(&written) else {
@@ -331,206 +313,6 @@ impl Run<'_, '_, '_> {
         Ok(Settings { conf, hidden })
     }
 
-    /// What the worker says would become of a task whose process is lost.
-    fn lost_child(&mut self) -> Result<(), Fault> {
-        let names = ["acks_late", "reject_on_worker_lost"];
-        let options = celery::options(self.folder, &self.plan.worker, &self.check.task, &names)?;
-        let is_on = |name: &str| options.iter().any(|(key, value)| key == name && value == "True");
-        if names.iter().all(|name| is_on(name)) {
-            return Ok(());
-        }
-        let off: Vec<&str> = names.iter().copied().filter(|name| !is_on(name)).collect();
-        let off = off.join(", ");
-        Err(failed(
-            PROGRAM,
-            "lost-process",
-            Text::new(
-                format!(
-                    "{} has no {off}: a task whose process is killed, for memory perhaps, counts as done",
-                    self.check.task
-                ),
-                format!("{} 没有打开 {off}：进程被杀（例如内存不足）时，任务会被当作已完成", self.check.task),
-            ),
-            Text::new(
-                "@app.task(acks_late=True, reject_on_worker_lost=True), and the same effect once, however often it runs",
-                "@app.task(acks_late=True, reject_on_worker_lost=True)，并保证执行多少次效果都只有一次",
-            ),
-        ))
-    }
-
-    /// Kills the worker and everything of it in the middle of a task, and starts it again.
-    fn kill(&mut self, settings: &Settings) -> Result<Seen, Fault> {
-        let work = u64::from(self.check.work_ms);
-        let ids = self.plan.ids.clone();
-        let sent: Vec<(&str, u64)> = ids.iter().map(|id| (id.as_str(), work)).collect();
-        self.send(&sent)?;
-        // The end of one is the beginning of the next.
-        let end = self.context.monotonic() + SOON + Duration::from_millis(work);
-        while !ids.iter().any(|id| self.effects.look().is_ok_and(|seen| seen.has(id))) {
-            if self.context.monotonic() > end {
-                return Err(Fault::inconclusive(Text::new(
-                    "no effect of the tasks was seen before the kill",
-                    "杀掉之前没有看到任何任务的效果",
-                )));
-            }
-            self.worker.pause(LOOK);
-        }
-        self.worker.pause(Duration::from_millis(self.plan.moment));
-        self.worker.kill();
-        let before = self.effects.look()?;
-        if ids.iter().all(|id| before.has(id)) {
-            return Err(Fault::inconclusive(Text::new(
-                "all tasks were done before the kill: they must run one after the other in a worker of one process",
-                "杀掉之前任务全做完了：只有一个进程的 worker 应该一个接一个地做",
-            )));
-        }
-        self.gone()?;
-        // A worker of Redis looks for what is due when it starts, and then not for minutes.
-        self.context.sleep(settings.hidden);
-        self.worker.start()?;
-        self.ready()?;
-        let per_task = Duration::from_millis(work * 2);
-        let patience = SOON + per_task * u32::try_from(ids.len()).unwrap_or(u32::MAX);
-        let mut last = (self.context.monotonic(), Seen::default());
-        let still = per_task + Duration::from_secs(6);
-        let end = self.context.monotonic() + patience;
-        let seen = loop {
-            let seen = self.effects.look()?;
-            if ids.iter().all(|id| seen.has(id)) {
-                break seen;
-            }
-            let now = self.context.monotonic();
-            if seen != last.1 {
-                last = (now, seen.clone());
-            }
-            if now > end || now.saturating_sub(last.0) > still {
-                return Err(self.lost(&seen));
-            }
-            self.worker.pause(LOOK * 2);
-        };
-        // A second time would come now.
-        self.worker.pause(Duration::from_millis(work + work / 2));
-        self.effects.look().or(Ok(seen))
-    }
-
-    fn lost(&mut self, seen: &Seen) -> Fault {
-        let ids = &self.plan.ids;
-        let missing = ids.iter().filter(|id| !seen.has(id)).count();
-        let lost: Vec<&String> = ids.iter().filter(|id| !seen.has(id)).collect();
-        let is_lost = |body: &[u8]| lost.iter().any(|id| String::from_utf8_lossy(body).contains(id.as_str()));
-        let waiting = self.queue.waiting().ok().flatten().unwrap_or_default();
-        // What the broker still keeps back is not lost, only late.
-        let waiting = waiting + self.queue.kept_back(is_lost).unwrap_or(missing);
-        if !self.worker.runs() || waiting >= missing {
-            return Fault::inconclusive(Text::new(
-                format!(
-                    "{missing} tasks were not done after the worker was started again, and {waiting} still wait{}",
-                    self.worker.last_words("; it said: ")
-                ),
-                format!(
-                    "worker 重新启动后还有 {missing} 个任务没做，队列里还有 {waiting} 个{}",
-                    self.worker.last_words("；它说：")
-                ),
-            ));
-        }
-        failed(
-            PROGRAM,
-            "lost",
-            Text::new(
-                format!(
-                    "{missing} of {} tasks are lost: the worker was killed in the middle, and nobody did them again",
-                    ids.len()
-                ),
-                format!("{} 个任务丢了 {missing} 个：worker 在干活时被杀，之后没有人再做", ids.len()),
-            ),
-            Text::new(
-                "Celery acknowledges a task before it runs: set task_acks_late = True, or acks_late=True at the task",
-                "Celery 默认在执行之前就确认任务：请设置 task_acks_late = True，或在任务上写 acks_late=True",
-            ),
-        )
-    }
-
-    /// One effect of each, also of one that is sent twice under its id.
-    fn once(&mut self, seen: &Seen) -> Result<(), Fault> {
-        let twice = self.plan.twice.clone();
-        self.send(&[(&twice, 0)])?;
-        self.send(&[(&twice, 0)])?;
-        if !self.comes(&twice, SOON)? {
-            return Err(Fault::inconclusive(Text::new(
-                "the task that was sent twice had no effect",
-                "发了两次的任务没有效果",
-            )));
-        }
-        let end = self.context.monotonic() + SOON;
-        while self.queue.waiting()?.is_some_and(|waiting| waiting > 0) && self.context.monotonic() < end {
-            self.worker.pause(LOOK);
-        }
-        self.worker.pause(Duration::from_millis(800));
-        let now = self.effects.look()?;
-        let repeated = self.plan.ids.iter().filter(|id| seen.times(id) > self.unit).count();
-        if repeated == 0 && now.times(&twice) <= self.unit {
-            return Ok(());
-        }
-        let came = if repeated > 0 {
-            Text::new(
-                format!("{repeated} tasks had their effect more than once"),
-                format!("{repeated} 个任务的效果不止一次"),
-            )
-        } else {
-            Text::new(
-                "a task that came twice, as after a crash, had its effect twice",
-                "同一个任务来了两次（就像崩溃之后那样），效果也发生了两次",
-            )
-        };
-        Err(failed(
-            PROGRAM,
-            "twice",
-            came,
-            Text::new(
-                "late acknowledgement means at least once: keep the id in one transaction with the effect, and leave out what was done",
-                "晚确认意味着至少执行一次：把编号和效果放在同一个事务里保存，做过的就跳过",
-            ),
-        ))
-    }
-
-    /// A task that the application does not have, and one behind it.
-    fn unknown(&mut self) -> Result<(), Fault> {
-        let mut unknown = self.check.task(&self.plan.unknown, 0)?;
-        unknown.name = format!("{}.{}", unknown.name, self.plan.unknown);
-        self.queue.send(&[unknown])?;
-        let behind = self.plan.behind.clone();
-        self.send(&[(&behind, 0)])?;
-        if self.comes(&behind, SOON)? && self.worker.runs() {
-            return Ok(());
-        }
-        Err(failed(
-            PROGRAM,
-            "unknown-task",
-            Text::new(
-                format!(
-                    "behind a task that nobody knows nothing was done any more{}",
-                    self.worker.last_words("; the worker said: ")
-                ),
-                format!("一个未知的任务之后，什么也没做了{}", self.worker.last_words("；worker 说：")),
-            ),
-            Text::new("a worker must go on whatever it is sent", "不管收到什么，worker 都要继续工作"),
-        ))
-    }
-
-    /// Asks for a result in a process of its own, when the worker that made it is gone.
-    fn result(&mut self, settings: &Settings) -> Result<(), Fault> {
-        let asked = Results::of(&settings.conf)?.ask(self.folder, &self.plan.first)?;
-        if asked.exit.is_success() {
-            return Ok(());
-        }
-        let text = String::from_utf8_lossy(&asked.stderr);
-        let said = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        Err(Fault::inconclusive(Text::new(
-            format!("`celery result` could not be asked: {said}"),
-            format!("`celery result` 没有成功：{said}"),
-        )))
-    }
-
     fn send(&mut self, tasks: &[(&str, u64)]) -> Result<(), Fault> {
         let tasks: Result<Vec<Task>, Fault> =
             tasks.iter().map(|(id, work)| self.check.task(id, *work)).collect();
@@ -553,21 +335,6 @@ impl Run<'_, '_, '_> {
     fn ready(&mut self) -> Result<(), Fault> {
         let name = &self.check.queue;
         celery::ready(self.context, &mut self.queue, &mut self.worker, name, ADVICE)
-    }
-
-    /// Waits until nobody takes tasks any more.
-    fn gone(&mut self) -> Result<(), Fault> {
-        let end = self.context.monotonic() + SOON;
-        while self.queue.is_consumed()? == Some(true) {
-            if self.context.monotonic() > end {
-                return Err(Fault::inconclusive(Text::new(
-                    "somebody takes tasks while the worker is dead: give the check a queue of its own",
-                    "worker 已经死了，还有人在接任务：请给检查一个单独的队列",
-                )));
-            }
-            self.context.sleep(LOOK);
-        }
-        Ok(())
     }
 
     /// Takes what is left of ours out of the learner's queue.
