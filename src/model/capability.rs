@@ -24,7 +24,7 @@ pub enum Capability {
     Scratch(TargetName),
     /// Read one environment variable.
     Env(String),
-    /// Start a command target, signal it and read its process facts.
+    /// Start a command target, or the program behind a server once more; signal it and read its process facts.
     Process(TargetName),
 }
 

@@ -17,6 +17,10 @@ pub trait Supervised: Debug + Send + Sync {
     /// To be called before a signal is sent to it or to what it started: what happens to it from now on was caused.
     fn disturb(&self);
 
+    /// Starts a second copy beside it, exactly as it was started itself, on the same port; or says why none started.
+    /// Whether the copy gets ready is for whoever asked to see. Blocks for as long as the system takes to start it.
+    fn beside(&self) -> Result<Program, String>;
+
     /// Kills what is left of it, starts it exactly as before and waits until it is ready, for `patience` at most; or
     /// says what is missing. When the future is dropped, nothing runs.
     fn restart(

@@ -159,6 +159,10 @@ impl Supervised for Service {
         }
     }
 
+    fn beside(&self) -> Result<Program, String> {
+        self.site.spawn().map_err(|error| error.to_string())
+    }
+
     fn restart(
         &self,
         patience: Duration,

@@ -80,7 +80,7 @@ impl CloseWait {
                 format!("服务器结束了全部 {} 个连接，其中 {late} 个较晚", self.connections),
             )
         });
-        let outcome = before.and_then(|(watched, before)| self.count(&watched, before));
+        let outcome = before.and_then(|(watched, before)| self.count(probe, &watched, before));
         report.judge("none-in-close-wait", Need::Must, outcome, |rows| {
             Text::new(format!("{rows} sockets in CLOSE_WAIT"), format!("{rows} 个套接字处于 CLOSE_WAIT"))
         });
@@ -150,12 +150,21 @@ impl CloseWait {
         Ok(())
     }
 
-    fn count(&self, watched: &Watched<'_>, before: usize) -> Result<usize, Fault> {
-        let rows = watched.in_state("CLOSE_WAIT")?;
-        // As many as there were before belong to other clients.
-        if rows <= before {
-            return Ok(rows);
-        }
+    /// How many sockets are left in the state. Those of the clients have left it when their ends came; the server may have
+    /// others, such as one to a backend for each client.
+    fn count(&self, probe: &Probe<'_, '_>, watched: &Watched<'_>, before: usize) -> Result<usize, Fault> {
+        let end = probe.context().monotonic() + Duration::from_millis(self.wait_ms.into());
+        let rows = loop {
+            let rows = watched.in_state("CLOSE_WAIT")?;
+            // As many as there were before belong to somebody else.
+            if rows <= before {
+                return Ok(rows);
+            }
+            if probe.context().monotonic() > end {
+                break rows;
+            }
+            probe.context().sleep(Duration::from_millis(100));
+        };
         let came = Text::new(
             format!("{rows} sockets of the server are in CLOSE_WAIT, {before} before"),
             format!("服务器有 {rows} 个套接字处于 CLOSE_WAIT，之前是 {before} 个"),

@@ -7,6 +7,7 @@ use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 
 use crate::dialect::Dialect;
+use crate::exhaustion;
 use crate::probe::{Probe, SOCKET};
 use crate::process::{bring_back, facts, unchanged};
 use crate::talk::PATIENCE;
@@ -42,8 +43,8 @@ impl Check for ErrorSurvival {
         CheckInfo {
             title: Text::new("Errors of one client leave the server alive", "一个客户端出错，服务器照常工作"),
             description: Text::new(
-                "Clients that reset before the reply and in the middle of a large one, that hang up at once, 200 at the same time, and nonsense of 64 KiB; after each kind five messages must be answered. With the permission to look at the process: it is still the same one, and its descriptors are back. A good server looks at every -1: EPIPE and ECONNRESET end one connection, and SIGPIPE is ignored.",
-                "客户端在回应之前重置、在大回应中间重置、一连上就断开、200 个同时连接、发来 64 KiB 的乱码；每种之后五条消息都要得到回应。如果允许查看进程：仍是同一个进程，描述符也还了回去。好的服务器检查每个 -1：EPIPE 和 ECONNRESET 只结束一个连接，并忽略 SIGPIPE。",
+                "Clients that reset before the reply and in the middle of a large one, that hang up at once, 200 at the same time, and nonsense of 64 KiB; after each kind five messages must be answered. With the permission to look at the process: it is still the same one, its descriptors are back, and, where it has few of them (start it with `ulimit -n 256`), it uses no processor time while it has none left. A good server looks at every -1: EPIPE and ECONNRESET end one connection, EMFILE waits, and SIGPIPE is ignored.",
+                "客户端在回应之前重置、在大回应中间重置、一连上就断开、200 个同时连接、发来 64 KiB 的乱码；每种之后五条消息都要得到回应。如果允许查看进程：仍是同一个进程，描述符也还了回去；如果描述符不多（用 `ulimit -n 256` 启动），用完时也不占用处理器。好的服务器检查每个 -1：EPIPE 和 ECONNRESET 只结束一个连接，EMFILE 就等一等，并忽略 SIGPIPE。",
             ),
             capabilities: vec![
                 crate::reach(),
@@ -90,6 +91,24 @@ impl ErrorSurvival {
                 return;
             }
         }
+        let outcome = exhaustion::judge(probe);
+        let done = Text::new("clients took every descriptor and left", "客户端占满描述符，然后离开");
+        // A server that has died of it is told by what follows, and not by what could not be watched.
+        let outcome = control(probe, &done).and(outcome);
+        report.judge("out-of-descriptors", Need::Must, outcome, |full| {
+            Text::new(
+                format!(
+                    "with {} descriptors it took nobody else, and used {:.0} % of a processor",
+                    full.open_files,
+                    full.load * 100.0
+                ),
+                format!(
+                    "有 {} 个描述符时不再接受连接，占用处理器 {:.0}%",
+                    full.open_files,
+                    full.load * 100.0
+                ),
+            )
+        });
         let outcome = unchanged(probe.context(), before);
         report.judge("same-process", Need::Must, outcome, |after| {
             Text::new(
@@ -120,14 +139,6 @@ impl ErrorSurvival {
                 ),
             },
             Storm {
-                step: "garbage",
-                act: garbage,
-                done: Text::new(
-                    format!("a client sent {GARBAGE} bytes of nonsense"),
-                    format!("一个客户端发来 {GARBAGE} 字节的乱码"),
-                ),
-            },
-            Storm {
                 step: "resets",
                 act: resets,
                 done: Text::new(
@@ -141,6 +152,14 @@ impl ErrorSurvival {
                 done: Text::new(
                     "ten clients reset the connection in the middle of a large reply",
                     "10 个客户端在大回应中间重置连接",
+                ),
+            },
+            Storm {
+                step: "garbage",
+                act: garbage,
+                done: Text::new(
+                    format!("a client sent {GARBAGE} bytes of nonsense"),
+                    format!("一个客户端发来 {GARBAGE} 字节的乱码"),
                 ),
             },
         ]

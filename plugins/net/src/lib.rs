@@ -13,6 +13,7 @@ mod dribble;
 mod echo;
 mod error_survival;
 mod exact_bytes;
+mod exhaustion;
 mod half_close;
 mod interleaved;
 mod large_write;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mustdo_plugin::process::{Child, without};
+use mustdo_plugin::process::{Child, Command, without};
 use mustdo_plugin::{Context, Failure, Fault, Text};
 
 use crate::probe::SOCKET;
@@ -17,7 +17,10 @@ const SPARE: u32 = 3;
 /// How long a server may take to see that everybody has left.
 const LEFT: Duration = Duration::from_secs(5);
 
-/// The running server.
+/// The part of one processor that a server with nothing to do may use. A busy machine makes it less and never more.
+pub(crate) const BUSY: f64 = 0.2;
+
+/// The running server, or a second copy of it.
 pub(crate) struct Watched<'host> {
     child: Child<'host>,
 }
@@ -41,6 +44,32 @@ impl<'host> Watched<'host> {
     pub(crate) fn attach(context: &Context<'host>, what: &Text) -> Result<Self, Fault> {
         let child = context.attached(SOCKET).map_err(|failure| without(what, &failure))?;
         Ok(Self { child })
+    }
+
+    /// A second copy, started the way the first was; skipped, in words, where that is not allowed.
+    pub(crate) fn beside(context: &Context<'host>, what: &Text) -> Result<Self, Fault> {
+        let child = context.start(&Command::new(SOCKET)).map_err(|failure| without(what, &failure))?;
+        Ok(Self { child })
+    }
+
+    /// Whether it has ended, or does within the time.
+    pub(crate) fn has_ended(&self, patience: Duration) -> Result<bool, Failure> {
+        Ok(self.child.wait(patience)?.is_some())
+    }
+
+    /// Whether it or what it started listens on the port.
+    pub(crate) fn listens(&self, port: u16) -> Result<bool, Failure> {
+        let sockets = self.child.sockets()?;
+        Ok(sockets.iter().any(|socket| socket.state == "LISTEN" && socket.local_port == port))
+    }
+
+    /// The part of one processor that it uses for `time`.
+    pub(crate) fn load(&self, context: &Context<'_>, time: Duration) -> Result<f64, Failure> {
+        let (before, began) = (self.facts()?, context.monotonic());
+        context.sleep(time);
+        let (after, ended) = (self.facts()?, context.monotonic());
+        let used = after.busy.saturating_sub(before.busy);
+        Ok(used.as_secs_f64() / ended.saturating_sub(began).as_secs_f64())
     }
 
     pub(crate) fn facts(&self) -> Result<Facts, Failure> {

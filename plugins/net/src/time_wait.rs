@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::dialect::Dialect;
 use crate::probe::{Probe, SOCKET};
+use crate::process::{Watched, bring_back};
 use crate::talk::Talk;
 use crate::trouble::{Trouble, told, wrong};
 
@@ -27,6 +28,10 @@ const RESTART: Duration = Duration::from_secs(10);
 
 /// How long a server that could not restart is tried again, so that it is there for the next check.
 const RECOVERY: Duration = Duration::from_secs(75);
+
+/// How long a second copy may try to get the port, at least, and in starts of the first: gunicorn tries for five seconds.
+const SECOND: Duration = Duration::from_secs(10);
+const STARTS: u32 = 10;
 
 /// Who ends a connection first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +56,8 @@ parameters! {
         dialect: Dialect = Dialect::default(),
         /// Who closes actively: "client", or "server" where the server closes behind each reply.
         closer: Closer = Closer::Client,
+        /// Whether copies of the server share the port on purpose, by SO_REUSEPORT, as workers that each have a queue of their own: then no second copy is tried.
+        shares_port: bool = false,
     }
 }
 
@@ -64,12 +71,14 @@ impl Check for TimeWait {
                 "TIME_WAIT 在该在的一侧，并且能立即重启",
             ),
             description: Text::new(
-                "Makes 20 exchanges and looks who ends first: that side waits in TIME_WAIT (RFC 9293 3.6), and a reset to avoid it is no way out. With the permission to restart the server: it is killed with 20 connections open, and must listen again at once on the same port. A good server sets SO_REUSEADDR before bind() (socket(7)).",
-                "做 20 次交换，看谁先关闭：先关闭的一侧进入 TIME_WAIT（RFC 9293 3.6），用重置来躲开它不算数。如果允许重启服务器：在 20 个连接还开着时杀掉它，它必须马上能在同一端口重新监听。好的服务器在 bind() 之前设置 SO_REUSEADDR（socket(7)）。",
+                "Makes 20 exchanges and looks who ends first: that side waits in TIME_WAIT (RFC 9293 3.6), and a reset to avoid it is no way out. With the permission to restart the server: it is killed with 20 connections open, and must listen again at once on the same port; and a second copy that is started beside it must be refused the port. A good server sets SO_REUSEADDR before bind(), and SO_REUSEPORT only where copies share the port on purpose, `shares_port = true` (socket(7)).",
+                "做 20 次交换，看谁先关闭：先关闭的一侧进入 TIME_WAIT（RFC 9293 3.6），用重置来躲开它不算数。如果允许重启服务器：在 20 个连接还开着时杀掉它，它必须马上能在同一端口重新监听；在旁边再启动一个副本时，副本必须拿不到这个端口。好的服务器在 bind() 之前设置 SO_REUSEADDR，只有本来就要共用端口时才设置 SO_REUSEPORT，并写 `shares_port = true`（socket(7)）。",
             ),
             capabilities: vec![
                 crate::reach(),
-                crate::watch("to kill your server with connections open and start it again on the same port"),
+                crate::watch(
+                    "to kill your server with connections open, start it again on the same port, and start a second copy beside it",
+                ),
             ],
             typical: Duration::from_secs(25),
             exclusive: true,
@@ -102,12 +111,14 @@ impl TimeWait {
             )
         })?;
         let outcome = restart_at_once(probe);
-        report.judge("restart", Need::Must, outcome, |()| {
+        let start = report.judge("restart", Need::Must, outcome, |_| {
             Text::new(
                 "killed with connections open, it listened again at once",
                 "连接还开着时被杀，也能马上重新监听",
             )
-        })
+        })?;
+        let outcome = self.second_copy(probe, start);
+        report.judge("second-copy", Need::Must, outcome, Clone::clone).map(drop)
     }
 
     /// One exchange, and who ends it.
@@ -127,6 +138,70 @@ impl TimeWait {
     }
 }
 
+impl TimeWait {
+    /// What becomes of a second copy beside the first, whose start took `start`. What counts is who listens on the port, and
+    /// not how a copy ends that was refused it.
+    fn second_copy(&self, probe: &mut Probe<'_, '_>, start: Duration) -> Result<Text, Fault> {
+        if self.shares_port {
+            return Err(Fault::skip(Text::new(
+                "not tried: copies share the port on purpose (`shares_port`)",
+                "没有试：副本本来就共用端口（`shares_port`）",
+            )));
+        }
+        let what = Text::new("starting a second copy of the server", "再启动一个服务器副本");
+        let port = probe.connect().map_err(|trouble| fault(trouble, &what))?.connection().peer().port;
+        let first = Watched::attach(probe.context(), &what)?;
+        let second = Watched::beside(probe.context(), &what)?;
+        let end = probe.context().monotonic() + SECOND.max(start * STARTS);
+        let refused = loop {
+            let has_ended = second.has_ended(Duration::from_millis(50))?;
+            if second.listens(port)? {
+                return Err(if first.listens(port)? { two_copies(port) } else { taken_over(probe) });
+            }
+            if has_ended {
+                break Text::new(
+                    "a second copy ended without listening on the port",
+                    "第二个副本没有监听这个端口就退出了",
+                );
+            }
+            if probe.context().monotonic() > end {
+                break Text::new(
+                    "a second copy runs, and does not listen on the port",
+                    "第二个副本还在运行，但没有监听这个端口",
+                );
+            }
+        };
+        drop(second);
+        if probe.exchange_once().is_err() {
+            return Err(taken_over(probe));
+        }
+        Ok(refused)
+    }
+}
+
+fn two_copies(port: u16) -> Fault {
+    let came = Text::new(
+        format!("the second one listens on port {port}, too: the system gives each a part of the clients"),
+        format!("第二个也在监听端口 {port}：系统把客户端分给两边"),
+    );
+    let hint = Text::new(
+        "leave SO_REUSEPORT out: SO_REUSEADDR is enough for a restart; or, if copies are meant to share the port, say `with = { shares_port = true }`",
+        "不要设置 SO_REUSEPORT：重启只需要 SO_REUSEADDR；如果本来就要多个副本共用端口，请写 `with = { shares_port = true }`",
+    );
+    let sent = Text::new("started a second copy beside the first", "在第一个旁边启动了第二个副本");
+    let summary = Text::new("two copies of the server listen at once", "两个服务器副本同时在监听");
+    wrong("two-copies", summary, told(&sent, &came), hint)
+}
+
+/// The second copy has ended the first one, or broken it.
+fn taken_over(probe: &Probe<'_, '_>) -> Fault {
+    bring_back(probe.context());
+    Fault::inconclusive(Text::new(
+        "when a second copy was started, the first one answered no more, so whether both could listen was not seen",
+        "启动第二个副本之后，第一个不再回应，所以没能看出两个能否同时监听",
+    ))
+}
+
 fn client_closes(probe: &Probe<'_, '_>, talk: &Talk, sent: &Text) -> Result<(), Fault> {
     if talk.is_readable(probe.context(), WATCH) {
         talk.expect_end().map_err(|trouble| fault(trouble, sent))?;
@@ -144,9 +219,16 @@ fn client_closes(probe: &Probe<'_, '_>, talk: &Talk, sent: &Text) -> Result<(), 
 }
 
 /// Kills the server with connections open and wants it back. Nothing is killed before a restart without any has worked.
-fn restart_at_once(probe: &mut Probe<'_, '_>) -> Result<(), Fault> {
-    let what = Text::new("killing and restarting the server", "杀掉并重启服务器");
+///
+/// Returns how long that first one took.
+fn restart_at_once(probe: &mut Probe<'_, '_>) -> Result<Duration, Fault> {
+    let what = Text::new(
+        "killing and restarting the server, and a second copy beside it,",
+        "杀掉并重启服务器，以及在旁边启动第二个副本，",
+    );
+    let began = probe.context().monotonic();
     probe.context().restart(SOCKET, RECOVERY).map_err(|failure| without(&what, &failure))?;
+    let start = probe.context().monotonic().saturating_sub(began);
     let sent = Text::new(
         format!("killed the server with {EXCHANGES} connections open and started it again"),
         format!("在 {EXCHANGES} 个连接还开着时杀掉服务器，再启动它"),
@@ -157,7 +239,8 @@ fn restart_at_once(probe: &mut Probe<'_, '_>) -> Result<(), Fault> {
     if let Err(failure) = outcome {
         return Err(not_at_once(probe, &failure, &sent));
     }
-    probe.exchange_once().map_err(|trouble| fault(trouble, &sent))
+    probe.exchange_once().map_err(|trouble| fault(trouble, &sent))?;
+    Ok(start)
 }
 
 /// What a restart that did not work says, once the server is back.

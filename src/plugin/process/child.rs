@@ -29,7 +29,8 @@ enum Kind {
     /// A program that the plugin started: it goes with the handle.
     Started {
         program: Arc<Program>,
-        pipes: Pipes,
+        /// None for a copy of a target's program: it prints where the target prints.
+        pipes: Option<Pipes>,
         /// The folders it works in, which go after it.
         _rooms: Vec<Arc<Room>>,
     },
@@ -70,7 +71,12 @@ impl Pipes {
 impl Child {
     /// A program that was just started.
     pub(super) fn started(target: TargetName, program: Program, pipes: Pipes, rooms: Vec<Arc<Room>>) -> Self {
-        Self { target, kind: Kind::Started { program: Arc::new(program), pipes, _rooms: rooms } }
+        Self { target, kind: Kind::Started { program: Arc::new(program), pipes: Some(pipes), _rooms: rooms } }
+    }
+
+    /// A second copy of the program behind a target.
+    pub(super) fn copied(target: TargetName, program: Program) -> Self {
+        Self { target, kind: Kind::Started { program: Arc::new(program), pipes: None, _rooms: Vec::new() } }
     }
 
     /// The process behind a target.
@@ -196,10 +202,10 @@ impl Child {
 
     fn pipes(&mut self) -> Result<&mut Pipes, Failure> {
         match &mut self.kind {
-            Kind::Started { pipes, .. } => Ok(pipes),
-            Kind::Attached { .. } => Err(Failure::Other(
-                "the process was not started by this check: its streams are its own".to_owned(),
-            )),
+            Kind::Started { pipes: Some(pipes), .. } => Ok(pipes),
+            Kind::Started { pipes: None, .. } | Kind::Attached { .. } => {
+                Err(Failure::Other("the process belongs to a target: its streams are its own".to_owned()))
+            }
         }
     }
 }

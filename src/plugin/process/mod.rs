@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use wasmtime::component::Resource;
 
-use crate::model::{Capability, Endpoint, TargetName};
+use crate::model::{Capability, Endpoint, TargetKind, TargetName};
 use crate::process::{
     Facts, Order, OwnerError, ProcessId, Program, Signal, Socket, Supervised, facts, owner, sockets,
 };
@@ -98,6 +98,9 @@ impl State {
     ) -> Result<Child, Failure> {
         let process::Command { target, args, env } = order;
         let (name, endpoint) = self.bound(&target, Capability::Process)?;
+        if endpoint.kind() != TargetKind::Command && args.is_empty() && env.is_empty() && inside.is_none() {
+            return self.start_beside(name).await;
+        }
         let command = Command::new(&target, endpoint, &args, &env)?;
         self.programs.take()?;
         let home = self.home().await?;
@@ -121,6 +124,25 @@ impl State {
         })
         .await?;
         Ok(Child::started(name, program, pipes, rooms))
+    }
+
+    /// A second copy of the program behind a target, beside it. It may disturb the first, as every signal may.
+    async fn start_beside(&mut self, name: TargetName) -> Result<Child, Failure> {
+        let supervised = self.started_by_us(&name)?.clone();
+        self.programs.take()?;
+        supervised.disturb();
+        let program = blocking(move || supervised.beside().map_err(Failure::Unreachable)).await?;
+        Ok(Child::copied(name, program))
+    }
+
+    /// Who started the program behind a target that this check has alone.
+    fn started_by_us(&self, name: &TargetName) -> Result<&Arc<dyn Supervised>, Failure> {
+        let supervised = self.supervised.get(name).ok_or_else(|| {
+            Failure::Unbound(format!(
+                "mustdo did not start the target \"{name}\": add `run` to it in mustdo.toml to have it started"
+            ))
+        })?;
+        self.may_disturb(name, Some(supervised))
     }
 
     /// The folder that is home to the programs of this run.
@@ -208,12 +230,7 @@ impl State {
 
     async fn restarted(&mut self, target: &str, patience: Duration) -> Result<Child, Failure> {
         let (name, _) = self.bound(target, Capability::Process)?;
-        let supervised = self.supervised.get(&name).ok_or_else(|| {
-            Failure::Unbound(format!(
-                "mustdo did not start the target \"{name}\": add `run` to it in mustdo.toml to have it started"
-            ))
-        })?;
-        let supervised = self.may_disturb(&name, Some(supervised))?.clone();
+        let supervised = self.started_by_us(&name)?.clone();
         let program = supervised.restart(patience).await.map_err(Failure::Unreachable)?;
         match self.behind(target).await {
             // Where the system does not tell who listens, the program itself stands for it.

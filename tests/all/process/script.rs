@@ -55,9 +55,18 @@ impl Script {
         self.start_with(args, &[], false)
     }
 
-    pub(crate) fn start_with(mut self, args: &[&str], env: &[(&str, &str)], inside: bool) -> Self {
+    pub(crate) fn start_with(self, args: &[&str], env: &[(&str, &str)], inside: bool) -> Self {
+        self.start_target("tool", args, env, inside)
+    }
+
+    /// Starts a second copy of the program behind `web`.
+    pub(crate) fn start_beside(self) -> Self {
+        self.start_target("web", &[], &[], false)
+    }
+
+    fn start_target(mut self, target: &str, args: &[&str], env: &[(&str, &str)], inside: bool) -> Self {
         let pairs: Vec<&str> = env.iter().flat_map(|&(name, value)| [name, value]).collect();
-        let (target, length) = self.bytes(b"tool");
+        let (target, length) = self.bytes(target.as_bytes());
         let (given, variables, inside) = (self.texts(args), self.texts(&pairs), i32::from(inside));
         let (args, env) = (args.len(), env.len());
         self.call(&format!(

@@ -124,11 +124,38 @@ async fn target_that_is_left_stopped_goes_on_after_the_run() {
 }
 
 #[tokio::test]
+async fn second_copy_of_a_target_tells_how_it_ends_and_the_first_goes_on() {
+    let web = Web::start(Some(SERVER), None).await;
+    let (bench, summary) = on_web(&web, Script::new().start_beside().wait(15_000)).await;
+    assert_eq!(summary, "exit 1", "the port is taken");
+    assert!(web.answers());
+    assert_eq!(web.started.died().await, []);
+    assert_eq!(pids(&web.folder.path().join("starts"), 2).len(), 2);
+    let run = bench.verify().await.unwrap();
+    assert_eq!(run.accesses[0].what, "process start web []");
+}
+
+#[tokio::test]
+async fn second_copy_that_runs_on_ends_with_the_run_and_its_streams_are_its_own() {
+    let second = "test -e starts && exec sleep 60";
+    let web = Web::start(Some(&format!("echo $$ >>pids; {second}; {SERVER}")), None).await;
+    let (_, summary) = on_web(&web, Script::new().start_beside().wait(500)).await;
+    assert_eq!(summary, "still running");
+    let started = pids(&web.folder.path().join("pids"), 2);
+    assert!(all_end(&started[1..]) && web.answers());
+    let (_, summary) = on_web(&web, Script::new().start_beside().read(10)).await;
+    assert!(summary.contains("its streams are its own"), "{summary}");
+}
+
+#[tokio::test]
 async fn only_a_check_that_is_alone_disturbs_a_target() {
     let web = Web::start(Some(SERVER), None).await;
-    for script in
-        [Script::new().attach().signal(2), Script::new().attach().signal(3), Script::new().restart()]
-    {
+    for script in [
+        Script::new().attach().signal(2),
+        Script::new().attach().signal(3),
+        Script::new().restart(),
+        Script::new().start_beside(),
+    ] {
         let mut bench = Bench::new(script).await;
         web.bind(&mut bench.task);
         bench.task.exclusive = false;
@@ -163,18 +190,21 @@ async fn server_that_mustdo_did_not_start_is_looked_at_and_not_disturbed() {
     let (_, looked) = on_web(&web, Script::new().attach().wait(0)).await;
     let (_, killed) = on_web(&web, Script::new().attach().signal(2)).await;
     let (_, restarted) = on_web(&web, Script::new().restart()).await;
+    let (_, copied) = on_web(&web, Script::new().start_beside()).await;
     assert!(server.try_wait().unwrap().is_none());
     server.kill().unwrap();
     server.wait().unwrap();
     assert_eq!(looked, "still running");
     assert!(killed.contains("could not bring it back: add `run`"), "{killed}");
-    assert!(restarted.contains("add `run` to it in mustdo.toml"), "{restarted}");
+    for refused in [restarted, copied] {
+        assert!(refused.contains("add `run` to it in mustdo.toml"), "{refused}");
+    }
 }
 
 #[tokio::test]
 async fn process_that_is_not_granted_is_not_attached_to() {
     let web = Web::start(Some(SERVER), None).await;
-    for script in [Script::new().attach(), Script::new().restart()] {
+    for script in [Script::new().attach(), Script::new().restart(), Script::new().start_beside()] {
         let mut bench = Bench::new(script).await;
         web.bind(&mut bench.task);
         bench.task.allowed.clear();

@@ -16,6 +16,7 @@ pub(crate) mod http_idempotency;
 mod judge;
 mod mq_delivery;
 mod net;
+mod net_process;
 mod net_tls;
 mod page;
 mod peer;

@@ -1,4 +1,4 @@
-//! `net` against the reference server of streams, that of datagrams, the name server, the four sockets and the client.
+//! `net` against the reference server of streams inside the tests, that of datagrams, the name server, the four sockets and the client.
 
 use std::{collections::BTreeMap, net::TcpListener, time::Duration};
 
@@ -8,15 +8,13 @@ use mustdo_reference::{
     tcp::{self, Flaw, Framing, Service},
     tuple, udp,
 };
-#[cfg(feature = "live-servers")]
-use serde_json::Value;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::launch::READY_TIMEOUT;
 
 use super::{Column, Entangled, Kind, Matrix, Row, Subject, Wrong, expect_nothing_told, reference};
 
-const PLUGIN: &str = "net";
+pub(super) const PLUGIN: &str = "net";
 
 /// The checks of a server of streams that one inside the tests can answer.
 const STREAM: [&str; 10] = [
@@ -32,11 +30,7 @@ const STREAM: [&str; 10] = [
     "time-wait",
 ];
 
-/// Those that look at the server's process, or need more descriptors than the tests may share.
-const PROCESS: [&str; 6] =
-    ["half-close", "error-survival", "close-wait", "time-wait", "beyond-select", "suite"];
-
-fn columns(checks: &[&'static str]) -> Vec<Column> {
+pub(super) fn columns(checks: &[&'static str]) -> Vec<Column> {
     checks.iter().map(|check| Column::new(check, json!({}))).collect()
 }
 
@@ -45,17 +39,21 @@ fn stream(name: &str, summary: &str, kind: Kind, framing: Framing, flaw: Option<
     Row::new(name, summary, kind, move || {
         let service =
             Service::bind(tcp::Options { framing, flaw }, ([127, 0, 0, 1], 0).into()).unwrap().spawn();
-        let dialect = match framing {
-            Framing::Line => "line",
-            Framing::Echo => "echo",
-            Framing::Len32 => "len32",
-        };
-        Subject::tcp("socket", service.address()).asked_with(json!({ "dialect": dialect })).keeping(service)
+        Subject::tcp("socket", service.address()).asked_with(dialect(framing)).keeping(service)
     })
 }
 
+pub(super) fn dialect(framing: Framing) -> Value {
+    let name = match framing {
+        Framing::Line => "line",
+        Framing::Echo => "echo",
+        Framing::Len32 => "len32",
+    };
+    json!({ "dialect": name })
+}
+
 /// The check that a mistake was written for, from its name; none for a trap.
-fn own_check(name: &'static str) -> Option<&'static str> {
+pub(super) fn own_check(name: &'static str) -> Option<&'static str> {
     let (check, _) = name.split_once('/').unwrap();
     (check != "trap").then_some(check)
 }
@@ -65,11 +63,17 @@ fn kind(name: &'static str) -> Kind {
 }
 
 /// Mistakes that only a process shows, or a thousand connections.
-fn is_of_a_process(flaw: Flaw) -> bool {
+pub(super) fn is_of_a_process(flaw: Flaw) -> bool {
     matches!(
         flaw,
         Flaw::NoReuseAddress
+            | Flaw::SharesPort
+            | Flaw::SpinsAfterEnd
+            | Flaw::SpinsWhenFull
             | Flaw::Supervised
+            | Flaw::KeepsUpstream
+            | Flaw::LeaksHalfClosed
+            | Flaw::Replaced
             | Flaw::SelectDies
             | Flaw::SetOverflow
             | Flaw::ShortQueue
@@ -78,11 +82,10 @@ fn is_of_a_process(flaw: Flaw) -> bool {
 }
 
 fn flawed(flaw: Flaw) -> Row {
-    let framing = if flaw == Flaw::StopsAtNul { Framing::Len32 } else { Framing::Line };
     // Waiting replies cost memory and no byte: a `should`.
     let kind = if flaw == Flaw::Unbounded { Kind::Weak(vec!["large-write"]) } else { kind(flaw.name()) };
     let asked: Vec<&str> = STREAM.into_iter().filter(|column| !is_left_to_chance(flaw, column)).collect();
-    let row = stream(flaw.name(), flaw.summary(), kind, framing, Some(flaw)).only(&asked).slow();
+    let row = stream(flaw.name(), flaw.summary(), kind, flaw.framing(), Some(flaw)).only(&asked).slow();
     // The step at which the server is gone is a matter of the moment.
     if flaw == Flaw::ReadErrorKills { row.depending_on_load() } else { row }
 }
@@ -133,6 +136,11 @@ const ENTANGLED: &[(Flaw, &[&str], &str)] = &[
     ),
     (Flaw::WriteErrorKills, &["interleaved"], LEAVERS),
     (Flaw::ReadErrorKills, &["interleaved"], LEAVERS),
+    (
+        Flaw::BrokenReplyKills,
+        &["large-write"],
+        "a client that reads nothing leaves in the middle of the replies",
+    ),
     (Flaw::EndSpins, ENDS, END),
     (Flaw::NeverCloses, ENDS, END),
     (
@@ -212,43 +220,9 @@ process are left out here; they stand on the [page of processes](net-process.md)
     }
 }
 
-/// The server of lines as a process that mustdo starts.
-fn process(name: &str, summary: &str, kind: Kind, flaw: Option<Flaw>) -> Row {
-    Row::new(name, summary, kind, move || {
-        let mut run = vec![reference().to_owned(), "tcp".to_owned(), "{port}".to_owned()];
-        run.extend(flaw.map(|flaw| flaw.name().to_owned()));
-        let address = Address { host: "127.0.0.1".to_owned(), port: None };
-        Subject::default().with("socket", Place::Tcp(address), Some(launch(run)))
-    })
-}
-
-fn launch(run: Vec<String>) -> Launch {
+pub(super) fn launch(run: Vec<String>) -> Launch {
     let ready_timeout = READY_TIMEOUT;
     Launch { run, cwd: None, env: BTreeMap::new(), ready: None, ready_timeout }
-}
-
-fn processes() -> Matrix {
-    let mut rows = vec![process("lines", "The good server of lines.", Kind::Good, None)];
-    for flaw in Flaw::ALL.iter().copied().filter(|flaw| is_of_a_process(*flaw)) {
-        let own = own_check(flaw.name()).unwrap();
-        let row = process(flaw.name(), flaw.summary(), Kind::Flaw(vec![own]), Some(flaw));
-        rows.push(row.only(&[own]).slow());
-    }
-    // What one part refuses, the whole does; the parts come in the order of the seed.
-    for flaw in [Flaw::FixedBuffer, Flaw::FirstOnly, Flaw::OneSend, Flaw::HalfAsWhole] {
-        let row = process(flaw.name(), flaw.summary(), Kind::Flaw(vec!["suite"]), Some(flaw));
-        rows.push(row.only(&["suite"]).depending_on_seed().slow());
-    }
-    Matrix {
-        plugin: PLUGIN,
-        page: "net-process",
-        introduction: "\
-Every server is the reference server of lines as a process of its own, which mustdo starts: the checks may look at its
-descriptors, its sockets and its processor time, kill it and start it again.",
-        columns: columns(&PROCESS),
-        rows,
-        entangled: vec![],
-    }
 }
 
 /// A port whose next one is free as well, on both addresses and for both protocols, as far as one can know.
@@ -324,7 +298,8 @@ fn others() -> Matrix {
     for flaw in dns::Flaw::ALL {
         let name = prefixed("dns", flaw.name());
         // Not a matter of rotation: a `should`.
-        let is_weak = matches!(flaw, dns::Flaw::UnknownExists | dns::Flaw::NoOtherType);
+        let is_weak =
+            matches!(flaw, dns::Flaw::UnknownExists | dns::Flaw::UnknownIsEmpty | dns::Flaw::NoOtherType);
         let kind = if is_weak { Kind::Weak(vec!["dns-round-robin"]) } else { kind(flaw.name()) };
         rows.push(names(&name, flaw.summary(), kind, Some(*flaw)).slow());
     }
@@ -349,11 +324,6 @@ a client as processes of their own.",
 #[test]
 fn every_server_of_streams_is_told() {
     matrix().prove();
-}
-
-#[test]
-fn every_process_is_told() {
-    processes().prove();
 }
 
 #[test]
@@ -390,7 +360,7 @@ async fn where_no_such_server_is_nothing_is_told() {
 /// Real programs of the field, which nobody wrote for these checks.
 #[cfg(feature = "live-servers")]
 mod live {
-    use std::path::Path;
+    use std::{fs, path::Path};
 
     use super::*;
 
@@ -405,9 +375,12 @@ mod live {
         })
     }
 
-    /// Three addresses for one name, and nothing else in its world.
-    fn dnsmasq() -> Row {
-        let row = Row::new("dnsmasq", "dnsmasq with three host records of one name.", Kind::Good, || {
+    /// Three addresses for one name, and nothing else in its world: what `records` makes of a hosts file that has them.
+    fn dnsmasq(name: &str, summary: &str, kind: Kind, records: fn(&str) -> Vec<String>) -> Row {
+        let row = Row::new(name, summary, kind, move || {
+            let hosts = tempfile::NamedTempFile::new().unwrap();
+            let lines = dns::ADDRESSES.map(|address| format!("{address} {}\n", dns::NAME));
+            fs::write(hosts.path(), lines.concat()).unwrap();
             let mut run: Vec<String> =
                 ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file="]
                     .map(str::to_owned)
@@ -415,13 +388,34 @@ mod live {
             run.extend(["--no-resolv", "--no-hosts", "--bind-interfaces"].map(str::to_owned));
             run.extend(["--listen-address=127.0.0.1", "--port={port}"].map(str::to_owned));
             run.extend(["--local=/shop.test/", "--local-ttl=60", "--user="].map(str::to_owned));
-            run.extend(dns::ADDRESSES.map(|address| format!("--host-record={},{address}", dns::NAME)));
+            run.extend(records(hosts.path().to_str().unwrap()));
             let address = Address { host: "127.0.0.1".to_owned(), port: None };
             Subject::default()
                 .with("dns", Place::Udp(address), Some(launch(run)))
                 .asked_with(json!({ "name": dns::NAME, "addresses": dns::ADDRESSES }))
+                .keeping(hosts)
         });
         row.only(&["dns-round-robin"])
+    }
+
+    fn name_servers() -> [Row; 3] {
+        [
+            dnsmasq("dnsmasq", "dnsmasq with three host records of one name.", Kind::Good, |_| {
+                dns::ADDRESSES.map(|address| format!("--host-record={},{address}", dns::NAME)).into()
+            }),
+            dnsmasq(
+                "dnsmasq-hosts",
+                "dnsmasq with a hosts file, three lines for one name.",
+                Kind::Good,
+                |hosts| vec![format!("--addn-hosts={hosts}")],
+            ),
+            dnsmasq(
+                "dnsmasq-hosts-in-order",
+                "The same, answered in the order of the file (`no-round-robin`).",
+                Kind::Flaw(vec!["dns-round-robin"]),
+                |hosts| vec![format!("--addn-hosts={hosts}"), "--no-round-robin".to_owned()],
+            ),
+        ]
     }
 
     fn matrix() -> Matrix {
@@ -430,7 +424,7 @@ mod live {
             "request": "*2\r\n$4\r\nECHO\r\n${length}\r\n{text}\r\n",
             "reply": "${length}\r\n{text}\r\n",
         });
-        let rows = vec![
+        let mut rows = vec![
             server(
                 "asyncio",
                 "A server of lines in Python, with streams of asyncio.",
@@ -456,8 +450,8 @@ mod live {
             )
             // Its queue holds five that it has not accepted yet.
             .only(&["echo", "exact-bytes", "dribble", "interleaved", "half-close", "close-wait"]),
-            dnsmasq(),
         ];
+        rows.extend(name_servers());
         let checks = [&STREAM[..], &["beyond-select", "suite", "dns-round-robin"]].concat();
         Matrix {
             plugin: PLUGIN,

@@ -39,6 +39,8 @@ named! {
             "Answers carry another id than the question."
         UnknownExists "dns-round-robin/unknown-exists"
             "Every name has these addresses."
+        UnknownIsEmpty "dns-round-robin/unknown-is-empty"
+            "A name that does not exist is answered without an error, and without an address."
         NoOtherType "dns-round-robin/no-other-type"
             "A question for AAAA is answered as if the name did not exist."
 
@@ -171,9 +173,11 @@ impl Server {
         let mut reply = Packet::new_reply(id);
         reply.set_flags(PacketFlag::RESPONSE | PacketFlag::AUTHORITATIVE_ANSWER);
         reply.questions.push(asked.clone());
-        let exists = asked.qname.to_string().eq_ignore_ascii_case(NAME);
-        if !exists && self.flaw != Some(Flaw::UnknownExists) {
-            *reply.rcode_mut() = RCODE::NameError;
+        let is_known = asked.qname.to_string().eq_ignore_ascii_case(NAME);
+        if !is_known && self.flaw != Some(Flaw::UnknownExists) {
+            if self.flaw != Some(Flaw::UnknownIsEmpty) {
+                *reply.rcode_mut() = RCODE::NameError;
+            }
         } else if asked.qtype == QTYPE::TYPE(TYPE::A) {
             let life = match self.flaw {
                 Some(Flaw::NoLife) => 0,

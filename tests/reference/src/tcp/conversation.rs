@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, ErrorKind, Read, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     sync::{Arc, MutexGuard, PoisonError, mpsc},
     thread,
     time::Duration,
@@ -28,6 +28,8 @@ pub(super) struct Conversation<'server> {
     /// The body before, for [`Flaw::Leftover`].
     previous: Vec<u8>,
     answered: usize,
+    /// The client had ended its side when a reply was due, for [`Flaw::LeaksHalfClosed`].
+    ended_early: bool,
     /// Held while a request is not whole, for [`Flaw::BlocksEverybody`].
     turn: Option<MutexGuard<'server, ()>>,
     /// What takes replies without a limit, for [`Flaw::Unbounded`].
@@ -38,7 +40,17 @@ impl<'server> Conversation<'server> {
     pub(super) fn new(shared: &'server Arc<Shared>, stream: Arc<TcpStream>, number: usize) -> Self {
         let queue = shared.has(Flaw::Unbounded).then(|| writer(Arc::clone(&stream)));
         let buffer = if shared.has(Flaw::StaleBuffer) { shared.reused_buffer() } else { Vec::new() };
-        Self { shared, stream, number, buffer, previous: Vec::new(), answered: 0, turn: None, queue }
+        Self {
+            shared,
+            stream,
+            number,
+            buffer,
+            previous: Vec::new(),
+            answered: 0,
+            ended_early: false,
+            turn: None,
+            queue,
+        }
     }
 
     /// Serves until the client ends; an error ends this connection only.
@@ -73,6 +85,14 @@ impl<'server> Conversation<'server> {
                 self.turn = Some(self.shared.turn());
             }
             for body in self.requests(chunk) {
+                if self.shared.has(Flaw::NonsenseKills) && std::str::from_utf8(&body).is_err() {
+                    self.shared.stop();
+                }
+                if self.shared.has(Flaw::Replaced) && body.len() > 10_000 {
+                    self.shared.succeed();
+                    // Until this process has left the socket to the other.
+                    self.shared.pause(Duration::from_millis(150));
+                }
                 self.answer(&body)?;
             }
             if self.shared.has(Flaw::ClosesFirst) && self.answered > 0 {
@@ -124,6 +144,7 @@ impl<'server> Conversation<'server> {
             Some(Flaw::OutOfOrder) => requests.reverse(),
             Some(Flaw::Merged) if requests.len() > 1 => requests = vec![requests.concat()],
             Some(Flaw::EndDropsReply) if !requests.is_empty() && self.is_ended() => requests.clear(),
+            Some(Flaw::LeaksHalfClosed) if !requests.is_empty() => self.ended_early = self.is_ended(),
             _ => {}
         }
         requests
@@ -190,6 +211,11 @@ impl<'server> Conversation<'server> {
                 let _ = self.queue.as_ref().map(|queue| queue.send(reply));
                 Ok(())
             }
+            Some(Flaw::BrokenReplyKills) => stream.write_all(&reply).inspect_err(|_| {
+                if self.answered > 1 {
+                    self.shared.stop();
+                }
+            }),
             _ => stream.write_all(&reply),
         }
     }
@@ -211,6 +237,21 @@ impl<'server> Conversation<'server> {
                 let _ = self.answer(&body);
             }
             Some(Flaw::OneEndsAll) if is_inside => self.shared.stop(),
+            Some(Flaw::HangUpsKill) if self.answered == 0 && !is_inside => {
+                if self.shared.left_silently() >= 10 {
+                    self.shared.stop();
+                }
+            }
+            Some(Flaw::SpinsAfterEnd) => {
+                self.shut_down();
+                // One thread is enough to be seen.
+                let _turn = self.shared.turn();
+                while !self.shared.is_stopped() && (&*self.stream).read(&mut [0]).is_ok() {}
+            }
+            Some(Flaw::LeaksHalfClosed) if self.ended_early => {
+                self.shut_down();
+                self.shared.keep_stream(Arc::clone(&self.stream));
+            }
             Some(Flaw::EndSpins) => {
                 while !self.shared.is_stopped() && (&*self.stream).read(&mut [0]).is_ok() {
                     thread::sleep(Duration::from_millis(1));
@@ -230,11 +271,21 @@ impl<'server> Conversation<'server> {
         }
     }
 
+    /// The client reads the end; the descriptor stays.
+    fn shut_down(&self) {
+        // It fails only where the connection is gone.
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
     fn failed(&self, error: &io::Error) {
         let is_read = matches!(error.kind(), ErrorKind::ConnectionReset);
         match self.shared.flaw() {
             Some(Flaw::ReadErrorKills) if is_read => self.shared.stop(),
             Some(Flaw::WriteErrorKills) if matches!(error.kind(), ErrorKind::BrokenPipe) || is_read => {
+                self.shared.stop();
+            }
+            Some(Flaw::Supervised) if matches!(error.kind(), ErrorKind::BrokenPipe) || is_read => {
+                self.shared.succeed();
                 self.shared.stop();
             }
             _ => {}

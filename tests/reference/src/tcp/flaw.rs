@@ -1,5 +1,6 @@
 //! What can be wrong with the server: one flag per mistake.
 
+use super::Framing;
 use crate::named::named;
 
 named! {
@@ -66,6 +67,8 @@ named! {
 
         EndDropsReply "half-close/end-drops-reply"
             "A client that has ended its side gets no reply any more."
+        SpinsAfterEnd "half-close/spins-after-end"
+            "A connection that has ended is shut down, and read again for ever."
         EndSpins "half-close/end-spins"
             "A read of 0 bytes is tried again, for ever."
         NeverCloses "half-close/never-closes"
@@ -80,8 +83,16 @@ named! {
         TooManyFiles "error-survival/too-many-files"
             "With more than 150 connections accepting fails, and is never tried again."
 
+        HangUpsKill "error-survival/hang-ups-kill"
+            "The tenth client that leaves without a byte takes the server down."
+        BrokenReplyKills "error-survival/broken-reply-kills"
+            "An error of a write ends the server where earlier replies went out on that connection."
+        NonsenseKills "error-survival/nonsense-kills"
+            "A request that is no UTF-8 ends the server."
+        SpinsWhenFull "error-survival/spins-when-full"
+            "Accepting that fails is tried again at once, also where no descriptor is left."
         Supervised "error-survival/supervised"
-            "An error of a write ends the process, and another one takes its place."
+            "An error of a write ends the process, and another one takes its place at once, on the same socket."
 
         SelectDies "beyond-select/select-dies"
             "The 1025th connection takes the server down."
@@ -98,15 +109,24 @@ named! {
             "Connections that have ended stay in a list, open."
         IdleMinute "close-wait/idle-minute"
             "A connection that has ended is closed a minute later."
+        KeepsUpstream "close-wait/keeps-upstream"
+            "Each client costs a connection to another part of the program: that part ends it, this one never does."
         LeaksReference "close-wait/leaks-reference"
             "With more than 60 connections the thread of one ends without closing it."
 
         NoReuseAddress "time-wait/no-reuse-address"
             "The port is bound without `SO_REUSEADDR`."
+        SharesPort "time-wait/shares-port"
+            "The port is bound with `SO_REUSEPORT`, so that two copies run at once."
         ClosesFirst "time-wait/closes-first"
             "The server closes behind each reply."
         Lingers "time-wait/lingers-zero"
             "Connections end with a reset, to avoid `TIME_WAIT`."
+
+        LeaksHalfClosed "suite/leaks-half-closed"
+            "A connection that its client ends while a reply is due is shut down, and its descriptor kept."
+        Replaced "suite/replaced"
+            "After a request of more than 10000 bytes a new process takes the place of the old one."
 
         Silent "trap/silent"
             "Connections are taken, and nothing is ever said."
@@ -120,5 +140,19 @@ named! {
             "Random bytes come without end."
         Late "trap/late"
             "Every reply comes twelve seconds late."
+    }
+}
+
+impl Flaw {
+    /// The framing in which it shows.
+    #[must_use]
+    pub fn framing(self) -> Framing {
+        // A line of text holds no NUL.
+        if self == Self::StopsAtNul { Framing::Len32 } else { Framing::Line }
+    }
+
+    /// Whether the process is followed by another one that takes over its socket.
+    pub(super) fn has_successors(self) -> bool {
+        matches!(self, Self::Supervised | Self::Replaced)
     }
 }

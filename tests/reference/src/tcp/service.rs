@@ -16,6 +16,7 @@ use socket2::{Domain, Socket, Type};
 use super::{
     Flaw, Framing,
     conversation::{Conversation, lock},
+    succession,
 };
 
 /// Memory of a connection's thread: thousands of them live at once.
@@ -59,22 +60,47 @@ pub(super) struct Shared {
     common: Mutex<Vec<u8>>,
     buffers: Mutex<Vec<Vec<u8>>>,
     kept: Mutex<Vec<Arc<TcpStream>>>,
+    /// Clients that left without a byte, for [`Flaw::HangUpsKill`].
+    silent: AtomicUsize,
+    /// Where the other part of the program listens, for [`Flaw::KeepsUpstream`].
+    upstream: Option<SocketAddr>,
+    /// What a successor inherits; taken by the one.
+    legacy: Mutex<Option<TcpListener>>,
+    /// A successor serves who comes from now on.
+    retired: AtomicBool,
 }
 
 impl Service {
     /// Listens; port 0 leaves the port to the system.
     pub fn bind(options: Options, address: SocketAddr) -> io::Result<Self> {
-        let listener = if options.flaw == Some(Flaw::NoReuseAddress) {
-            let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-            socket.bind(&address.into())?;
-            socket.listen(128)?;
-            socket.into()
-        } else {
-            TcpListener::bind(address)?
+        let listener = match options.flaw {
+            Some(flaw @ (Flaw::NoReuseAddress | Flaw::SharesPort)) => {
+                let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+                if flaw == Flaw::SharesPort {
+                    socket.set_reuse_address(true)?;
+                    rustix::net::sockopt::set_socket_reuseport(&socket, true)?;
+                }
+                socket.bind(&address.into())?;
+                socket.listen(128)?;
+                socket.into()
+            }
+            _ => TcpListener::bind(address)?,
         };
+        Self::on(options, listener)
+    }
+
+    /// Serves on a socket that listens already.
+    pub(super) fn on(options: Options, listener: TcpListener) -> io::Result<Self> {
         if options.flaw == Some(Flaw::ShortQueue) {
             rustix::net::listen(&listener, 5)?;
         }
+        let has_successors = options.flaw.is_some_and(Flaw::has_successors);
+        if has_successors {
+            // Who waits for a client sees in time that it is replaced.
+            let wait = rustix::net::sockopt::Timeout::Recv;
+            rustix::net::sockopt::set_socket_timeout(&listener, wait, Some(TICK))?;
+        }
+        let is_proxy = options.flaw == Some(Flaw::KeepsUpstream);
         let shared = Arc::new(Shared {
             options,
             address: listener.local_addr()?,
@@ -85,6 +111,10 @@ impl Service {
             common: Mutex::default(),
             buffers: Mutex::default(),
             kept: Mutex::default(),
+            silent: AtomicUsize::new(0),
+            upstream: is_proxy.then(upstream).transpose()?,
+            legacy: Mutex::new(has_successors.then(|| listener.try_clone()).transpose()?),
+            retired: AtomicBool::new(false),
         });
         Ok(Self { listener, shared })
     }
@@ -104,12 +134,28 @@ impl Service {
             if self.shared.is_stopped() {
                 return;
             }
-            let Ok(stream) = stream else {
+            if let Ok(stream) = stream {
+                number += 1;
+                self.accepted(stream, number);
+            } else if !self.shared.has(Flaw::SpinsWhenFull) {
                 thread::sleep(TICK);
-                continue;
-            };
-            number += 1;
-            self.accepted(stream, number);
+            }
+            if self.shared.retired.load(Ordering::SeqCst) {
+                break;
+            }
+        }
+        drop(self.listener);
+        while self.shared.open() > 0 {
+            thread::sleep(TICK);
+        }
+    }
+
+    /// Leaves the socket to the first of a line of processes, and stays as whoever started them.
+    pub(super) fn hand_over(self, flaw: Flaw) -> io::Result<()> {
+        succession::start(flaw, &self.listener)?;
+        drop(self);
+        loop {
+            thread::park();
         }
     }
 
@@ -178,8 +224,28 @@ impl Shared {
         self.open.fetch_sub(1, Ordering::SeqCst);
     }
 
+    /// Starts the process that takes over from here, once.
+    pub(super) fn succeed(&self) {
+        let Some(listener) = lock(&self.legacy).take() else { return };
+        let Some(flaw) = self.flaw() else { return };
+        // Where no process starts, this one stays.
+        if succession::start(flaw, &listener).is_ok() {
+            self.retired.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// One more client left without a byte; how many did by now.
+    pub(super) fn left_silently(&self) -> usize {
+        self.silent.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
     /// Serves one connection to its end.
     fn converse(self: &Arc<Self>, stream: Arc<TcpStream>, number: usize) {
+        if let Some(upstream) = self.upstream {
+            // Without it there is nothing to keep.
+            let connected = TcpStream::connect(upstream);
+            let _ = connected.map(|stream| self.keep_stream(Arc::new(stream)));
+        }
         match self.flaw() {
             Some(Flaw::Silent) => self.wait_for_stop(),
             Some(Flaw::ClosesAtOnce) => {}
@@ -262,4 +328,12 @@ impl Shared {
     pub(super) fn keep_stream(&self, stream: Arc<TcpStream>) {
         lock(&self.kept).push(stream);
     }
+}
+
+/// Another part of the program, which ends every connection at once.
+fn upstream() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?;
+    thread::spawn(move || listener.incoming().for_each(drop));
+    Ok(address)
 }
