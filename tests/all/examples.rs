@@ -43,7 +43,7 @@ const MISTAKES: [(&str, &str, &str, &str); 37] = [
         "web-security/access-control",
         "another user reads it at /addresses/",
     ),
-    ("asked-until-it-answers", "pyweb.celery", "mq-delivery/celery-retry", "inside of the task"),
+    ("asked-until-it-answers", "pyweb.celery", "mq-delivery/celery-retry", "tries again inside itself"),
     ("celery-as-it-comes", "must-do.celery", "mq-delivery/celery-reliable", "has no acks_late"),
     ("columns-move", "ground.linux", "runtime-probe/linux-facts", "wrong about 2 of"),
     (
