@@ -94,6 +94,9 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        if let Ok(Some(status)) = self.server.try_wait() {
+            eprintln!("the database had ended with {status}:\n{}", told(self.folder.path()));
+        }
         // An error means that it is gone already.
         let _ = self.server.kill();
         let _ = self.server.wait();
