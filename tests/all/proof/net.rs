@@ -136,11 +136,6 @@ const ENTANGLED: &[(Flaw, &[&str], &str)] = &[
     ),
     (Flaw::WriteErrorKills, &["interleaved"], LEAVERS),
     (Flaw::ReadErrorKills, &["interleaved"], LEAVERS),
-    (
-        Flaw::BrokenReplyKills,
-        &["large-write"],
-        "a client that reads nothing leaves in the middle of the replies",
-    ),
     (Flaw::EndSpins, ENDS, END),
     (Flaw::NeverCloses, ENDS, END),
     (
