@@ -95,6 +95,61 @@ fn what_is_good_passes_ten_times_in_a_row() {
     matrix().repeat_the_good(10);
 }
 
+/// The plugin without a component, about the reference without a process: the good one, and each mistake.
+mod every_seed {
+    use mustdo_reference::judge::Conversation;
+
+    use super::super::{
+        inside::Inside,
+        seeds::{self, Question},
+    };
+    use super::*;
+
+    /// Tables that fill up whatever the seed is, and then search for ever: only a process can be left alone with that.
+    const ENDLESS: &[Flaw] = &[Flaw::DictNeverResizes, Flaw::DictLitterStays];
+
+    /// Checks whose costs are measured, so that one takes seconds whatever the seed is.
+    const MEASURED: &[&str] = &["linear, queue", "linear, stack", "dict, basic", "ordered-dict", "crypto"];
+
+    fn questions(columns: &[Column], usual: u64) -> Vec<Question> {
+        let seeds = |label: &str| {
+            let count = seeds::count(usual);
+            if MEASURED.contains(&label) { count.div_ceil(10) } else { count }
+        };
+        let good = columns.iter().map(|column| Question {
+            row: "good",
+            column: column.clone(),
+            is_right: true,
+            seeds: seeds(column.label),
+        });
+        let flaws = Flaw::ALL.iter().filter(|flaw| !ENDLESS.contains(flaw)).flat_map(|flaw| {
+            let asked = asked(*flaw);
+            let columns = columns.iter().filter(move |column| asked.contains(&column.label));
+            columns.map(move |column| Question {
+                row: flaw.name(),
+                column: column.clone(),
+                is_right: !flaw.refused_by().contains(&column.label),
+                seeds: seeds(column.label),
+            })
+        });
+        good.chain(flaws).collect()
+    }
+
+    fn program(question: &Question) -> Inside {
+        let flaw = Flaw::named(question.row);
+        Inside::new(move || {
+            let mut conversation = Conversation::new(flaw);
+            Box::new(move |line| conversation.answer(line).map(|answer| answer.to_string()))
+        })
+    }
+
+    #[test]
+    #[ignore = "asks some thousand times; run it when the operations of a check change"]
+    fn no_seed_lets_a_mistake_pass() {
+        seeds::ask(::judge::plugin, &questions(&columns(), 500), program);
+    }
+}
+
 /// Programs in other languages, and the one that the documentation shows: they need python3 and gcc.
 #[cfg(feature = "live-servers")]
 mod live {
