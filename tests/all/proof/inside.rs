@@ -3,7 +3,6 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
     panic::{AssertUnwindSafe, catch_unwind},
     thread,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -141,10 +140,10 @@ impl Folders for Inside {
 struct Running {
     /// None once it has ended.
     answers: RefCell<Option<Box<Answers>>>,
-    output: RefCell<VecDeque<u8>>,
-    errors: RefCell<VecDeque<u8>>,
+    output: RefCell<Vec<u8>>,
+    errors: RefCell<Vec<u8>>,
     /// A line that has not ended yet.
-    input: RefCell<Vec<u8>>,
+    input: RefCell<String>,
     /// Processor time so far.
     used: Cell<Duration>,
     exit: Cell<Option<i32>>,
@@ -158,21 +157,21 @@ impl Running {
         }
     }
 
-    fn answer(&self, line: &[u8]) {
+    fn answer(&self, line: &str) {
         let mut answers = self.answers.borrow_mut();
         let Some(answer) = answers.as_mut() else { return };
         let before = processor_time();
-        let said = catch_unwind(AssertUnwindSafe(|| answer(str::from_utf8(line).unwrap())));
+        let said = catch_unwind(AssertUnwindSafe(|| answer(line)));
         self.used.set(self.used.get() + (processor_time() - before));
         drop(answers);
         match said {
             Ok(Ok(said)) => {
                 let mut output = self.output.borrow_mut();
-                output.extend(said.as_bytes());
-                output.push_back(b'\n');
+                output.extend_from_slice(said.as_bytes());
+                output.push(b'\n');
             }
             Ok(Err(words)) => {
-                self.errors.borrow_mut().extend(words.as_bytes());
+                self.errors.borrow_mut().extend_from_slice(words.as_bytes());
                 self.end(2);
             }
             Err(_) => self.end(101),
@@ -186,12 +185,11 @@ impl Program for Running {
             return Err(Failure::Other("its input is closed".to_owned()));
         }
         let mut input = self.input.borrow_mut();
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            input.extend(piece);
-            if let Some(line) = input.strip_suffix(b"\n") {
-                self.answer(line);
-                input.clear();
-            }
+        input.push_str(str::from_utf8(bytes).unwrap());
+        let end = input.rfind('\n').map_or(0, |place| place + 1);
+        let rest = input.split_off(end);
+        for line in std::mem::replace(&mut *input, rest).lines() {
+            self.answer(line);
         }
         Ok(())
     }
@@ -209,7 +207,8 @@ impl Program for Running {
             return Err(Failure::TimedOut);
         }
         let count = bytes.len().min(max.try_into().unwrap());
-        Ok(bytes.drain(..count).collect())
+        let rest = bytes.split_off(count);
+        Ok(std::mem::replace(&mut *bytes, rest))
     }
 
     fn signal(&self, _: Signal) -> Result<(), Failure> {

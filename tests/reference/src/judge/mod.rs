@@ -96,6 +96,7 @@ fn program(hello: &Value, flaw: Option<Flaw>) -> Result<Box<dyn Program>, String
         "list" => Box::new(linear::List::new(flaw)),
         "tree" => Box::new(tree::Avl::new(flaw)),
         "btree" if flaw == Some(Flaw::BtreeSortedArray) => Box::new(btree::fake::Sorted::new(params)),
+        "btree" if flaw == Some(Flaw::BtreeWrappedLibrary) => Box::new(btree::fake::Wrapped::new(params)),
         "btree" if flaw == Some(Flaw::BtreeHashMap) => Box::new(btree::fake::Hashed::default()),
         "btree" => Box::new(btree::Tree::new(params, flaw)),
         "crypto" => Box::new(crypto::Vault::new(flaw)),
