@@ -162,7 +162,7 @@ impl Running {
         let Some(answer) = answers.as_mut() else { return };
         let before = processor_time();
         let said = catch_unwind(AssertUnwindSafe(|| answer(line)));
-        self.used.set(self.used.get() + (processor_time() - before));
+        self.used.set(self.used.get() + processor_time().saturating_sub(before));
         drop(answers);
         match said {
             Ok(Ok(said)) => {
