@@ -53,13 +53,45 @@ fn program(arguments: &[&str]) -> Subject {
     Subject::default().with_command("program", reference(), &arguments)
 }
 
+/// The reference behind a shell, which is told what to do with `"$0" judge`.
+fn behind_shell(script: &str) -> Subject {
+    Subject::default().with_command("program", "/bin/sh", &["-c", script, reference()])
+}
+
+/// Hands the first operation on after six seconds, in which it starts one short program after another.
+const STARTS_PROGRAMS: &str = r#"{
+    IFS= read -r hello && printf '%s\n' "$hello"
+    IFS= read -r first && for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do sleep 0.4; done && printf '%s\n' "$first"
+    cat
+} | "$0" judge"#;
+
+/// Programs behind others, which sleep beside them.
+fn launched() -> [Row; 2] {
+    let waits = "Behind a shell that waits for it.";
+    let starts = "Behind a shell that answers late, and starts one program after another meanwhile.";
+    [
+        Row::new("behind/shell", waits, Kind::Odd, || behind_shell("\"$0\" judge; exit $?"))
+            .only(&["linear, array", "linear, stack", "dict, basic", "crypto"])
+            .slow(),
+        Row::new("behind/busy-shell", starts, Kind::Odd, || behind_shell(STARTS_PROGRAMS))
+            .only(&["linear, array"]),
+    ]
+}
+
 fn rows() -> Vec<Row> {
     let good = Row::new("good", "The reference, at its task.", Kind::Good, || program(&[]));
     let flaws = Flaw::ALL.iter().map(|flaw| {
         let kind = Kind::Flaw(flaw.refused_by().to_vec());
         let row = Row::new(flaw.name(), flaw.summary(), kind, || program(&[flaw.name()]));
         let row = row.only(&asked(*flaw)).slow();
-        if *flaw == Flaw::DictNeverResizes { row.depending_on_load() } else { row }
+        if *flaw == Flaw::DictNeverResizes {
+            row.depending_on_load()
+        } else if matches!(flaw, Flaw::TreeNoBalance | Flaw::BtreeWrappedLibrary) {
+            // What `height` and `locality` always see, the step before them sees where the keys come in an order for it.
+            row.depending_on_seed()
+        } else {
+            row
+        }
     });
     // They look the same to every check: two of them see all there is to see.
     let traps = Trap::ALL.iter().map(|trap| {
@@ -67,7 +99,7 @@ fn rows() -> Vec<Row> {
             .only(&["linear, stack", "crypto"])
             .slow()
     });
-    std::iter::once(good).chain(flaws).chain(traps).collect()
+    std::iter::once(good).chain(flaws).chain(traps).chain(launched()).collect()
 }
 
 fn matrix() -> Matrix {
@@ -93,6 +125,121 @@ fn every_cell_is_as_it_must_be() {
 #[ignore = "takes many minutes; run it when the engine or a bound changes"]
 fn what_is_good_passes_ten_times_in_a_row() {
     matrix().repeat_the_good(10);
+}
+
+/// The plugin without a component, about the reference without a process: the good one, and each mistake.
+mod every_seed {
+    use mustdo_reference::judge::Conversation;
+
+    use super::super::{
+        inside::Inside,
+        seeds::{self, Question},
+    };
+    use super::*;
+
+    /// Tables that fill up whatever the seed is, and then search for ever: only a process can be left alone with that.
+    const ENDLESS: &[Flaw] = &[Flaw::DictNeverResizes, Flaw::DictLitterStays];
+
+    /// Checks that take a second or more, whatever the seed is: costs are measured, or much comes and goes.
+    const MEASURED: &[&str] =
+        &["linear, queue", "linear, stack", "dict, basic", "dict, mixed", "ordered-dict", "crypto"];
+
+    fn questions(columns: &[Column], usual: u64) -> Vec<Question> {
+        let seeds = |label: &str| {
+            let count = seeds::count(usual);
+            if MEASURED.contains(&label) { count.div_ceil(10) } else { count }
+        };
+        let good = columns.iter().map(|column| Question {
+            row: "good",
+            column: column.clone(),
+            is_right: true,
+            seeds: seeds(column.label),
+        });
+        let flaws = Flaw::ALL.iter().filter(|flaw| !ENDLESS.contains(flaw)).flat_map(|flaw| {
+            let asked = asked(*flaw);
+            let columns = columns.iter().filter(move |column| asked.contains(&column.label));
+            columns.map(move |column| Question {
+                row: flaw.name(),
+                column: column.clone(),
+                is_right: !flaw.refused_by().contains(&column.label),
+                seeds: seeds(column.label),
+            })
+        });
+        good.chain(flaws).collect()
+    }
+
+    /// Every way to ask, with as few operations as a checklist can bind.
+    fn shortest() -> Vec<Column> {
+        let mut columns = columns();
+        for column in &mut columns {
+            let least = match column.check {
+                "btree" => ("n", 400),
+                "crypto" => ("n", 20),
+                "middleware-chain" => ("stacks", 20),
+                _ => ("n", 200),
+            };
+            column.params[least.0] = json!(least.1);
+        }
+        columns
+    }
+
+    fn program(question: &Question) -> Inside {
+        let flaw = Flaw::named(question.row);
+        Inside::new(move || {
+            let mut conversation = Conversation::new(flaw);
+            Box::new(move |line| conversation.answer(line).map(|answer| answer.to_string()))
+        })
+    }
+
+    /// Asks about the good one and the mistakes of a task, as the matrix does and as briefly as can be.
+    fn expect_of(task: &str) {
+        for mut columns in [columns(), shortest()] {
+            columns.retain(|column| column.check == task);
+            seeds::ask(::judge::plugin, &questions(&columns, 500), program);
+        }
+    }
+
+    #[test]
+    #[ignore = "asks thousands of times; run it when the operations of the check change"]
+    fn no_mistake_in_a_linear_structure_passes() {
+        expect_of("linear");
+    }
+
+    #[test]
+    #[ignore = "asks thousands of times; run it when the operations of the check change"]
+    fn no_mistake_in_a_dict_passes() {
+        expect_of("dict");
+    }
+
+    #[test]
+    #[ignore = "asks thousands of times; run it when the operations of the check change"]
+    fn no_mistake_in_an_ordered_dict_passes() {
+        expect_of("ordered-dict");
+    }
+
+    #[test]
+    #[ignore = "asks thousands of times; run it when the operations of the check change"]
+    fn no_mistake_in_a_tree_passes() {
+        expect_of("tree");
+    }
+
+    #[test]
+    #[ignore = "asks thousands of times; run it when the operations of the check change"]
+    fn no_mistake_in_a_btree_passes() {
+        expect_of("btree");
+    }
+
+    #[test]
+    #[ignore = "asks thousands of times; run it when the operations of the check change"]
+    fn no_mistake_in_encryption_passes() {
+        expect_of("crypto");
+    }
+
+    #[test]
+    #[ignore = "asks thousands of times; run it when the operations of the check change"]
+    fn no_mistake_in_middleware_passes() {
+        expect_of("middleware-chain");
+    }
 }
 
 /// Programs in other languages, and the one that the documentation shows: they need python3 and gcc.

@@ -13,6 +13,7 @@ mod examiner;
 mod gateway;
 mod http_api;
 pub(crate) mod http_idempotency;
+mod inside;
 mod judge;
 mod mq_delivery;
 mod net;
@@ -22,6 +23,7 @@ mod page;
 mod peer;
 mod program;
 mod runtime_probe;
+mod seeds;
 #[cfg(feature = "live-servers")]
 mod served;
 mod sql_check;

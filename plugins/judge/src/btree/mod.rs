@@ -21,9 +21,15 @@ use shape::Shape;
 /// How many times in one list the whole tree is looked at.
 const DUMPS: usize = 40;
 
-/// Keys that the cost of an operation is counted with, and the operations that are counted.
-const COST_KEYS: usize = 4_000;
+/// Keys of a tree of many levels, with which is counted what one operation changes and visits; how far apart they are.
+const MANY_KEYS: usize = 4_000;
+const APART: usize = 20;
+
+/// Operations whose visits are counted.
 const COST_OPS: usize = 400;
+
+/// The most keys that are put side by side, with a look at the tree after each: as many as fill a leaf of a usual order.
+const CROWD: u32 = 12;
 
 parameters! {
     /// Which tree, of which orders, and what to do with it.
@@ -130,13 +136,21 @@ impl Btree {
         }
         let shape = shapes[0];
         exam.set_params(params(shape));
+        let ops = crowds(shape, mix, exam.random());
+        let outcome = exam.hold(&ops, || Model::new(shape));
+        report.judge("locality", Need::Must, outcome, |_| {
+            Text::new(
+                format!("with {MANY_KEYS} keys, too, one operation changes few nodes, where it splits some as well"),
+                format!("{MANY_KEYS} 个键时，一次操作同样只改动少数节点，分裂时也一样"),
+            )
+        })?;
         let ops = costs(shape, mix, exam.random());
         let outcome = exam.hold(&ops, || Model::new(shape));
         report.judge("cost", Need::Must, outcome, |model| {
             let mean = model.mean_cost;
             Text::new(
-                format!("an operation visits {mean:.1} nodes of {COST_KEYS} keys on average"),
-                format!("{COST_KEYS} 个键时，一次操作平均访问 {mean:.1} 个节点"),
+                format!("an operation visits {mean:.1} nodes of {MANY_KEYS} keys on average"),
+                format!("{MANY_KEYS} 个键时，一次操作平均访问 {mean:.1} 个节点"),
             )
         })?;
         Some(())
@@ -241,10 +255,35 @@ fn operations(count: usize, mix: Mix, shape: Shape, random: &mut Generator) -> V
     ops
 }
 
+/// The keys of a large tree, in random order.
+fn many(random: &mut Generator) -> Vec<i64> {
+    let mut keys: Vec<_> = (0..MANY_KEYS).filter_map(|place| i64::try_from(place * APART).ok()).collect();
+    random.shuffle(&mut keys);
+    keys
+}
+
+/// A tree of many keys, and more of them side by side: before all others, behind them, and between two. A leaf has to split
+/// then, wherever it was filled to; and merge, when they go again. What is made up of sorted keys moves along with that.
+fn crowds(shape: Shape, mix: Mix, random: &mut Generator) -> Vec<Op> {
+    let keys = many(random);
+    let mut ops: Vec<_> = keys.iter().map(|key| op!("PUT", key, 1)).collect();
+    ops.push(op!("DUMP"));
+    let last = keys.iter().copied().max().unwrap_or_default();
+    let crowd = i64::from(CROWD.min(shape.order + 1));
+    for start in [-crowd, *engine::pick(&keys, random) + 1, last + 1] {
+        let mut crowd: Vec<_> = (start..start + crowd).collect();
+        random.shuffle(&mut crowd);
+        ops.extend(crowd.iter().flat_map(|key| [op!("PUT", key, 2), op!("DUMP")]));
+        if mix.deletes() {
+            ops.extend(crowd.iter().flat_map(|key| [op!("DEL", key), op!("DUMP")]));
+        }
+    }
+    ops
+}
+
 /// A tree of many keys, and point operations between two looks at COST.
 fn costs(shape: Shape, mix: Mix, random: &mut Generator) -> Vec<Op> {
-    let mut keys: Vec<_> = (0..COST_KEYS).map(|place| place * 2).collect();
-    random.shuffle(&mut keys);
+    let keys = many(random);
     let mut ops: Vec<_> = keys.iter().map(|key| op!("PUT", key, 1)).collect();
     ops.push(op!("DUMP"));
     for kind in 0..if mix.deletes() { 3 } else { 2 } {

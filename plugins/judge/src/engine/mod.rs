@@ -11,6 +11,7 @@ mod lines;
 mod model;
 mod session;
 mod shrink;
+mod sleepers;
 mod wire;
 
 pub(crate) use exam::{Exam, Place, capability, greeted, pick, run};

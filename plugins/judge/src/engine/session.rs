@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
-use mustdo_plugin::process::{Child, Command, Exit};
+use mustdo_plugin::process::{Child, Command, Exit, Facts};
 use mustdo_plugin::scratch::Workspace;
 use mustdo_plugin::serde_json::Value;
 use mustdo_plugin::{Context, Failure, Generator};
@@ -11,6 +11,7 @@ use mustdo_plugin::{Context, Failure, Generator};
 use super::breach::{Breach, Stall};
 use super::lines::Lines;
 use super::model::{Model, Wrong};
+use super::sleepers::Sleepers;
 use super::wire::{self, Answer, Hello, Op, Unfit};
 
 /// Operations that may be on the way at once, and their bytes: less than a pipe holds, so that neither side ever waits for
@@ -187,14 +188,17 @@ impl<'a, 'host> Session<'a, 'host> {
 
     /// The processor time that the program and what it started have used; none where the system does not tell.
     pub(crate) fn processor_time(&self) -> Option<Duration> {
-        let facts = self.child.tree().ok()?;
-        (!facts.is_empty()).then(|| facts.iter().map(|process| process.user + process.system).sum())
+        processor_time(&self.processes())
     }
 
     /// The memory in use, in bytes; none where the system does not tell.
     pub(crate) fn resident(&self) -> Option<u64> {
-        let facts = self.child.tree().ok()?;
-        Some(facts.iter().map(|process| process.resident).sum()).filter(|bytes| *bytes > 0)
+        Some(self.processes().iter().map(|process| process.resident).sum()).filter(|bytes| *bytes > 0)
+    }
+
+    /// The program and what it started; nothing where the system does not tell.
+    fn processes(&self) -> Vec<Facts> {
+        self.child.tree().unwrap_or_default()
     }
 
     fn send(&mut self, batch: &[Op]) -> Result<(), Breach> {
@@ -233,8 +237,9 @@ impl<'a, 'host> Session<'a, 'host> {
     /// The next line without its end; none at the end of the output.
     fn line(&mut self) -> Result<Option<Vec<u8>>, Breach> {
         let mut last = self.context.monotonic();
-        // The processor time when nothing had come for a moment.
+        // The processor time when nothing had come for a moment, and who slept since.
         let mut quiet = None;
+        let mut sleepers = Sleepers::default();
         loop {
             if let Some(line) = self.lines.next_line() {
                 return Ok(Some(line));
@@ -254,7 +259,7 @@ impl<'a, 'host> Session<'a, 'host> {
             let before = *quiet.get_or_insert_with(|| self.processor_time());
             let waited = now.saturating_sub(last);
             if waited >= self.patience
-                && let Some(stall) = self.stall(waited, before)
+                && let Some(stall) = self.stall(waited, before, &mut sleepers)
             {
                 // On a busy machine the answer may have come while this side had no turn.
                 if self.receive(TURN)? {
@@ -310,15 +315,15 @@ impl<'a, 'host> Session<'a, 'host> {
         Breach::Late(waited, stall)
     }
 
-    /// What the program did since nothing came; none while it may still be at work. What counts is the processor time that
-    /// it got: on a busy machine an answer may take a while.
-    fn stall(&self, waited: Duration, before: Option<Duration>) -> Option<Stall> {
-        let (Some(before), Some(after)) = (before, self.processor_time()) else {
+    /// What the program did since nothing came; none while it, or what it started, may still be at work. What counts is the
+    /// processor time that it got: on a busy machine an answer may take a while.
+    fn stall(&self, waited: Duration, before: Option<Duration>, sleepers: &mut Sleepers) -> Option<Stall> {
+        let processes = self.processes();
+        let (Some(before), Some(after)) = (before, processor_time(&processes)) else {
             return Some(Stall::Unknown);
         };
         let used = after.saturating_sub(before);
-        let sleeps = self.child.tree().is_ok_and(|tree| tree.iter().all(|process| process.state == "S"));
-        if sleeps && used < waited / 20 {
+        if sleepers.look(&processes) && used < waited / 20 {
             Some(Stall::Sleeping)
         } else if used >= self.patience * 9 / 10 {
             Some(Stall::Computing)
@@ -345,6 +350,11 @@ impl<'a, 'host> Session<'a, 'host> {
     fn errors(&self) -> String {
         lossy(&self.errors)
     }
+}
+
+/// What these have used of the processors together; none where nobody is seen.
+fn processor_time(processes: &[Facts]) -> Option<Duration> {
+    (!processes.is_empty()).then(|| processes.iter().map(|process| process.user + process.system).sum())
 }
 
 /// As many operations as may be sent at once, and at least one.

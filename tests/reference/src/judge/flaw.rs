@@ -70,6 +70,7 @@ named! {
         TreeRankOffByOne "tree/rank-off-by-one" "RANK counts the key itself." ["tree, avl", "tree, any"],
         TreeHalfBalance "tree/half-balance" "Deleting does not rotate." ["tree, avl"],
         BtreeSortedArray "btree/sorted-array" "A sorted array, with the dump of a tree made up of it." ["btree, bplus", "btree, btree", "btree, insert", "btree, search", "btree, delete"],
+        BtreeWrappedLibrary "btree/wrapped-library" "A published tree behind a wrapper that makes up its nodes: the leaves last, what is above them does not." ["btree, bplus", "btree, btree", "btree, insert", "btree, search", "btree, delete"],
         BtreeHashMap "btree/hash-map" "A hash map: nothing is in order, and one node holds it all." ["btree, bplus", "btree, btree", "btree, insert", "btree, search", "btree, delete"],
         BtreeNoMerge "btree/no-merge" "Nodes that are too empty stay as they are." ["btree, bplus", "btree, btree", "btree, delete"],
         BtreeTallRoot "btree/tall-root" "A root without keys stays above its only child." ["btree, bplus", "btree, btree", "btree, delete"],

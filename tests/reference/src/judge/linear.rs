@@ -236,16 +236,10 @@ impl List {
         self.link(handle, handle, at);
     }
 
+    /// The handles in order. A chain that a flaw has tied into a knot ends where it must have come round.
     fn order(&self) -> Vec<i64> {
-        let mut here = 0;
-        let mut order = Vec::new();
-        loop {
-            here = self.nodes.get(&here).map_or(0, |node| node.after);
-            if here == 0 {
-                return order;
-            }
-            order.push(here);
-        }
+        let after = |here: &i64| self.nodes.get(here).map(|node| node.after).filter(|after| *after != 0);
+        std::iter::successors(after(&0), after).take(self.nodes.len()).collect()
     }
 
     fn splice(&mut self, first: i64, last: i64, at: i64) -> Result<(), &'static str> {

@@ -43,22 +43,45 @@ pub fn main(arguments: &[String]) -> Result<(), String> {
         return manner::spring(trap);
     }
     let flaw = named.map(|name| Flaw::named(name).ok_or(format!("no flaw '{name}'"))).transpose()?;
-    let mut lines = std::io::stdin().lock().lines();
-    let Some(hello) = lines.next().transpose().map_err(|error| error.to_string())? else { return Ok(()) };
-    let hello: Value = serde_json::from_str(&hello).map_err(|error| error.to_string())?;
-    let mut program = program(&hello, flaw)?;
-    say(&json!({ "hello": "mlp/1", "impl": "the reference", "has": program.has() }))?;
-    for line in lines {
-        let line = line.map_err(|error| error.to_string())?;
-        let asked: Value = serde_json::from_str(&line).map_err(|error| error.to_string())?;
-        let operation = asked["op"].as_str().unwrap_or_default();
-        let arguments = asked["a"].as_array().map(Vec::as_slice).unwrap_or_default();
-        say(&match program.answer(operation, arguments) {
-            Ok(value) => json!({ "i": asked["i"], "ok": value }),
-            Err(code) => json!({ "i": asked["i"], "err": code }),
-        })?;
+    let mut conversation = Conversation::new(flaw);
+    for line in std::io::stdin().lock().lines() {
+        say(&conversation.answer(&line.map_err(|error| error.to_string())?)?)?;
     }
     Ok(())
+}
+
+/// One side of a conversation: what the program says to each line.
+pub struct Conversation {
+    flaw: Option<Flaw>,
+    /// The task at hand, once the hello has named it.
+    program: Option<Box<dyn Program>>,
+}
+
+impl Conversation {
+    /// One that has not begun, with this mistake.
+    #[must_use]
+    pub fn new(flaw: Option<Flaw>) -> Self {
+        Self { flaw, program: None }
+    }
+
+    /// What is said to a line; the first one is the hello.
+    ///
+    /// # Errors
+    ///
+    /// Words for people: the line is no JSON, or the hello names no task.
+    pub fn answer(&mut self, line: &str) -> Result<Value, String> {
+        let asked: Value = serde_json::from_str(line).map_err(|error| error.to_string())?;
+        let Some(program) = &mut self.program else {
+            let program = self.program.insert(program(&asked, self.flaw)?);
+            return Ok(json!({ "hello": "mlp/1", "impl": "the reference", "has": program.has() }));
+        };
+        let operation = asked["op"].as_str().unwrap_or_default();
+        let arguments = asked["a"].as_array().map(Vec::as_slice).unwrap_or_default();
+        Ok(match program.answer(operation, arguments) {
+            Ok(value) => json!({ "i": asked["i"], "ok": value }),
+            Err(code) => json!({ "i": asked["i"], "err": code }),
+        })
+    }
 }
 
 fn program(hello: &Value, flaw: Option<Flaw>) -> Result<Box<dyn Program>, String> {
@@ -73,6 +96,7 @@ fn program(hello: &Value, flaw: Option<Flaw>) -> Result<Box<dyn Program>, String
         "list" => Box::new(linear::List::new(flaw)),
         "tree" => Box::new(tree::Avl::new(flaw)),
         "btree" if flaw == Some(Flaw::BtreeSortedArray) => Box::new(btree::fake::Sorted::new(params)),
+        "btree" if flaw == Some(Flaw::BtreeWrappedLibrary) => Box::new(btree::fake::Wrapped::new(params)),
         "btree" if flaw == Some(Flaw::BtreeHashMap) => Box::new(btree::fake::Hashed::default()),
         "btree" => Box::new(btree::Tree::new(params, flaw)),
         "crypto" => Box::new(crypto::Vault::new(flaw)),
