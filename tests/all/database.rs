@@ -94,6 +94,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
+        #[expect(clippy::print_stderr, reason = "what the database said is part of what a failure needs")]
         if let Ok(Some(status)) = self.server.try_wait() {
             eprintln!("the database had ended with {status}:\n{}", told(self.folder.path()));
         }

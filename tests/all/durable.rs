@@ -118,7 +118,7 @@ impl Killable {
             Moment::Since(time) => thread::sleep(time),
             Moment::Answered => {
                 while !sender.is_finished() {
-                    thread::sleep(Duration::from_millis(5))
+                    thread::sleep(Duration::from_millis(5));
                 }
             }
         }

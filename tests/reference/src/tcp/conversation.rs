@@ -237,10 +237,10 @@ impl<'server> Conversation<'server> {
                 let _ = self.answer(&body);
             }
             Some(Flaw::OneEndsAll) if is_inside => self.shared.stop(),
-            Some(Flaw::HangUpsKill) if self.answered == 0 && !is_inside => {
-                if self.shared.left_silently() >= 10 {
-                    self.shared.stop();
-                }
+            Some(Flaw::HangUpsKill)
+                if self.answered == 0 && !is_inside && self.shared.left_silently() >= 10 =>
+            {
+                self.shared.stop();
             }
             Some(Flaw::SpinsAfterEnd) if self.number.is_multiple_of(5) => {
                 self.shut_down();
