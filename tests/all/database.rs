@@ -14,6 +14,9 @@ use tempfile::TempDir;
 
 use crate::launch::{PATIENCE, free_port};
 
+/// Connections at once, 151 by default: a dozen services under test with 32 threads each have more.
+const CONNECTIONS: &str = "--max-connections=1000";
+
 /// The log of changes, 96 MiB by default: a folder that is small can be read as a whole.
 const SMALL: &str = "--innodb-log-file-size=8M";
 
@@ -47,7 +50,7 @@ impl Database {
             .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-log-bin", SMALL, &own])
             .arg(format!("--port={port}"))
             .arg(format!("--socket={}", folder.path().join("socket").display()))
-            .args(["--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"])
+            .args([CONNECTIONS, "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0"])
             .args(user)
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
@@ -56,7 +59,7 @@ impl Database {
             .unwrap();
         let database = Self { server, port, schemas: AtomicU32::new(0), folder };
         let deadline = Instant::now() + PATIENCE;
-        while !database.run("SELECT 1;") {
+        while database.run("SELECT 1;").is_err() {
             assert!(Instant::now() < deadline, "{}", told(database.folder.path()));
             thread::sleep(Duration::from_millis(100));
         }
@@ -68,22 +71,25 @@ impl Database {
         self.folder.path().join("data")
     }
 
-    /// Whether the statements succeed.
-    pub(crate) fn run(&self, sql: &str) -> bool {
+    /// Runs statements; what the client said where one of them failed.
+    pub(crate) fn run(&self, sql: &str) -> Result<(), String> {
         let port = format!("--port={}", self.port);
         let client = Command::new("mariadb")
             .args(["--no-defaults", "--host=127.0.0.1", "--user=root", &port, "--execute", sql])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        client.expect("mariadb: install mariadb-client-core").success()
+            .output()
+            .expect("mariadb: install mariadb-client-core");
+        if client.status.success() {
+            Ok(())
+        } else {
+            Err(String::from_utf8_lossy(&client.stderr).into_owned())
+        }
     }
 
     /// A schema that nobody else has.
     pub(crate) fn schema(&self, statements: &str) -> String {
         let name = format!("shop_{}", self.schemas.fetch_add(1, Ordering::Relaxed));
         let sql = format!("CREATE DATABASE {name} CHARACTER SET utf8mb4; USE {name}; {statements}");
-        assert!(self.run(&sql), "{sql}");
+        self.run(&sql).unwrap_or_else(|said| panic!("{sql}\n{said}\n{}", told(self.folder.path())));
         name
     }
 

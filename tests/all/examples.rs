@@ -175,7 +175,7 @@ impl Learner {
         let setup = "CREATE DATABASE shop CHARACTER SET utf8mb4; CREATE USER shop@localhost IDENTIFIED BY 'teapot'; \
                      GRANT ALL ON shop.* TO shop@localhost; USE shop;";
         let statements = [setup, &sandbox.read("sql/schema.sql"), &sandbox.read("sql/demo.sql")].join("\n");
-        assert!(database.run(&statements), "{statements}");
+        database.run(&statements).unwrap_or_else(|said| panic!("{statements}\n{said}"));
         for plugin in GRANTED {
             sandbox.run(&["grant", plugin]).ends(0);
         }
