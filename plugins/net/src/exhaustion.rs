@@ -1,4 +1,4 @@
-//! A server that has no descriptors left: accept() fails (EMFILE, accept(2)), the queue stays readable, and a loop that tries
+//! A server that has no descriptors left: `accept()` fails (EMFILE, accept(2)), the queue stays readable, and a loop that tries
 //! again at once takes a whole processor until somebody leaves.
 
 use std::time::Duration;
