@@ -283,7 +283,7 @@ const NOSNIFF: Rule = Rule {
     remedy: ("X-Content-Type-Options: nosniff", "X-Content-Type-Options: nosniff"),
 };
 const FRAMING: Rule = Rule {
-    what: ("nothing says who may frame the page", "没有说明谁能嵌入页面"),
+    what: ("neither frame-ancestors nor X-Frame-Options", "既没有 frame-ancestors，也没有 X-Frame-Options"),
     why: (
         "another site can lay the page under its own and have users click there",
         "别的网站可以把页面垫在自己下面，骗用户点击",
