@@ -63,10 +63,18 @@ impl Machines {
     }
 }
 
-/// Lets every check have taken the same time: no two runs do.
+/// Lets every check have taken the same time, also in its evidence, which tells of each request how long it took: no two runs
+/// do.
 fn equally_long(file: &str) {
     let text = fs::read_to_string(file).unwrap();
-    let line = |line: &str| if line.starts_with("millis = ") { "millis = 5" } else { line }.to_owned();
+    let line = |line: &str| match line.split_once("size = ") {
+        Some((before, after)) if after.contains("digest = ") => {
+            let (_, end) = after.rsplit_once('"').unwrap();
+            format!("{before}size = 5, digest = \"sha256:{}\"{end}", "5".repeat(64))
+        }
+        _ if line.starts_with("millis = ") => "millis = 5".to_owned(),
+        _ => line.to_owned(),
+    };
     let lines: Vec<_> = text.lines().map(line).collect();
     fs::write(file, lines.join("\n") + "\n").unwrap();
 }
