@@ -92,6 +92,7 @@ impl ErrorSurvival {
             }
         }
         let outcome = exhaustion::judge(probe);
+        exhaustion::calm(probe);
         let done = Text::new("clients took every descriptor and left", "客户端占满描述符，然后离开");
         // A server that has died of it is told by what follows, and not by what could not be watched.
         let outcome = control(probe, &done).and(outcome);

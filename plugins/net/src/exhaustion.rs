@@ -7,8 +7,7 @@ use mustdo_plugin::tcp::{Connection, Options};
 use mustdo_plugin::{Failure, Fault, Text};
 
 use crate::probe::{Probe, SOCKET};
-use crate::process::{BUSY, Watched};
-use crate::trouble::{told, wrong};
+use crate::process::{Watched, waits};
 
 /// Clients that are sent to fill it. A server that forks for each has a process for each.
 const MOST: u32 = 400;
@@ -19,14 +18,21 @@ const BATCH: u32 = 40;
 /// How long nothing may change until it is believed that nothing will.
 const STILL: Duration = Duration::from_secs(1);
 
+/// How long a server is given to take clients that it did not take at once.
+const SLOW: Duration = Duration::from_secs(4);
+
 /// How long descriptors that change all the time are looked at.
 const RESTLESS: Duration = Duration::from_secs(10);
 
-/// How long the processor time is watched.
-const WATCH: Duration = Duration::from_secs(2);
-
 /// How long a connection may take. One that finds the queue full is not taken at all.
 const CONNECT: Duration = Duration::from_secs(1);
+
+/// Waits until the server has seen that everybody left: closing what waited takes its time.
+pub(crate) fn calm(probe: &Probe<'_, '_>) {
+    let what = Text::new("watching the descriptors of the server", "查看服务器的描述符");
+    // What can not be watched is not waited for.
+    let _ = Watched::attach(probe.context(), &what).and_then(|watched| settled(probe, &watched, 0));
+}
 
 /// A full server.
 pub(crate) struct Full {
@@ -42,7 +48,7 @@ pub(crate) fn judge(probe: &Probe<'_, '_>) -> Result<Full, Fault> {
     let what = Text::new("watching the descriptors of the server", "查看服务器的描述符");
     let watched = Watched::attach(probe.context(), &what)?;
     let crowd = Crowd { probe, empty: settled(probe, &watched, 0)?, watched };
-    let load = || crowd.watched.load(probe.context(), WATCH);
+    let load = || crowd.watched.load(probe.context());
     let quiet = load()?;
     let fitting = crowd.fitting()?;
     settled(probe, &crowd.watched, 0)?;
@@ -68,25 +74,13 @@ pub(crate) fn judge(probe: &Probe<'_, '_>) -> Result<Full, Fault> {
     Ok(Full { open_files, load: full })
 }
 
-/// The processor time is not much more than `before`, now that something was `done`.
+/// The server waits, now that something was `done`.
 fn within(before: f64, now: f64, done: &Text) -> Result<(), Fault> {
-    if now - before < BUSY {
-        return Ok(());
-    }
-    let (before, now) = (before * 100.0, now * 100.0);
-    let came = Text::new(
-        format!("the server used {now:.0} % of a processor, {before:.0} % before"),
-        format!("服务器占用处理器 {now:.0}%，之前是 {before:.0}%"),
+    let hint = Text::new(
+        "accept() that fails with EMFILE fails again at once: wait a moment before the next try, or keep a spare descriptor to accept and close the client with",
+        "accept() 因 EMFILE 失败后马上重试仍会失败：等一会儿再试，或者留一个备用描述符来接受并关闭这个客户端",
     );
-    Err(wrong(
-        "spins-when-full",
-        came.clone(),
-        told(done, &came),
-        Text::new(
-            "accept() that fails with EMFILE fails again at once: wait a moment before the next try, or keep a spare descriptor to accept and close the client with",
-            "accept() 因 EMFILE 失败后马上重试仍会失败：等一会儿再试，或者留一个备用描述符来接受并关闭这个客户端",
-        ),
-    ))
+    waits("spins-when-full", Some(before), now, done, hint)
 }
 
 /// Clients that come, say nothing and stay.
@@ -103,8 +97,17 @@ impl Crowd<'_, '_, '_> {
         let mut held = Vec::new();
         for fitting in (0..MOST).step_by(BATCH as usize) {
             held.extend(self.open(BATCH)?);
-            let open_files = settled(self.probe, &self.watched, self.empty + fitting + BATCH)?;
-            if self.is_full(open_files, fitting + BATCH) {
+            let is_full = || {
+                let open_files = settled(self.probe, &self.watched, self.empty + fitting + BATCH)?;
+                Ok::<_, Fault>(self.is_full(open_files, fitting + BATCH))
+            };
+            let mut full = is_full()?;
+            if full {
+                // One that seldom has its turn looks like a full one for a while.
+                self.probe.context().sleep(SLOW);
+                full = is_full()?;
+            }
+            if full {
                 // Up to half of the batch before may wait, too.
                 return Ok(fitting.saturating_sub(BATCH));
             }

@@ -6,7 +6,7 @@ use mustdo_plugin::process::{Child, Command, without};
 use mustdo_plugin::{Context, Failure, Fault, Text};
 
 use crate::probe::SOCKET;
-use crate::trouble::wrong;
+use crate::trouble::{told, wrong};
 
 /// How long a server may take to be there again.
 const RESTART: Duration = Duration::from_secs(15);
@@ -17,8 +17,15 @@ const SPARE: u32 = 3;
 /// How long a server may take to see that everybody has left.
 const LEFT: Duration = Duration::from_secs(5);
 
-/// The part of one processor that a server with nothing to do may use. A busy machine makes it less and never more.
-pub(crate) const BUSY: f64 = 0.2;
+/// The part of one processor from which on a server spins. A busy machine makes it less and never more.
+const SPINS: f64 = 0.2;
+
+/// The part of one processor up to which it waits: three ticks of the kernel's clock, 100 a second (times(2)), in two seconds.
+/// Between the two it may be a server that spins on a machine where it seldom has its turn.
+const WAITS: f64 = 0.015;
+
+/// How long the processor time is watched.
+const WATCH: Duration = Duration::from_secs(2);
 
 /// The running server, or a second copy of it.
 pub(crate) struct Watched<'host> {
@@ -63,10 +70,10 @@ impl<'host> Watched<'host> {
         Ok(sockets.iter().any(|socket| socket.state == "LISTEN" && socket.local_port == port))
     }
 
-    /// The part of one processor that it uses for `time`.
-    pub(crate) fn load(&self, context: &Context<'_>, time: Duration) -> Result<f64, Failure> {
+    /// The part of one processor that it uses.
+    pub(crate) fn load(&self, context: &Context<'_>) -> Result<f64, Failure> {
         let (before, began) = (self.facts()?, context.monotonic());
-        context.sleep(time);
+        context.sleep(WATCH);
         let (after, ended) = (self.facts()?, context.monotonic());
         let used = after.busy.saturating_sub(before.busy);
         Ok(used.as_secs_f64() / ended.saturating_sub(began).as_secs_f64())
@@ -88,6 +95,36 @@ impl<'host> Watched<'host> {
         let sockets = self.child.sockets()?;
         Ok(sockets.iter().filter(|socket| socket.state == state).count())
     }
+}
+
+/// The server waits, now that something was `done`: of a processor it takes not much more than before, or not much where nothing
+/// was watched before. Where it spins, the finding is called `id`, and `hint` says what to do; in between, nothing is told.
+pub(crate) fn waits(id: &str, before: Option<f64>, now: f64, done: &Text, hint: Text) -> Result<(), Fault> {
+    let more = now - before.unwrap_or(0.0);
+    if more <= WAITS {
+        return Ok(());
+    }
+    let now = now * 100.0;
+    let came = match before.map(|before| before * 100.0) {
+        Some(before) => Text::new(
+            format!("the server used {now:.0} % of a processor, {before:.0} % before"),
+            format!("服务器占用处理器 {now:.0}%，之前是 {before:.0}%"),
+        ),
+        None => Text::new(
+            format!("the server used {now:.0} % of a processor afterwards"),
+            format!("之后服务器占用处理器 {now:.0}%"),
+        ),
+    };
+    if more < SPINS {
+        return Err(Fault::inconclusive(Text::new(
+            format!(
+                "{}: more than one that waits, and less than one that spins and has its turn; run it on a machine that does less",
+                came.en
+            ),
+            format!("{}：比等待的多，比得到时间的空转少；请在不忙的机器上再运行", came.zh),
+        )));
+    }
+    Err(wrong(id, came.clone(), told(done, &came), hint))
 }
 
 /// What the system says of the server now; skipped, in words, where that look is not allowed.

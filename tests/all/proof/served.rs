@@ -193,7 +193,9 @@ fn http_api_of_servers_of_the_field() {
             Kind::Flaw(vec![http_api::PRODUCTION]),
             Server::Wsgiref,
         )
-        .only(&[http_api::PRODUCTION]),
+        .only(&[http_api::PRODUCTION])
+        // Whoever waits behind the other is seen by one step or by the next, as it happens.
+        .depending_on_seed(),
         row(
             "http.server",
             "`python -m http.server`, which answers in HTTP/1.0 and closes.",

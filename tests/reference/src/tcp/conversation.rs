@@ -244,7 +244,10 @@ impl<'server> Conversation<'server> {
             }
             Some(Flaw::SpinsAfterEnd) if self.number.is_multiple_of(5) => {
                 self.shut_down();
-                while !self.shared.is_stopped() && (&*self.stream).read(&mut [0]).is_ok() {}
+                while !self.shared.is_stopped() {
+                    // The end, or a reset: neither stops it.
+                    let _ = (&*self.stream).read(&mut [0]);
+                }
             }
             Some(Flaw::LeaksHalfClosed) if self.ended_early => {
                 self.shut_down();
