@@ -25,6 +25,10 @@ pub struct Facts {
     pub open_files: u32,
     /// One letter, as in proc(5); empty where the system does not tell.
     pub state: String,
+    /// Both times of children that have ended and were waited for, and of theirs.
+    pub ended_children: Duration,
+    /// How long the threads that it has now were ready to run and had no processor; none where the system does not tell.
+    pub waited: Option<Duration>,
 }
 
 /// A TCP socket of a process.

@@ -112,25 +112,15 @@ impl Dribble {
     }
 }
 
-/// Sends a request byte by byte, with `pause` in front of each but the first. A reply that begins before the last byte is
-/// [`Trouble::Extra`], but for a dialect without borders.
+/// Sends a request byte by byte, with `pause` in front of each but the first.
 fn dribble(
     probe: &Probe<'_, '_>,
     talk: &Talk,
     message: &Message,
     pause: impl Fn(usize) -> Duration,
 ) -> Result<(), Trouble> {
-    for (place, byte) in message.request.iter().enumerate() {
-        if place > 0 {
-            if probe.dialect().has_borders() {
-                talk.expect_quiet(probe.context(), pause(place))?;
-            } else {
-                probe.context().sleep(pause(place));
-            }
-        }
-        talk.send(&[*byte])?;
-    }
-    Ok(())
+    let bytes: Vec<&[u8]> = message.request.chunks(1).collect();
+    probe.send_apart(talk, &bytes, pause)
 }
 
 /// One client stops in the middle of a request; another is served; then the first goes on.

@@ -7,7 +7,7 @@ use mustdo_plugin::tcp::{Connection, Options};
 use mustdo_plugin::{Failure, Fault, Text};
 
 use crate::probe::{Probe, SOCKET};
-use crate::process::{Watched, waits};
+use crate::process::{Load, Watched, waits};
 
 /// Clients that are sent to fill it. A server that forks for each has a process for each.
 const MOST: u32 = 400;
@@ -71,11 +71,11 @@ pub(crate) fn judge(probe: &Probe<'_, '_>) -> Result<Full, Fault> {
         format!("保持 {} 个连接打开，直到它有 {open_files} 个描述符、不再接受", held.len()),
     );
     within(nearly_full, full, &waiting)?;
-    Ok(Full { open_files, load: full })
+    Ok(Full { open_files, load: full.used })
 }
 
 /// The server waits, now that something was `done`.
-fn within(before: f64, now: f64, done: &Text) -> Result<(), Fault> {
+fn within(before: Load, now: Load, done: &Text) -> Result<(), Fault> {
     let hint = Text::new(
         "accept() that fails with EMFILE fails again at once: wait a moment before the next try, or keep a spare descriptor to accept and close the client with",
         "accept() 因 EMFILE 失败后马上重试仍会失败：等一会儿再试，或者留一个备用描述符来接受并关闭这个客户端",

@@ -181,12 +181,12 @@ fn idle(probe: &mut Probe<'_, '_>) -> Result<f64, Fault> {
     });
     let talks = opened.map_err(|trouble| trouble.fault("end-misread", &sent, Text::same("close()")))?;
     probe.context().sleep(Duration::from_millis(100));
-    let share = watched.load(probe.context())?;
+    let load = watched.load(probe.context())?;
     drop(talks);
     let hint = Text::new(
         "a socket at its end is readable for ever: close it, or take it out of the set that is waited for",
         "到了结尾的套接字永远可读：关闭它，或者从等待的集合里去掉",
     );
     // Connections that ended before may make it spin already: what it took then is no measure.
-    waits("spins", None, share, &sent, hint).map(|()| share)
+    waits("spins", None, load, &sent, hint).map(|()| load.used)
 }

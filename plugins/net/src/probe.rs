@@ -17,6 +17,9 @@ pub(crate) const SOCKET: &str = "socket";
 /// How long a server that speaks first may take for it. One that greets later is caught by its first reply.
 const GREETING: Duration = Duration::from_millis(100);
 
+/// Characters of two, three and four bytes in UTF-8.
+const WIDE: [&str; 5] = ["é", "ß", "世", "界", "🦀"];
+
 /// A run's context and the dialect that it speaks.
 pub(crate) struct Probe<'run, 'host> {
     context: &'run mut Context<'host>,
@@ -117,6 +120,40 @@ impl<'run, 'host> Probe<'run, 'host> {
         self.message(body)
     }
 
+    /// A message with characters of two to four bytes; none where the dialect carries words only.
+    pub(crate) fn wide_characters(&mut self) -> Option<Message> {
+        if self.dialect.body() == Body::Word {
+            return None;
+        }
+        let mut body = self.generator().token(1);
+        for character in self.generator().sample(&WIDE, WIDE.len()) {
+            body.push_str(character);
+            body.push_str(&self.generator().token(1));
+        }
+        Some(self.message(body.into_bytes()))
+    }
+
+    /// Sends the segments with a `pause` in front of each but the first, given its place. A reply that begins before the
+    /// last of them is [`Trouble::Extra`], but for a dialect without borders.
+    pub(crate) fn send_apart(
+        &self,
+        talk: &Talk,
+        segments: &[&[u8]],
+        pause: impl Fn(usize) -> Duration,
+    ) -> Result<(), Trouble> {
+        for (place, segment) in segments.iter().enumerate() {
+            if place > 0 {
+                if self.dialect.has_borders() {
+                    talk.expect_quiet(self.context, pause(place))?;
+                } else {
+                    self.context.sleep(pause(place));
+                }
+            }
+            talk.send(segment)?;
+        }
+        Ok(())
+    }
+
     fn message(&self, body: Vec<u8>) -> Message {
         let (request, reply) = (self.dialect.request(&body), self.dialect.reply(&body));
         Message { body, request, reply }
@@ -168,13 +205,13 @@ fn bytes(generator: &mut Generator, length: usize) -> Vec<u8> {
 
 /// Words of one to four bytes a character in one line; it begins and ends with a letter, since servers may trim.
 fn text(generator: &mut Generator, length: usize) -> Vec<u8> {
-    const PIECES: [&str; 8] = ["é", "ß", "世", "界", "🦀", " ", "\"", "'"];
+    let pieces = [&WIDE[..], &[" ", "\"", "'"]].concat();
     let mut text = String::with_capacity(length);
     while text.len() + 1 < length {
         let piece = if text.is_empty() || generator.number(0..4) > 0 {
             generator.token(1)
         } else {
-            generator.sample(&PIECES, 1).concat()
+            generator.sample(&pieces, 1).concat()
         };
         if text.len() + piece.len() < length {
             text.push_str(&piece);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mustdo_plugin::process::{Child, Command, without};
+use mustdo_plugin::process::{self, Child, Command, without};
 use mustdo_plugin::{Context, Failure, Fault, Text};
 
 use crate::probe::SOCKET;
@@ -17,15 +17,17 @@ const SPARE: u32 = 3;
 /// How long a server may take to see that everybody has left.
 const LEFT: Duration = Duration::from_secs(5);
 
-/// The part of one processor from which on a server spins. A busy machine makes it less and never more.
+/// The part of one processor from which on a server spins. A busy machine makes it less and never more. One that is not even
+/// ready to run for this part of the time does not spin, whatever the machine does.
 const SPINS: f64 = 0.2;
 
-/// The part of one processor up to which it waits: three ticks of the kernel's clock, 100 a second (times(2)), in two seconds.
-/// Between the two it may be a server that spins on a machine where it seldom has its turn.
+/// The part of one processor up to which it waits, where the system does not tell how long it was ready to run: three ticks of
+/// the kernel's clock, 100 a second (times(2)), in two seconds.
 const WAITS: f64 = 0.015;
 
-/// How long the processor time is watched.
+/// How long the processor time is watched, in so many looks: what a thread has used is not told once it has ended.
 const WATCH: Duration = Duration::from_secs(2);
+const LOOKS: u32 = 10;
 
 /// The running server, or a second copy of it.
 pub(crate) struct Watched<'host> {
@@ -43,6 +45,17 @@ pub(crate) struct Facts {
     pub(crate) resident: u64,
     /// Processor time of all of them.
     pub(crate) busy: Duration,
+    /// How long their threads were ready to run and had no processor; none where the system does not tell.
+    pub(crate) waited: Option<Duration>,
+}
+
+/// What a server takes of the processors, as parts of one; more than 1 where several threads run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Load {
+    /// What it used.
+    pub(crate) used: f64,
+    /// What it would have used of an idle machine, or less: how long it was ready to run. None where the system does not tell.
+    pub(crate) ready: Option<f64>,
 }
 
 impl<'host> Watched<'host> {
@@ -70,13 +83,21 @@ impl<'host> Watched<'host> {
         Ok(sockets.iter().any(|socket| socket.state == "LISTEN" && socket.local_port == port))
     }
 
-    /// The part of one processor that it uses.
-    pub(crate) fn load(&self, context: &Context<'_>) -> Result<f64, Failure> {
-        let (before, began) = (self.facts()?, context.monotonic());
-        context.sleep(WATCH);
-        let (after, ended) = (self.facts()?, context.monotonic());
-        let used = after.busy.saturating_sub(before.busy);
-        Ok(used.as_secs_f64() / ended.saturating_sub(began).as_secs_f64())
+    /// What it takes of the processors now.
+    pub(crate) fn load(&self, context: &Context<'_>) -> Result<Load, Failure> {
+        let (mut before, began) = (self.facts()?, context.monotonic());
+        let (mut used, mut waited) = (Duration::ZERO, Some(Duration::ZERO));
+        for _ in 0..LOOKS {
+            context.sleep(WATCH / LOOKS);
+            let after = self.facts()?;
+            used += after.busy.saturating_sub(before.busy);
+            let more = after.waited.zip(before.waited).map(|(after, before)| after.saturating_sub(before));
+            waited = waited.zip(more).map(|(waited, more)| waited + more);
+            before = after;
+        }
+        let time = context.monotonic().saturating_sub(began).as_secs_f64();
+        let part = |of: Duration| of.as_secs_f64() / time;
+        Ok(Load { used: part(used), ready: waited.map(|waited| part(used + waited)) })
     }
 
     pub(crate) fn facts(&self) -> Result<Facts, Failure> {
@@ -86,7 +107,8 @@ impl<'host> Watched<'host> {
             pid: first.pid,
             open_files: tree.iter().map(|facts| facts.open_files).sum(),
             resident: tree.iter().map(|facts| facts.resident).sum(),
-            busy: tree.iter().map(|facts| facts.user + facts.system).sum(),
+            busy: tree.iter().map(process::Facts::processor_time).sum(),
+            waited: tree.iter().map(|facts| facts.waited).sum(),
         })
     }
 
@@ -97,34 +119,50 @@ impl<'host> Watched<'host> {
     }
 }
 
-/// The server waits, now that something was `done`: of a processor it takes not much more than before, or not much where nothing
-/// was watched before. Where it spins, the finding is called `id`, and `hint` says what to do; in between, nothing is told.
-pub(crate) fn waits(id: &str, before: Option<f64>, now: f64, done: &Text, hint: Text) -> Result<(), Fault> {
-    let more = now - before.unwrap_or(0.0);
-    if more <= WAITS {
+/// The server waits, now that something was `done`: it takes not much more than before, or not much where nothing was watched
+/// before. Where it spins, the finding is called `id`, and `hint` says what to do; nothing is told of one that would have
+/// taken more than it got.
+pub(crate) fn waits(id: &str, before: Option<Load>, now: Load, done: &Text, hint: Text) -> Result<(), Fault> {
+    let usual = before.map_or(0.0, |before| before.used);
+    let more = now.used - usual;
+    let is_waiting = match now.ready {
+        // What it was ready to run for before may be the machine's doing.
+        Some(ready) => ready - usual < SPINS,
+        None => more <= WAITS,
+    };
+    if is_waiting {
         return Ok(());
     }
-    let now = now * 100.0;
-    let came = match before.map(|before| before * 100.0) {
+    let used = now.used * 100.0;
+    let came = match before.map(|before| before.used * 100.0) {
         Some(before) => Text::new(
-            format!("the server used {now:.0} % of a processor, {before:.0} % before"),
-            format!("服务器占用处理器 {now:.0}%，之前是 {before:.0}%"),
+            format!("the server used {used:.0} % of a processor, {before:.0} % before"),
+            format!("服务器占用处理器 {used:.0}%，之前是 {before:.0}%"),
         ),
         None => Text::new(
-            format!("the server used {now:.0} % of a processor afterwards"),
-            format!("之后服务器占用处理器 {now:.0}%"),
+            format!("the server used {used:.0} % of a processor afterwards"),
+            format!("之后服务器占用处理器 {used:.0}%"),
         ),
     };
-    if more < SPINS {
-        return Err(Fault::inconclusive(Text::new(
+    if more >= SPINS {
+        return Err(wrong(id, came.clone(), told(done, &came), hint));
+    }
+    Err(Fault::inconclusive(match now.ready.map(|ready| ready * 100.0) {
+        Some(ready) => Text::new(
             format!(
-                "{}: more than one that waits, and less than one that spins and has its turn; run it on a machine that does less",
+                "{}, and would have used up to {ready:.0} %: run it on a machine that does less",
                 came.en
             ),
-            format!("{}：比等待的多，比得到时间的空转少；请在不忙的机器上再运行", came.zh),
-        )));
-    }
-    Err(wrong(id, came.clone(), told(done, &came), hint))
+            format!("{}，本来最多会占用 {ready:.0}%：请在不忙的机器上再运行", came.zh),
+        ),
+        None => Text::new(
+            format!(
+                "{}: more than one that waits and less than one that spins; run it on a machine that does less",
+                came.en
+            ),
+            format!("{}：比等待的多，比空转的少；请在不忙的机器上再运行", came.zh),
+        ),
+    }))
 }
 
 /// What the system says of the server now; skipped, in words, where that look is not allowed.
@@ -181,5 +219,48 @@ pub(crate) fn unchanged(context: &Context<'_>, before: Result<Facts, Fault>) -> 
 pub(crate) fn bring_back(context: &Context<'_>) {
     if let Err(failure) = context.restart(SOCKET, RESTART) {
         context.log(mustdo_plugin::Level::Info, &format!("not started again: {}", failure.explain().en));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mustdo_plugin::verdict::Status;
+
+    use super::*;
+
+    fn load(used: f64, ready: f64) -> Load {
+        Load { used, ready: Some(ready) }
+    }
+
+    fn told_of(before: Option<Load>, now: Load) -> Status {
+        waits("spins", before, now, &Text::same("did"), Text::same("hint"))
+            .map_or_else(|fault| fault.status(), |()| Status::Pass)
+    }
+
+    #[test]
+    fn who_spins_is_told_from_who_works_now_and_then() {
+        assert_eq!(told_of(None, load(0.0, 0.0)), Status::Pass);
+        // A reloader that looks at files, with and without company.
+        assert_eq!(told_of(None, load(0.05, 0.06)), Status::Pass);
+        assert_eq!(told_of(None, load(0.05, 0.6)), Status::Inconclusive);
+        assert_eq!(told_of(None, load(0.98, 1.0)), Status::Fail);
+        // One that spins and seldom has its turn, whether much or little was seen of it.
+        assert_eq!(told_of(None, load(0.02, 1.0)), Status::Inconclusive);
+        assert_eq!(told_of(None, load(0.0, 1.0)), Status::Inconclusive);
+    }
+
+    #[test]
+    fn what_it_took_before_is_taken_off_and_what_it_waited_for_is_not() {
+        assert_eq!(told_of(Some(load(0.3, 0.3)), load(0.32, 0.35)), Status::Pass);
+        assert_eq!(told_of(Some(load(0.3, 0.3)), load(1.3, 1.3)), Status::Fail);
+        assert_eq!(told_of(Some(load(0.05, 0.9)), load(0.1, 1.0)), Status::Inconclusive);
+    }
+
+    #[test]
+    fn where_the_system_does_not_tell_more_little_is_concluded() {
+        let untold = |used| Load { used, ready: None };
+        assert_eq!(told_of(None, untold(0.01)), Status::Pass);
+        assert_eq!(told_of(None, untold(0.1)), Status::Inconclusive);
+        assert_eq!(told_of(None, untold(0.5)), Status::Fail);
     }
 }

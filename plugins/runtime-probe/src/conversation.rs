@@ -5,7 +5,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
-use mustdo_plugin::process::{Child, Facts, Signal, Socket};
+use mustdo_plugin::process::{Child, Facts, Signal, Sleepers, Socket};
 use mustdo_plugin::{Context, Failure};
 
 use crate::trouble::{Stall, Trouble};
@@ -15,10 +15,6 @@ const TURN: Duration = Duration::from_millis(50);
 
 /// How many times as long is waited for a program that neither sleeps nor gets its processor time.
 const BUSY: u32 = 6;
-
-/// How many looks in a row, a turn apart, have to find the same processes asleep: a shell sleeps beside each program that it
-/// starts, and each look may meet it between two.
-const STILL: u32 = 20;
 
 /// How long a program may take to end.
 const END: Duration = Duration::from_secs(2);
@@ -187,7 +183,7 @@ impl<'a, 'host> Conversation<'a, 'host> {
     /// The processor time that these processes have used; none where the system does not tell.
     pub(crate) fn processor_time(&self) -> Option<Duration> {
         let facts = self.processes();
-        (!facts.is_empty()).then(|| facts.iter().map(|process| process.user + process.system).sum())
+        (!facts.is_empty()).then(|| facts.iter().map(Facts::processor_time).sum())
     }
 
     fn drain_errors(&mut self) {
@@ -197,55 +193,5 @@ impl<'a, 'host> Conversation<'a, 'host> {
             let over = self.errors.len().saturating_sub(ERROR_BYTES);
             self.errors.drain(..over);
         }
-    }
-}
-
-/// Processes that were found asleep, and how often in a row.
-#[derive(Debug, Default)]
-struct Sleepers {
-    found: Vec<u32>,
-    looks: u32,
-}
-
-impl Sleepers {
-    /// Looks once more; whether it has been the same, and asleep, for long enough.
-    fn look(&mut self, processes: &[Facts]) -> bool {
-        let found: Vec<u32> = processes.iter().map(|process| process.pid).collect();
-        let is_asleep = processes.iter().all(|process| process.state == "S");
-        self.looks = if is_asleep && self.found == found { self.looks + 1 } else { 0 };
-        self.found = found;
-        self.looks >= STILL
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn process(pid: u32, state: &str) -> Facts {
-        Facts {
-            pid,
-            parent: 1,
-            command: "sh".to_owned(),
-            threads: 1,
-            resident: 1,
-            peak_resident: 1,
-            user: Duration::ZERO,
-            system: Duration::ZERO,
-            open_files: 3,
-            state: state.to_owned(),
-        }
-    }
-
-    #[test]
-    fn who_starts_programs_does_not_sleep() {
-        let looks = |each: &dyn Fn(u32) -> Vec<Facts>| {
-            let mut sleepers = Sleepers::default();
-            (0..=STILL).map(|look| sleepers.look(&each(look))).collect::<Vec<_>>()
-        };
-        let still = looks(&|_| vec![process(7, "S"), process(8, "S")]);
-        assert_eq!((still[usize::try_from(STILL).unwrap() - 1], still.last()), (false, Some(&true)));
-        assert!(!looks(&|look| vec![process(7, "S"), process(8 + look, "S")]).contains(&true));
-        assert!(!looks(&|look| vec![process(7, if look == 5 { "R" } else { "S" })]).contains(&true));
     }
 }

@@ -7,8 +7,12 @@
 //!
 //! Whatever is started ends with the run.
 
+mod sleepers;
+
 use std::io::{self, Read, Write};
 use std::time::Duration;
+
+pub use sleepers::Sleepers;
 
 use crate::{Failure, Fault, Host, Text};
 
@@ -122,7 +126,7 @@ impl Exit {
 }
 
 /// Facts of one process as the system reports them; zero or empty where it does not tell.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Facts {
     /// Its number.
     pub pid: u32,
@@ -144,6 +148,20 @@ pub struct Facts {
     pub open_files: u32,
     /// `R`, `S`, `D`, `Z` or `T`, as the system prints it.
     pub state: String,
+    /// Processor time of children that have ended and were waited for, and of theirs.
+    pub ended_children: Duration,
+    /// How long its threads were ready to run and had no processor; none where the system does not tell.
+    pub waited: Option<Duration>,
+}
+
+impl Facts {
+    /// The processor time that it has used: its own, the system's for it, and that of children that have ended. The sum over
+    /// the [`tree`](Child::tree) of a program grows with all that the program does, also by programs that it starts and waits
+    /// for.
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        self.user + self.system + self.ended_children
+    }
 }
 
 /// One TCP socket of a process.

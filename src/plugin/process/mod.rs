@@ -429,8 +429,20 @@ impl HostChild for State {
 }
 
 fn told(facts: Facts) -> process::Facts {
-    let Facts { pid, parent, command, threads, resident, peak_resident, user, system, open_files, state } =
-        facts;
+    let Facts {
+        pid,
+        parent,
+        command,
+        threads,
+        resident,
+        peak_resident,
+        user,
+        system,
+        open_files,
+        state,
+        ended_children,
+        waited,
+    } = facts;
     process::Facts {
         pid,
         parent,
@@ -442,5 +454,7 @@ fn told(facts: Facts) -> process::Facts {
         system_nanos: super::clock::nanos(system),
         open_files,
         state,
+        ended_children_nanos: super::clock::nanos(ended_children),
+        waited_nanos: waited.map(super::clock::nanos),
     }
 }

@@ -41,6 +41,7 @@ records! {
     process::Exit { code signal wall_nanos }
     process::Facts {
         pid parent command threads resident_bytes peak_resident_bytes user_nanos system_nanos open_files state
+        ended_children_nanos waited_nanos
     }
     process::SocketRow { state local_port peer_port }
     types::Score { earned possible }

@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use procfs_core::net::{TcpNetEntries, TcpState, UdpNetEntries};
-use procfs_core::process::{Stat, Status};
+use procfs_core::process::{Schedstat, Stat, Status};
 use procfs_core::{ExplicitSystemInfo, FromRead as _, FromReadSI};
 use rustix::fs::{Mode, OFlags};
 
@@ -86,6 +86,20 @@ impl Entry {
         names.iter().filter_map(inode).collect()
     }
 
+    /// The run-queue delay of all its threads (the kernel's `Documentation/scheduler/sched-stats.rst`, "/proc/<pid>/schedstat").
+    fn waited(&self) -> Option<Duration> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let threads = rustix::fs::openat(&self.folder, "task", flags, Mode::empty()).ok()?;
+        let delay = |thread: &str| {
+            let stat = Schedstat::from_read(file(&threads, &format!("{thread}/schedstat"))?).ok()?;
+            Some(Duration::from_nanos(stat.run_delay))
+        };
+        let names = rustix::fs::Dir::read_from(&threads).ok()?.flatten();
+        let delays = names.filter_map(|entry| delay(entry.file_name().to_str().ok()?));
+        // A thread that ends meanwhile is left out; where none tells, the system does not.
+        delays.reduce(|sum, delay| sum + delay)
+    }
+
     fn command(&self) -> String {
         let mut bytes = vec![];
         let read =
@@ -123,6 +137,8 @@ pub(super) fn facts(id: ProcessId) -> Option<Facts> {
             .descriptors()
             .map_or(0, |(_, names)| u32::try_from(names.len()).unwrap_or(u32::MAX)),
         state: stat.state.to_string(),
+        ended_children: time([stat.cutime, stat.cstime].map(i64::unsigned_abs).into_iter().sum()),
+        waited: entry.waited(),
     })
 }
 

@@ -153,6 +153,51 @@ time.sleep(60)";
     }
 
     #[test]
+    fn what_ended_children_used_counts_once_they_were_waited_for() {
+        let script = "
+import os, time
+child = os.fork()
+if child == 0:
+    end = time.process_time() + 0.3
+    while time.process_time() < end: pass
+    os._exit(0)
+os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
+print('ended', flush=True)
+os.waitpid(child, 0)
+time.sleep(60)";
+        let (_child, id, _) = python(script);
+        let begun = std::time::Instant::now();
+        // What started Python may have had children of its own.
+        let ended = || facts(&[id])[0].ended_children;
+        let enough = std::time::Duration::from_millis(280);
+        while ended() < enough && begun.elapsed().as_secs() < 10 {
+            std::thread::yield_now();
+        }
+        assert!(ended() >= enough, "{:?}", ended());
+    }
+
+    #[test]
+    fn who_spins_beside_others_on_one_processor_waits_for_it() {
+        let script = "
+import os, threading, time
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+for _ in range(2):
+    if os.fork() == 0:
+        while True: pass
+print('begun', flush=True)
+time.sleep(60)";
+        let (_child, id, _) = python(script);
+        let begun = std::time::Instant::now();
+        let waited = || facts(&id.tree()[1..]).iter().filter_map(|facts| facts.waited).collect::<Vec<_>>();
+        let enough = std::time::Duration::from_millis(300);
+        while waited().iter().any(|waited| *waited < enough) && begun.elapsed().as_secs() < 60 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        let waited = waited();
+        assert!(waited.len() == 2 && waited.iter().all(|waited| *waited >= enough), "{waited:?}");
+    }
+
+    #[test]
     fn sockets_are_told_by_state_and_only_of_these_processes() {
         let script = "
 import socket, time

@@ -232,6 +232,8 @@ impl Program for Running {
             system: Duration::ZERO,
             open_files: 3,
             state: "S".to_owned(),
+            ended_children: Duration::ZERO,
+            waited: None,
         }])
     }
 

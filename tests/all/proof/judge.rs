@@ -65,16 +65,23 @@ const STARTS_PROGRAMS: &str = r#"{
     cat
 } | "$0" judge"#;
 
+/// Answers each line by a program that ends with it.
+const STARTS_ONE_EACH: &str = r#"
+IFS= read -r hello && printf '%s\n' "$hello" | "$0" judge
+while IFS= read -r line; do printf '%s\n%s\n' "$hello" "$line" | "$0" judge | tail -n 1; done"#;
+
 /// Programs behind others, which sleep beside them.
-fn launched() -> [Row; 2] {
+fn launched() -> [Row; 3] {
     let waits = "Behind a shell that waits for it.";
     let starts = "Behind a shell that answers late, and starts one program after another meanwhile.";
+    let alone = "Behind a shell that starts a program for each answer: what those use is used by the whole.";
     [
         Row::new("behind/shell", waits, Kind::Odd, || behind_shell("\"$0\" judge; exit $?"))
             .only(&["linear, array", "linear, stack", "dict, basic", "crypto"])
             .slow(),
         Row::new("behind/busy-shell", starts, Kind::Odd, || behind_shell(STARTS_PROGRAMS))
             .only(&["linear, array"]),
+        Row::new("behind/one-each", alone, Kind::Odd, || behind_shell(STARTS_ONE_EACH)).only(&["crypto"]),
     ]
 }
 
@@ -119,12 +126,6 @@ mistake, or that keep to the protocol badly.",
 #[test]
 fn every_cell_is_as_it_must_be() {
     matrix().prove();
-}
-
-#[test]
-#[ignore = "takes many minutes; run it when the engine or a bound changes"]
-fn what_is_good_passes_ten_times_in_a_row() {
-    matrix().repeat_the_good(10);
 }
 
 /// The plugin without a component, about the reference without a process: the good one, and each mistake.

@@ -14,6 +14,20 @@ use super::{
 const PROCESS: [&str; 6] =
     ["half-close", "error-survival", "close-wait", "time-wait", "beyond-select", "suite"];
 
+/// The checks that the suite has for parts.
+const PARTS: [&str; 10] = [
+    "echo",
+    "exact-bytes",
+    "dribble",
+    "pipelined",
+    "interleaved",
+    "large-write",
+    "half-close",
+    "error-survival",
+    "beyond-select",
+    "close-wait",
+];
+
 /// The server as a process that mustdo starts.
 fn process(name: &str, summary: &str, kind: Kind, flaw: Option<Flaw>) -> Row {
     process_behind(&[], name, summary, kind, flaw)
@@ -63,11 +77,6 @@ fn processes() -> Matrix {
         // What only the whole refuses, each part passes.
         rows.push(row.only(if own == "suite" { &PROCESS } else { std::slice::from_ref(&own) }).slow());
     }
-    // What one part refuses, the whole does; the parts come in the order of the seed.
-    for flaw in [Flaw::FixedBuffer, Flaw::FirstOnly, Flaw::OneSend, Flaw::HalfAsWhole] {
-        let row = process(flaw.name(), flaw.summary(), Kind::Flaw(vec!["suite"]), Some(flaw));
-        rows.push(row.only(&["suite"]).depending_on_seed().slow());
-    }
     let mut columns = columns(&PROCESS);
     columns.push(Column { label: "declared", ..Column::new("time-wait", json!({ "shares_port": true })) });
     Matrix {
@@ -82,7 +91,36 @@ descriptors, its sockets and its processor time, kill it and start it again.",
     }
 }
 
+/// What one part refuses, the whole does.
+fn suite() -> Matrix {
+    // Waiting replies cost score in their part, and few descriptors leave no room for another part.
+    let is_asked = |flaw: &Flaw| !matches!(flaw, Flaw::Unbounded | Flaw::SpinsWhenFull);
+    let is_of_a_part = |flaw: &Flaw| own_check(flaw.name()).is_some_and(|own| PARTS.contains(&own));
+    let flaws = Flaw::ALL.iter().copied().filter(|flaw| is_of_a_part(flaw) && is_asked(flaw));
+    let row = |flaw: Flaw| {
+        // The parts come in the order of the seed.
+        process(flaw.name(), flaw.summary(), Kind::Flaw(vec!["suite"]), Some(flaw)).depending_on_seed().slow()
+    };
+    let good = process("lines", "The good server of lines.", Kind::Good, None);
+    Matrix {
+        plugin: PLUGIN,
+        page: "net-suite",
+        introduction: "\
+Every server is the reference server as a process of its own with a mistake that a part of the suite is for. Which part sees it
+first depends on the order, which is the seed's; the [page of processes](net-process.md) has the mistakes that only the whole
+sees.",
+        columns: columns(&["suite"]),
+        rows: std::iter::once(good).chain(flaws.map(row)).collect(),
+        entangled: vec![],
+    }
+}
+
 #[test]
 fn every_process_is_told() {
     processes().prove();
+}
+
+#[test]
+fn every_mistake_of_a_part_is_told_by_the_whole() {
+    suite().prove();
 }

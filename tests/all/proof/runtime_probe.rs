@@ -48,7 +48,7 @@ mod c_extension {
     const CHECK: &str = "c-extension";
 
     /// Flaws of `fast.c`: name, macro, what is different, and whether the step that sees it is a matter of the seed.
-    const FLAWS: [(&str, &str, &str, bool); 8] = [
+    const FLAWS: [(&str, &str, &str, bool); 10] = [
         ("leaks", "FLAW_LEAKS", "What was allocated is never freed.", false),
         (
             "leaks-on-error",
@@ -64,6 +64,13 @@ mod c_extension {
         ),
         ("unchecked", "FLAW_UNCHECKED", "Takes whatever comes for a list, and crashes.", false),
         ("wraps", "FLAW_WRAPS", "What does not fit into 64 bits wraps.", false),
+        (
+            "saturates",
+            "FLAW_SATURATES",
+            "What does not fit into 64 bits counts as the nearest that does.",
+            true,
+        ),
+        ("sentinel", "FLAW_SENTINEL", "The largest number of 64 bits is taken for the end.", false),
         ("calls-python", "FLAW_CALLS_PYTHON", "Calls the Python function: right, and as slow.", false),
         (
             "remembers",
@@ -202,12 +209,6 @@ copy; a mistake is a macro that the build is given. The traps are targets that a
     fn every_extension_is_as_it_must_be() {
         matrix().prove();
     }
-
-    #[test]
-    #[ignore = "takes minutes; run it when the session or a bound changes"]
-    fn what_is_good_passes_ten_times_in_a_row() {
-        matrix().repeat_the_good(10);
-    }
 }
 
 mod decorator {
@@ -327,12 +328,6 @@ traps are names, modules and targets that are something else, and decorators tha
     #[test]
     fn every_decorator_is_as_it_must_be() {
         matrix().prove();
-    }
-
-    #[test]
-    #[ignore = "run it when the session or a scene changes"]
-    fn what_is_good_passes_ten_times_in_a_row() {
-        matrix().repeat_the_good(10);
     }
 }
 
@@ -515,12 +510,6 @@ Flask, and two servers of others. What is wrong in one part is asked about with 
     fn every_part_is_as_it_must_be() {
         matrix().prove();
     }
-
-    #[test]
-    #[ignore = "run it when the session or a rule changes"]
-    fn what_is_good_passes_ten_times_in_a_row() {
-        matrix().repeat_the_good(10);
-    }
 }
 
 mod leak_hunt {
@@ -602,12 +591,6 @@ a name for each mistake. The traps are tools that guess, and programs that are n
     #[test]
     fn every_tool_is_as_it_must_be() {
         matrix().prove();
-    }
-
-    #[test]
-    #[ignore = "takes minutes; run it when the packages or a bound change"]
-    fn what_is_good_passes_ten_times_in_a_row() {
-        matrix().repeat_the_good(10);
     }
 }
 
@@ -718,11 +701,5 @@ interpreter.",
     #[test]
     fn every_program_is_as_it_must_be() {
         matrix().prove();
-    }
-
-    #[test]
-    #[ignore = "run it when the stage or a question changes"]
-    fn what_is_good_passes_ten_times_in_a_row() {
-        matrix().repeat_the_good(10);
     }
 }

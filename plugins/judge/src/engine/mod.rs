@@ -11,7 +11,6 @@ mod lines;
 mod model;
 mod session;
 mod shrink;
-mod sleepers;
 mod wire;
 
 pub(crate) use exam::{Exam, Place, capability, greeted, pick, run};

@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
-use mustdo_plugin::process::{Child, Command, Exit, Facts};
+use mustdo_plugin::process::{Child, Command, Exit, Facts, Sleepers};
 use mustdo_plugin::scratch::Workspace;
 use mustdo_plugin::serde_json::Value;
 use mustdo_plugin::{Context, Failure, Generator};
@@ -11,7 +11,6 @@ use mustdo_plugin::{Context, Failure, Generator};
 use super::breach::{Breach, Stall};
 use super::lines::Lines;
 use super::model::{Model, Wrong};
-use super::sleepers::Sleepers;
 use super::wire::{self, Answer, Hello, Op, Unfit};
 
 /// Operations that may be on the way at once, and their bytes: less than a pipe holds, so that neither side ever waits for
@@ -354,7 +353,7 @@ impl<'a, 'host> Session<'a, 'host> {
 
 /// What these have used of the processors together; none where nobody is seen.
 fn processor_time(processes: &[Facts]) -> Option<Duration> {
-    (!processes.is_empty()).then(|| processes.iter().map(|process| process.user + process.system).sum())
+    (!processes.is_empty()).then(|| processes.iter().map(Facts::processor_time).sum())
 }
 
 /// As many operations as may be sent at once, and at least one.

@@ -127,5 +127,7 @@ fn incoming(facts: process::Facts) -> Facts {
         system: Duration::from_nanos(facts.system_nanos),
         open_files: facts.open_files,
         state: facts.state,
+        ended_children: Duration::from_nanos(facts.ended_children_nanos),
+        waited: facts.waited_nanos.map(Duration::from_nanos),
     }
 }

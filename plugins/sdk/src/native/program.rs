@@ -321,9 +321,17 @@ mod system {
                     .and_then(|count| u32::try_from(count).ok())
                     .unwrap_or_default(),
                 state: stat.state.to_string(),
+                ended_children: ticks(stat.cutime.unsigned_abs() + stat.cstime.unsigned_abs()),
+                waited: waited(&process),
             });
         }
         found
+    }
+
+    /// How long its threads waited for a processor.
+    fn waited(process: &Process) -> Option<Duration> {
+        let delays = process.tasks().ok()?.flatten().filter_map(|task| task.schedstat().ok());
+        delays.map(|stat| Duration::from_nanos(stat.run_delay)).reduce(|sum, delay| sum + delay)
     }
 
     /// The TCP sockets of the process itself.

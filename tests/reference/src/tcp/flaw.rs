@@ -68,7 +68,7 @@ named! {
         EndDropsReply "half-close/end-drops-reply"
             "A client that has ended its side gets no reply any more."
         SpinsAfterEnd "half-close/spins-after-end"
-            "Every fifth connection that has ended is shut down, and read again for ever."
+            "The fifth connection, once it has ended, is shut down and read again for ever."
         EndSpins "half-close/end-spins"
             "A read of 0 bytes is tried again, for ever."
         NeverCloses "half-close/never-closes"

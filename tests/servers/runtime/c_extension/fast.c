@@ -68,6 +68,11 @@ static PyObject *rising(PyObject *module, PyObject *list)
 #endif
 #ifdef FLAW_WRAPS
         values[at] = (long long)PyLong_AsUnsignedLongLongMask(item);
+#elif defined(FLAW_SATURATES)
+        int beyond;
+        values[at] = PyLong_AsLongLongAndOverflow(item, &beyond);
+        if (beyond)
+            values[at] = beyond < 0 ? LLONG_MIN : LLONG_MAX;
 #else
         values[at] = PyLong_AsLongLong(item);
         if (values[at] == -1 && PyErr_Occurred())
@@ -77,6 +82,10 @@ static PyObject *rising(PyObject *module, PyObject *list)
     Py_BEGIN_ALLOW_THREADS
     long long *ends = values + count;
     for (Py_ssize_t at = 0; at < count; at++) {
+#ifdef FLAW_SENTINEL
+        if (values[at] == LLONG_MAX)
+            break;
+#endif
         Py_ssize_t to = place(ends, length, values[at]);
         ends[to] = values[at];
         length += to == length;

@@ -1,14 +1,16 @@
 //! Whether a program waits: it and everything that it started, for long enough.
 
-use mustdo_plugin::process::Facts;
+use super::Facts;
 
-/// How many looks in a row, a turn apart, have to find the same processes asleep. A shell or a launcher sleeps beside what it
-/// started, and one look may meet it between two programs.
+/// How many looks in a row have to find the same processes asleep. A shell or a launcher sleeps beside what it started, and one
+/// look may meet it between two programs.
 const STILL: u32 = 20;
 
-/// Processes that were found asleep, and how often in a row.
+/// Whether a program waits for something, found out by looking at it again and again, some tens of milliseconds apart.
+///
+/// It is about the processes alone: one that waits for an answer of its database sleeps, too.
 #[derive(Debug, Default)]
-pub(super) struct Sleepers {
+pub struct Sleepers {
     found: Vec<u32>,
     looks: u32,
 }
@@ -16,7 +18,7 @@ pub(super) struct Sleepers {
 impl Sleepers {
     /// Looks once more; whether the same ones have been asleep for long enough. Where nobody is seen, nobody sleeps; one that
     /// has ended and was not waited for works no more, and is left out.
-    pub(super) fn look(&mut self, processes: &[Facts]) -> bool {
+    pub fn look(&mut self, processes: &[Facts]) -> bool {
         let living = || processes.iter().filter(|process| process.state != "Z");
         let found: Vec<u32> = living().map(|process| process.pid).collect();
         let are_asleep = !found.is_empty() && living().all(|process| process.state == "S");
@@ -28,23 +30,10 @@ impl Sleepers {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn process(pid: u32, state: &str) -> Facts {
-        Facts {
-            pid,
-            parent: 1,
-            command: "sh".to_owned(),
-            threads: 1,
-            resident: 1,
-            peak_resident: 1,
-            user: Duration::ZERO,
-            system: Duration::ZERO,
-            open_files: 3,
-            state: state.to_owned(),
-        }
+        Facts { pid, state: state.to_owned(), ..Facts::default() }
     }
 
     /// What each of as many looks as are enough said.
