@@ -6,6 +6,7 @@ use mustdo_plugin::tcp::Options;
 use mustdo_plugin::verdict::Need;
 use mustdo_plugin::{Check, CheckInfo, Context, Fault, Report, Text, parameters};
 
+use crate::departure;
 use crate::dialect::Dialect;
 use crate::exhaustion;
 use crate::probe::{Probe, SOCKET};
@@ -43,8 +44,8 @@ impl Check for ErrorSurvival {
         CheckInfo {
             title: Text::new("Errors of one client leave the server alive", "一个客户端出错，服务器照常工作"),
             description: Text::new(
-                "Clients that reset before the reply and in the middle of a large one, that hang up at once, 200 at the same time, and nonsense of 64 KiB; after each kind five messages must be answered. With the permission to look at the process: it is still the same one, its descriptors are back, and, where it has few of them (start it with `ulimit -n 256`), it uses no processor time while it has none left. A good server looks at every -1: EPIPE and ECONNRESET end one connection, EMFILE waits, and SIGPIPE is ignored.",
-                "客户端在回应之前重置、在大回应中间重置、一连上就断开、200 个同时连接、发来 64 KiB 的乱码；每种之后五条消息都要得到回应。如果允许查看进程：仍是同一个进程，描述符也还了回去；如果描述符不多（用 `ulimit -n 256` 启动），用完时也不占用处理器。好的服务器检查每个 -1：EPIPE 和 ECONNRESET 只结束一个连接，EMFILE 就等一等，并忽略 SIGPIPE。",
+                "Clients that reset before the reply, also behind an end, and in the middle of a large one, that hang up at once, 200 at the same time, and nonsense of 64 KiB; after each kind five messages must be answered. With the permission to look at the process: it is still the same one, its descriptors are back, and, where it has few of them (start it with `ulimit -n 256`), it uses no processor time while it has none left. A good server looks at every -1: EPIPE and ECONNRESET end one connection, EMFILE waits, and SIGPIPE is ignored.",
+                "客户端在回应之前重置（包括先结束再重置）、在大回应中间重置、一连上就断开、200 个同时连接、发来 64 KiB 的乱码；每种之后五条消息都要得到回应。如果允许查看进程：仍是同一个进程，描述符也还了回去；如果描述符不多（用 `ulimit -n 256` 启动），用完时也不占用处理器。好的服务器检查每个 -1：EPIPE 和 ECONNRESET 只结束一个连接，EMFILE 就等一等，并忽略 SIGPIPE。",
             ),
             capabilities: vec![
                 crate::reach(),
@@ -52,7 +53,7 @@ impl Check for ErrorSurvival {
                     "to see that your server is still the same process and keeps no descriptors, and to start it again should it die",
                 ),
             ],
-            typical: Duration::from_secs(10),
+            typical: Duration::from_secs(15),
             exclusive: true,
         }
     }
@@ -141,7 +142,7 @@ impl ErrorSurvival {
             },
             Storm {
                 step: "resets",
-                act: resets,
+                act: departure::resets,
                 done: Text::new(
                     format!("{times} clients sent a request and reset the connection"),
                     format!("{times} 个客户端发出请求后重置连接"),
@@ -149,10 +150,18 @@ impl ErrorSurvival {
             },
             Storm {
                 step: "resets-in-reply",
-                act: resets_in_reply,
+                act: departure::resets_in_reply,
                 done: Text::new(
                     "ten clients reset the connection in the middle of a large reply",
                     "10 个客户端在大回应中间重置连接",
+                ),
+            },
+            Storm {
+                step: "ends-and-resets",
+                act: departure::ends_and_resets,
+                done: Text::new(
+                    "clients sent requests, ended their side and reset the connection before or in the middle of the reply",
+                    "客户端发出请求、关闭发送方向，然后在回应之前或中间重置连接",
                 ),
             },
             Storm {
@@ -165,39 +174,6 @@ impl ErrorSurvival {
             },
         ]
     }
-}
-
-fn resets(probe: &mut Probe<'_, '_>, times: u32) -> Result<(), Trouble> {
-    for _ in 0..times {
-        let message = probe.word(20);
-        let talk = probe.connect()?;
-        talk.send(&message.request)?;
-        talk.reset();
-    }
-    Ok(())
-}
-
-/// Each asks for about a mebibyte, reads a few bytes of it and is gone.
-fn resets_in_reply(probe: &mut Probe<'_, '_>, _: u32) -> Result<(), Trouble> {
-    let message = probe.word(2_000);
-    let requests = message.request.repeat(500);
-    for _ in 0..10 {
-        let options =
-            Options { receive_buffer: 4 << 10, no_delay: true, timeout: PATIENCE, ..Options::default() };
-        let talk = probe.connect_with(&options)?;
-        let mut sent = 0;
-        // Until the server writes and nobody reads.
-        while sent < requests.len() {
-            match talk.connection().write_some(&requests[sent..]) {
-                Ok(written @ 1..) => sent += written,
-                Ok(_) | Err(_) => break,
-            }
-        }
-        // What was read is not asked: the reset must come while the reply is on its way.
-        let _ = talk.connection().receive(100);
-        talk.reset();
-    }
-    Ok(())
 }
 
 fn hang_ups(probe: &mut Probe<'_, '_>, times: u32) -> Result<(), Trouble> {

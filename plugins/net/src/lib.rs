@@ -7,6 +7,7 @@
 mod beyond_select;
 mod client_robust;
 mod close_wait;
+mod departure;
 mod dialect;
 mod dns_round_robin;
 mod dribble;

@@ -86,8 +86,15 @@ fn flawed(flaw: Flaw) -> Row {
     let kind = if flaw == Flaw::Unbounded { Kind::Weak(vec!["large-write"]) } else { kind(flaw.name()) };
     let asked: Vec<&str> = STREAM.into_iter().filter(|column| !is_left_to_chance(flaw, column)).collect();
     let row = stream(flaw.name(), flaw.summary(), kind, flaw.framing(), Some(flaw)).only(&asked).slow();
-    // The step at which the server is gone is a matter of the moment.
-    if flaw == Flaw::ReadErrorKills { row.depending_on_load() } else { row }
+    if flaw == Flaw::ReadErrorKills {
+        // The step at which the server is gone is a matter of the moment.
+        row.depending_on_load()
+    } else if flaw == Flaw::ByteTimeout {
+        // A busy machine makes pauses longer, where none was meant as well.
+        row.depending_on_seed()
+    } else {
+        row
+    }
 }
 
 /// Mistakes that other checks see as well, and why.
@@ -355,7 +362,7 @@ async fn where_no_such_server_is_nothing_is_told() {
 /// Real programs of the field, which nobody wrote for these checks.
 #[cfg(feature = "live-servers")]
 mod live {
-    use std::{fs, path::Path};
+    use std::{fs, path::Path, process::Command};
 
     use super::*;
 
@@ -367,6 +374,25 @@ mod live {
             Subject::default()
                 .with("socket", Place::Tcp(address), Some(launch(run.clone())))
                 .asked_with(json!({ "dialect": dialect }))
+        })
+    }
+
+    /// The server of lines in C, built for each row.
+    fn compiled(name: &str, summary: &str, kind: Kind, flags: &'static [&str]) -> Row {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/net/lines.c");
+        Row::new(name, summary, kind, move || {
+            let folder = tempfile::tempdir().unwrap();
+            let program = folder.path().join("lines");
+            let mut compiler = Command::new("cc");
+            compiler.args(["-O1", "-pthread"]).args(flags).arg("-o").arg(&program).arg(&source);
+            let built = compiler.output().unwrap();
+            assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+            let run = vec![program.to_str().unwrap().to_owned(), "{port}".to_owned()];
+            let address = Address { host: "127.0.0.1".to_owned(), port: None };
+            Subject::default()
+                .with("socket", Place::Tcp(address), Some(launch(run)))
+                .asked_with(json!({ "dialect": "line" }))
+                .keeping(folder)
         })
     }
 
@@ -446,14 +472,27 @@ mod live {
             // Its queue holds five that it has not accepted yet.
             .only(&["echo", "exact-bytes", "dribble", "interleaved", "half-close", "close-wait"]),
         ];
+        rows.extend([
+            compiled("lines.c", "A server of lines in C, a thread for each connection.", Kind::Good, &[])
+                .only(&[&STREAM[..], &["beyond-select", "suite"]].concat()),
+            compiled(
+                "lines.c/sigpipe",
+                "The same, which leaves SIGPIPE as it is.",
+                Kind::Flaw(vec!["error-survival", "suite"]),
+                &["-DFLAW_SIGPIPE"],
+            )
+            .only(&["error-survival", "suite"])
+            .depending_on_seed(),
+        ]);
         rows.extend(name_servers());
         let checks = [&STREAM[..], &["beyond-select", "suite", "dns-round-robin"]].concat();
         Matrix {
             plugin: PLUGIN,
             page: "net-live",
             introduction: "\
-Real programs that nobody wrote for these checks: redis-server, socat and dnsmasq of Debian, and asyncio of Python. mustdo
-starts each, so the steps that look at its process are among these.",
+Real programs that nobody wrote for these checks: redis-server, socat and dnsmasq of Debian, and asyncio of Python; and a
+server in C, because the runtimes of other languages keep SIGPIPE from them. mustdo starts each, so the steps that look at its
+process are among these.",
             columns: columns(&checks),
             rows,
             entangled: vec![],

@@ -48,12 +48,18 @@ mod c_extension {
     const CHECK: &str = "c-extension";
 
     /// Flaws of `fast.c`: name, macro, what is different, and whether the step that sees it is a matter of the seed.
-    const FLAWS: [(&str, &str, &str, bool); 10] = [
+    const FLAWS: [(&str, &str, &str, bool); 11] = [
         ("leaks", "FLAW_LEAKS", "What was allocated is never freed.", false),
         (
             "leaks-on-error",
             "FLAW_LEAKS_ON_ERROR",
             "What was allocated is not freed where an item has a wrong type.",
+            false,
+        ),
+        (
+            "decref-missing",
+            "FLAW_DECREF_MISSING",
+            "A number that it made has no Py_DECREF on the way out where an item has a wrong type.",
             false,
         ),
         (

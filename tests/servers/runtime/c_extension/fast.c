@@ -55,6 +55,11 @@ static PyObject *rising(PyObject *module, PyObject *list)
     if (values == NULL)
         return PyErr_NoMemory();
 #endif
+#ifdef FLAW_DECREF_MISSING
+    PyObject *total = PyLong_FromSsize_t(count + (1 << 20));
+    if (total == NULL)
+        goto failed;
+#endif
     for (Py_ssize_t at = 0; at < count; at++) {
         PyObject *item = PyList_GET_ITEM(list, at);
 #ifdef FLAW_KEEPS_ITEMS
@@ -96,6 +101,9 @@ static PyObject *rising(PyObject *module, PyObject *list)
 #endif
 #ifdef FLAW_REMEMBERS
     last = list, last_count = count, last_length = length;
+#endif
+#ifdef FLAW_DECREF_MISSING
+    Py_DECREF(total);
 #endif
     return PyLong_FromSsize_t(length);
 failed:
