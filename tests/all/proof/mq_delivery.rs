@@ -647,6 +647,6 @@ stopped. These run with the feature `live-servers`.",
 
     #[test]
     fn no_verdict_depends_on_the_seed_or_on_what_else_runs() {
-        matrix().repeat_the_good(4);
+        matrix().repeat_the_good(2);
     }
 }

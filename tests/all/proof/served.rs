@@ -63,8 +63,9 @@ fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/api")
 }
 
-/// Starts a program in a folder of its own and waits until it listens there.
-pub(super) fn run(mut command: Command, folder: TempDir, address: SocketAddr) -> Running {
+/// Starts a program in a folder of its own and waits until it listens at all these addresses. nginx tries a port again that it
+/// did not get at once, and serves at the others meanwhile.
+pub(super) fn run(mut command: Command, folder: TempDir, addresses: &[SocketAddr]) -> Running {
     let log = std::fs::File::create(folder.path().join("log")).unwrap();
     command
         .current_dir(folder.path())
@@ -76,7 +77,7 @@ pub(super) fn run(mut command: Command, folder: TempDir, address: SocketAddr) ->
         .process_group(0);
     let mut running = Running { process: command.spawn().unwrap(), folder };
     let deadline = Instant::now() + PATIENCE;
-    while TcpStream::connect(address).is_err() {
+    while addresses.iter().any(|address| TcpStream::connect(address).is_err()) {
         let is_up = matches!(running.process.try_wait(), Ok(None)) && Instant::now() < deadline;
         let log = || std::fs::read_to_string(running.folder.path().join("log")).unwrap_or_default();
         assert!(is_up, "{command:?}: {}", log());
@@ -123,7 +124,7 @@ impl Server {
                 command
             }
         };
-        Subject::http("api", address).keeping(run(command, folder, address))
+        Subject::http("api", address).keeping(run(command, folder, &[address]))
     }
 }
 
@@ -132,7 +133,7 @@ fn in_front(front: SocketAddr, folder: TempDir, connections: u32) -> Subject {
     let back = free_address();
     let mut gunicorn = program("gunicorn");
     gunicorn.args(["service:app", "--no-control-socket", "--workers=2", &format!("--bind={back}")]);
-    let behind = run(gunicorn, tempfile::tempdir().unwrap(), back);
+    let behind = run(gunicorn, tempfile::tempdir().unwrap(), &[back]);
     let settings = std::fs::read_to_string(source().join("nginx.conf")).unwrap();
     let settings = settings
         .replace("FRONT", &front.port().to_string())
@@ -141,7 +142,7 @@ fn in_front(front: SocketAddr, folder: TempDir, connections: u32) -> Subject {
     std::fs::write(folder.path().join("nginx.conf"), settings).unwrap();
     let mut nginx = Command::new("/usr/sbin/nginx");
     nginx.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
-    Subject::http("api", front).keeping(run(nginx, folder, front)).keeping(behind)
+    Subject::http("api", front).keeping(run(nginx, folder, &[front])).keeping(behind)
 }
 
 fn row(name: &str, summary: &str, kind: Kind, server: Server) -> Row {

@@ -221,6 +221,6 @@ two workers of 16 threads) in front of it. These run with the feature `live-serv
 
     #[test]
     fn no_verdict_depends_on_the_seed_or_on_what_else_runs() {
-        matrix().repeat_the_good(10);
+        matrix().repeat_the_good(3);
     }
 }

@@ -162,7 +162,7 @@ fn every_cell_is_as_it_must_be() {
 
 #[test]
 fn no_verdict_depends_on_the_seed_or_on_what_else_runs() {
-    matrix().repeat_the_good(10);
+    matrix().repeat_the_good(3);
 }
 
 #[tokio::test]
@@ -349,7 +349,7 @@ mod flask {
         write("mustdo.toml", "[targets.web]\nkind = \"http\"\n");
         let mut nginx = Command::new("/usr/sbin/nginx");
         nginx.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "stderr"]);
-        Subject::http("api", address).keeping(run(nginx, folder, address))
+        Subject::http("api", address).keeping(run(nginx, folder, &[address]))
     }
 
     /// The column of the check that a mistake is for.
