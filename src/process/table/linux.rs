@@ -86,7 +86,7 @@ impl Entry {
         names.iter().filter_map(inode).collect()
     }
 
-    /// The run-queue delay of all its threads (the kernel's `Documentation/scheduler/sched-stats.rst`, "/proc/<pid>/schedstat").
+    /// The run-queue delay of all its threads (`schedstat`, as the kernel's `Documentation/scheduler/sched-stats.rst` has it).
     fn waited(&self) -> Option<Duration> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let threads = rustix::fs::openat(&self.folder, "task", flags, Mode::empty()).ok()?;
