@@ -17,7 +17,7 @@ use super::{Column, Entangled, Kind, Matrix, Row, Subject, Wrong, expect_nothing
 pub(super) const PLUGIN: &str = "net";
 
 /// The checks of a server of streams that one inside the tests can answer.
-const STREAM: [&str; 10] = [
+pub(super) const STREAM: [&str; 10] = [
     "echo",
     "exact-bytes",
     "dribble",

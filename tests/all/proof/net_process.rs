@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     Column, Kind, Matrix, Row, Subject,
-    net::{PLUGIN, columns, dialect, is_of_a_process, launch, own_check},
+    net::{PLUGIN, STREAM, columns, dialect, is_of_a_process, launch, own_check},
     reference,
 };
 
@@ -14,19 +14,10 @@ use super::{
 const PROCESS: [&str; 6] =
     ["half-close", "error-survival", "close-wait", "time-wait", "beyond-select", "suite"];
 
-/// The checks that the suite has for parts.
-const PARTS: [&str; 10] = [
-    "echo",
-    "exact-bytes",
-    "dribble",
-    "pipelined",
-    "interleaved",
-    "large-write",
-    "half-close",
-    "error-survival",
-    "beyond-select",
-    "close-wait",
-];
+/// Whether the suite has a check for a part.
+fn is_part(check: &str) -> bool {
+    check == "beyond-select" || (check != "time-wait" && STREAM.contains(&check))
+}
 
 /// The server as a process that mustdo starts.
 fn process(name: &str, summary: &str, kind: Kind, flaw: Option<Flaw>) -> Row {
@@ -95,7 +86,7 @@ descriptors, its sockets and its processor time, kill it and start it again.",
 fn suite() -> Matrix {
     // Waiting replies cost score in their part, and few descriptors leave no room for another part.
     let is_asked = |flaw: &Flaw| !matches!(flaw, Flaw::Unbounded | Flaw::SpinsWhenFull);
-    let is_of_a_part = |flaw: &Flaw| own_check(flaw.name()).is_some_and(|own| PARTS.contains(&own));
+    let is_of_a_part = |flaw: &Flaw| own_check(flaw.name()).is_some_and(is_part);
     let flaws = Flaw::ALL.iter().copied().filter(|flaw| is_of_a_part(flaw) && is_asked(flaw));
     let row = |flaw: Flaw| {
         // The parts come in the order of the seed, and the first that sees it may only not be able to tell.
