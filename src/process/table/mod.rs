@@ -179,7 +179,7 @@ time.sleep(60)";
     #[test]
     fn who_spins_beside_others_on_one_processor_waits_for_it() {
         let script = "
-import os, threading, time
+import os, time
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 for _ in range(2):
     if os.fork() == 0:

@@ -218,6 +218,7 @@ impl Matrix {
         let matrix = Arc::new(self);
         let due: Vec<usize> = std::iter::repeat_n(rows, times).flatten().collect();
         let (cells, mut wrong) = ask_all(&matrix, &due);
+        assert!(cells.len() + wrong.len() > 0, "{}: nothing was asked", matrix.page);
         wrong.extend(cells.iter().filter_map(|cell| matrix.broken(cell)));
         let counts =
             format!("{}, {times} times: {} of {} verdicts changed", matrix.page, wrong.len(), cells.len());
